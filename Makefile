@@ -1,0 +1,45 @@
+# Two commands matter: `make demo` and `make test`. Both start from nothing but Python 3.11+, make and git.
+
+PYTHON ?= python3
+SCENARIO ?= chat
+VENV := .venv
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test lint serve load lock clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+env: $(STAMP) ## make the environment in .venv, from the locked requirements
+
+demo: env ## show a canary failing and rolled back, on simulated providers and real SDKs
+	@$(VENV)/bin/pinion demo
+
+test: env ## lints, types, import contracts, then every test with the coverage gate
+	@scripts/check
+
+lint: env ## the lints, types and import contracts alone
+	@scripts/lint
+
+serve: env ## serve the sample policies against the simulator, until interrupted
+	@scripts/serve
+
+load: env ## load what `make serve` started; SCENARIO names a file in loadtests/
+	@SCENARIO=$(SCENARIO) scripts/load
+
+lock: ## write requirements/*.txt anew (needs uv)
+	@scripts/lock
+
+clean: ## remove the environment, caches and builds
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* build dist
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "make: '$(PYTHON)' is not Python 3.11 or newer; name one that is: make PYTHON=/path/to/python3 $(MAKECMDGOALS)" >&2; \
+		exit 1; }
+	@echo "Making the environment in $(VENV); this takes a minute, once."
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
+	@$(VENV)/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

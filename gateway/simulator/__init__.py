@@ -1,0 +1,1 @@
+"""A simulated LLM provider on the OpenAI and Anthropic wires, for tests, demonstrations and load."""

@@ -1,0 +1,21 @@
+"""An application: who calls, which routes it may call, and what else it may do."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One application. `routes` None means every route."""
+
+    name: str
+    routes: frozenset[str] | None = None
+    may_force_release: bool = False
+    owner: str | None = None
+
+    def may_call(self, route: str) -> bool:
+        """Say whether this application may call `route`."""
+        return self.routes is None or route in self.routes
+
+
+ANYONE = App("local", None, may_force_release=True)
+"""Who calls when no application is declared, which a loopback address alone allows."""

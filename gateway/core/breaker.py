@@ -1,0 +1,248 @@
+"""The breaker: takes a failing release out within requests, and lets a stable one back in with care.
+
+The law:
+
+1. Only `ok`, `slow` and `failed` outcomes count; all others only give a probe's slot back.
+2. A trip starts a new generation. The result of a permit of an earlier generation changes nothing, so a burst
+   of requests that were in flight together trips once.
+3. Open, it permits nothing until the open time is over; then a few probes at a time, each with a deadline
+   after which its slot is free again (its late result still counts). That many good ones close it, one bad
+   one opens it anew; a probe is bad too when it was slow and the policy says what slow is.
+4. Each trip makes the next open time longer, up to a limit; each whole window spent closed takes one such
+   step back.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+from gateway.core.cusum import THRESHOLD, Cusum, hypotheses
+from gateway.core.outcome import Outcome, counts_as_failure, is_good
+from gateway.core.window import Window
+
+
+class BreakerState(StrEnum):
+    """Whether requests may pass: all, none, or a few to find out."""
+
+    closed = "closed"
+    open = "open"
+    half_open = "half_open"
+
+
+TRANSITIONS: Mapping[tuple[BreakerState, str], BreakerState] = {
+    (BreakerState.closed, "trip"): BreakerState.open,  # a rule found the release failing
+    (BreakerState.open, "wait_over"): BreakerState.half_open,  # asked for a permit after the open time
+    (BreakerState.half_open, "trip"): BreakerState.open,  # one probe was bad
+    (BreakerState.half_open, "recover"): BreakerState.closed,  # enough probes were good
+}
+
+TripRule = Literal["consecutive", "failure_rate", "slow_rate", "cusum", "probe"]
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerPolicy:
+    """When a breaker trips and how it recovers. Times are in seconds, rates are fractions.
+
+    `failure_rate` and `slow_rate` are judged once the `window` holds `min_requests`; `slow_over` says which
+    answers are slow, and without it none are. The first open time is `open`; each further trip multiplies it
+    by `growth`, up to `max_open`.
+    """
+
+    window: float = 30.0
+    min_requests: int = 5
+    failure_rate: float = 0.5
+    consecutive: int = 3
+    open: float = 15.0
+    growth: float = 2.0
+    max_open: float = 300.0
+    probes: int = 3
+    probe_deadline: float = 30.0
+    slow_over: float | None = None
+    slow_rate: float = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Leave to send one attempt, given by one generation of a breaker; half-open ones number a `probe`."""
+
+    generation: int
+    probe: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """A breaker tripped: by which rule, on what evidence (a JSON object of counts and limits), and when."""
+
+    rule: TripRule
+    evidence: dict[str, Any]
+    at: float
+
+
+class Breaker:
+    """The breaker of one release on one route. `now` is monotonic seconds and never goes back."""
+
+    __slots__ = (
+        "_closed_at",
+        "_consecutive",
+        "_cusum",
+        "_good_probes",
+        "_growths",
+        "_in_flight",
+        "_next_probe",
+        "_open_until",
+        "_pass",
+        "_window",
+        "policy",
+        "state",
+        "trips",
+    )
+
+    def __init__(self, policy: BreakerPolicy) -> None:
+        self.policy = policy
+        self.state = BreakerState.closed
+        self.trips = 0
+        self._window = Window(policy.window)
+        self._cusum = Cusum()
+        self._consecutive = 0
+        self._growths = 0
+        self._closed_at = 0.0
+        self._open_until = 0.0
+        self._in_flight: dict[int, float] = {}
+        self._next_probe = 0
+        self._good_probes = 0
+        self._pass = Permit(self.trips)
+
+    def permit(self, now: float) -> Permit | None:
+        """Give leave for one attempt, or None. A permit that is given must be reported."""
+        if self.state is BreakerState.closed:
+            return self._pass
+        if self.state is BreakerState.open:
+            if now < self._open_until:
+                return None
+            self._move("wait_over")
+        oldest = now - self.policy.probe_deadline
+        self._in_flight = {probe: at for probe, at in self._in_flight.items() if at > oldest}
+        if len(self._in_flight) >= self.policy.probes:
+            return None
+        self._next_probe += 1
+        self._in_flight[self._next_probe] = now
+        return Permit(self.trips, self._next_probe)
+
+    def report(
+        self,
+        permit: Permit,
+        outcome: Outcome,
+        now: float,
+        *,
+        slow: bool = False,
+        baseline: float | None = None,
+    ) -> Trip | None:
+        """Take the result of an attempt, and tell of the trip if this result made one.
+
+        `slow` marks an answer that took longer than `slow_over`, failed ones too; `Outcome.slow` says it by
+        itself. `baseline` is stable's failing share, a fraction; without it the CUSUM does not judge.
+        """
+        if permit.generation != self.trips:
+            return None
+        if permit.probe is not None:
+            self._in_flight.pop(permit.probe, None)
+        failed = counts_as_failure(outcome)
+        if not (failed or is_good(outcome)):
+            return None
+        slow = (slow or outcome is Outcome.slow) and self.policy.slow_over is not None
+        if self.state is BreakerState.half_open:
+            return self._judge_probe(now, failed=failed, slow=slow)
+        return self._judge(now, failed=failed, slow=slow, baseline=baseline)
+
+    def counts(self, now: float) -> tuple[int, int]:
+        """Give how many outcomes the window holds, and how many of them failed."""
+        self._window.expire(now)
+        return self._window.counts.requests, self._window.counts.failed
+
+    def snapshot(self, now: float) -> dict[str, Any]:
+        """Tell the state and what it rests on, as a JSON object for people."""
+        self._window.expire(now)
+        waits = self._open_until - now if self.state is BreakerState.open else 0.0
+        return {
+            "state": self.state.value,
+            "trips": self.trips,
+            **self._evidence(),
+            "probes_in_seconds": round(max(0.0, waits), 3),
+            "probes_in_flight": len(self._in_flight),
+            "good_probes": self._good_probes,
+            "next_open_seconds": self._open_time(now),
+        }
+
+    def __repr__(self) -> str:
+        counts = self._window.counts
+        return f"<Breaker {self.state.value}, {counts.failed} of {counts.requests} failed, {self.trips} trips>"
+
+    def _judge_probe(self, now: float, *, failed: bool, slow: bool) -> Trip | None:
+        if failed or slow:
+            limit = {"good_probes": self._good_probes, "limit": self.policy.probes, "probe_failed": failed}
+            return self._trip("probe", limit, now)
+        self._good_probes += 1
+        if self._good_probes >= self.policy.probes:
+            self._move("recover")
+            self._closed_at = now
+        return None
+
+    def _judge(self, now: float, *, failed: bool, slow: bool, baseline: float | None) -> Trip | None:
+        self._window.add(now, failed=failed, slow=slow)
+        self._consecutive = self._consecutive + 1 if failed else 0
+        by_cusum = baseline is not None and self._cusum.add(failed, baseline)
+        if self._consecutive >= self.policy.consecutive:
+            return self._trip("consecutive", {"limit": self.policy.consecutive}, now)
+        counts = self._window.counts
+        if counts.requests >= self.policy.min_requests:
+            if counts.failed >= self.policy.failure_rate * counts.requests:
+                return self._trip("failure_rate", {"limit": self.policy.failure_rate}, now)
+            if counts.slow >= self.policy.slow_rate * counts.requests:
+                return self._trip("slow_rate", {"limit": self.policy.slow_rate}, now)
+        if by_cusum and baseline is not None:
+            p0, p1 = hypotheses(baseline)
+            limit = {"limit": round(THRESHOLD, 3), "baseline": round(p0, 4), "suspected": round(p1, 4)}
+            return self._trip("cusum", limit, now)
+        return None
+
+    def _trip(self, rule: TripRule, limit: Mapping[str, Any], now: float) -> Trip:
+        """Open, and forget everything that was counted."""
+        trip = Trip(rule, {**self._evidence(), **limit}, now)
+        self._growths = self._growths_left(now)
+        open_time = self._open_time(now)
+        self._move("trip")
+        self._open_until = now + open_time
+        if open_time < self.policy.max_open:
+            self._growths += 1
+        self.trips += 1
+        self._pass = Permit(self.trips)
+        self._window.clear()
+        self._cusum = Cusum()
+        self._consecutive = 0
+        self._in_flight = {}
+        self._good_probes = 0
+        return trip
+
+    def _open_time(self, now: float) -> float:
+        """How many seconds a trip now would stay open."""
+        return min(self.policy.max_open, self.policy.open * self.policy.growth ** self._growths_left(now))
+
+    def _growths_left(self, now: float) -> int:
+        if self.state is not BreakerState.closed:
+            return self._growths
+        return max(0, self._growths - int((now - self._closed_at) / self.policy.window))
+
+    def _evidence(self) -> dict[str, Any]:
+        counts = self._window.counts
+        return {
+            "window_seconds": self.policy.window,
+            "requests": counts.requests,
+            "failed": counts.failed,
+            "slow": counts.slow,
+            "failures_in_a_row": self._consecutive,
+            "cusum": round(self._cusum.score, 3),
+        }
+
+    def _move(self, event: str) -> None:
+        self.state = TRANSITIONS[self.state, event]

@@ -1,0 +1,180 @@
+"""The one error tree. The type says whose fault it is; `status` hints how HTTP should say it.
+
+- PinionError
+    - ClientFault: the application's request cannot be served as it was sent
+        - Malformed (400), Unauthenticated (401), Forbidden (403), NotFound (404), MethodNotAllowed (405),
+          TooSlow (408), TooLarge (413), UnsupportedEncoding (415), HeadTooLarge (431)
+    - GatewayFault: Pinion itself cannot serve now
+        - Unavailable (503)
+    - UpstreamFault: a provider did not answer as its protocol asks
+    - OperatorFault: an operator's command cannot be carried out
+        - UnknownSubject (404), VerbRefused (409)
+    - PolicyFault: a set of policy files is not acceptable; carries every problem
+    - StoreFault: the store cannot be read or written
+    - SetupFault: the process cannot start as it was told to
+
+Foreign exceptions are mapped into this tree by the adapter that meets them, with their cause kept.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+
+class PinionError(Exception):
+    """Everything that Pinion raises on purpose."""
+
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str) -> None:
+        """`message` says what is wrong, where, and what to do."""
+        super().__init__(message)
+        self.message = message
+
+
+class ClientFault(PinionError):
+    """The application's request cannot be served as it was sent."""
+
+    status = 400
+    code: ClassVar[str] = "invalid_request_error"
+
+
+class Malformed(ClientFault):
+    """The request is not what its endpoint takes."""
+
+
+class Unauthenticated(ClientFault):
+    """No key, a malformed key or a wrong key: one answer for all three."""
+
+    status = 401
+    code = "authentication_error"
+
+    def __init__(self) -> None:
+        super().__init__("The API key is missing or not valid; send the key of your application.")
+
+
+class Forbidden(ClientFault):
+    """The key is valid and may not do this."""
+
+    status = 403
+    code = "permission_error"
+
+
+class NotFound(ClientFault):
+    """No such endpoint, or no such route for this key."""
+
+    status = 404
+    code = "not_found_error"
+
+
+class MethodNotAllowed(ClientFault):
+    """The endpoint exists and takes another method."""
+
+    status = 405
+
+
+class TooSlow(ClientFault):
+    """The request did not arrive within its deadline."""
+
+    status = 408
+    code = "timeout_error"
+
+
+class TooLarge(ClientFault):
+    """The body, or what it decompresses to, is over the limit."""
+
+    status = 413
+    code = "request_too_large"
+
+
+class UnsupportedEncoding(ClientFault):
+    """The body's Content-Encoding is not one that Pinion reads."""
+
+    status = 415
+
+
+class HeadTooLarge(ClientFault):
+    """The request's target and headers are over the limit."""
+
+    status = 431
+    code = "request_too_large"
+
+
+class GatewayFault(PinionError):
+    """Pinion itself cannot serve this request now."""
+
+    status = 500
+    code: ClassVar[str] = "api_error"
+
+
+class Unavailable(GatewayFault):
+    """Nothing can serve at the moment: overload, drain, or no servable release."""
+
+    status = 503
+    code = "overloaded_error"
+
+
+UpstreamFaultKind = Literal["connect", "pool", "first_byte", "idle", "total", "protocol", "cut", "status"]
+
+
+class UpstreamFault(PinionError):
+    """A provider did not answer as its protocol asks.
+
+    `kind` is one of: connect (refused, name, TLS), pool (no free connection in time), first_byte, idle and total
+    (deadlines), protocol (bytes that are not the protocol), cut (ended before its end), status (an answer of error).
+    """
+
+    status = 502
+
+    def __init__(self, kind: UpstreamFaultKind, message: str) -> None:
+        super().__init__(message)
+        self.kind: UpstreamFaultKind = kind
+
+
+class OperatorFault(PinionError):
+    """An operator's command cannot be carried out."""
+
+    status = 400
+
+
+class UnknownSubject(OperatorFault):
+    """The route, release or request that the command names does not exist."""
+
+    status = 404
+
+
+class VerbRefused(OperatorFault):
+    """The subject is in a state that does not take this verb."""
+
+    status = 409
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing wrong in a set of policy files: `file` as given, `line` from 1, and what to do about it."""
+
+    file: str
+    line: int
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.problem}; {self.remedy}"
+
+
+class PolicyFault(PinionError):
+    """A set of policy files that cannot be accepted, with every problem found in it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
+
+
+class StoreFault(PinionError):
+    """The store cannot be read or written."""
+
+    status = 503
+
+
+class SetupFault(PinionError):
+    """The process cannot start as it was told to."""

@@ -1,0 +1,30 @@
+"""A model version: a registered, immutable model at one exact upstream name."""
+
+from dataclasses import dataclass, field
+
+from gateway.core.price import NoPrice, Pricing
+from gateway.core.provider import Provider
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """One exact upstream model, written `gpt-4o@2024-08-06`.
+
+    `served_model` is the name that answers must carry (the upstream name, unless the provider answers with another);
+    None means that the provider offers no exact name, so answers are watched for change only. `fingerprint` pins the
+    provider's `system_fingerprint` where the policy states one. `floating` is the reason given for an undated name.
+    """
+
+    model: str
+    version: str
+    provider: Provider
+    upstream_model: str
+    served_model: str | None
+    digest: str
+    fingerprint: str | None = None
+    floating: str | None = None
+    owner: str | None = None
+    pricing: Pricing = field(default_factory=NoPrice, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.model}@{self.version}"

@@ -1,0 +1,309 @@
+"""The ports: what the rules of Pinion need of the world. Adapters implement them; tests bring fakes of the same name.
+
+Only this module of the core declares asynchronous methods.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from gateway.core.errors import PinionError, UpstreamFault
+from gateway.core.head import Head
+from gateway.core.price import Pricing
+from gateway.core.provider import DialectName, Provider
+from gateway.core.record import Record
+from gateway.core.rollout import Rollout, RouteRecord
+
+Headers = list[tuple[bytes, bytes]]
+"""Header fields in order, names in lower case."""
+
+
+class Clock(Protocol):
+    """Where the time comes from."""
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start, never going back: for durations and deadlines."""
+        ...
+
+    def wall(self) -> float:
+        """Seconds since the epoch: for records."""
+        ...
+
+
+class Downstream(Protocol):
+    """Where an exchange's answer goes. Calls return at once; `start` comes first, `finish` or `abort` last.
+
+    When what was written piles up, the edge tells the exchange to `pause`, and to `resume` once it has drained.
+    """
+
+    def start(self, status: int, headers: Headers) -> None:
+        """Send the head of the answer."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of the body."""
+        ...
+
+    def finish(self) -> None:
+        """End the answer properly."""
+        ...
+
+    def abort(self) -> None:
+        """Cut the connection, so that nobody can take what was sent for a whole answer."""
+        ...
+
+
+class Exchange(Protocol):
+    """One request, as an edge drives it. Every method is synchronous; what arrives after the end changes nothing."""
+
+    @property
+    def wants_body(self) -> bool:
+        """Whether the request's body is still wanted; not once its head was refused."""
+        ...
+
+    def body(self, raw: bytes) -> None:
+        """The request's body is complete."""
+        ...
+
+    def refuse(self, fault: PinionError) -> None:
+        """The edge cannot receive the request: answer so."""
+        ...
+
+    def client_gone(self) -> None:
+        """The client has left."""
+        ...
+
+    def pause(self) -> None:
+        """What was written piles up."""
+        ...
+
+    def resume(self) -> None:
+        """What was written has drained."""
+        ...
+
+
+class Exchanges(Protocol):
+    """Where an edge begins exchanges, and gives them back."""
+
+    @property
+    def max_body(self) -> int:
+        """The largest request body, in bytes."""
+        ...
+
+    def governs(self, path: str) -> bool:
+        """Say whether a raw path is a governed endpoint; every other path is someone else's."""
+        ...
+
+    def open(self, downstream: Downstream, head: Head) -> Exchange:
+        """Begin an exchange with the head of a request to a governed path; it may be refused, and answered, at once."""
+        ...
+
+    def close(self, exchange: Any) -> None:
+        """Give an exchange back; one that has not ended has lost its client."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamRequest:
+    """A request as it leaves: `target` is the absolute URL, with its query."""
+
+    provider: Provider
+    target: str
+    headers: Headers = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+class UpstreamListener(Protocol):
+    """Who hears how an upstream call goes: a head, pieces of body, then one of end or failure."""
+
+    def upstream_head(self, status: int, headers: Headers) -> None:
+        """The status and headers have come."""
+        ...
+
+    def upstream_data(self, data: bytes) -> None:
+        """A piece of the body has come, as it was on the wire (not decompressed)."""
+        ...
+
+    def upstream_end(self) -> None:
+        """The body is complete."""
+        ...
+
+    def upstream_failed(self, fault: UpstreamFault) -> None:
+        """The call failed, before or after its head. Nothing follows."""
+        ...
+
+
+class UpstreamCall(Protocol):
+    """A call under way. After `cancel` the listener hears nothing more and the connection is closed."""
+
+    def pause(self) -> None:
+        """Stop reading from the provider."""
+        ...
+
+    def resume(self) -> None:
+        """Read on."""
+        ...
+
+    def cancel(self) -> None:
+        """Give the call up at once."""
+        ...
+
+
+class Upstream(Protocol):
+    """A transport to providers. `send` never calls the listener before it returns."""
+
+    def send(self, request: UpstreamRequest, listener: UpstreamListener) -> UpstreamCall:
+        """Begin a call."""
+        ...
+
+
+class Meters(Protocol):
+    """What Prometheus will read. Every method is synchronous, cheap and bounded in series."""
+
+    def settle(self, record: Record) -> None:
+        """Count a finished request: its attempts, latencies, tokens, cost and overhead, by release and by app."""
+        ...
+
+    def shadow(self, route: str, release: str, result: str) -> None:
+        """Count one request that was, or was not, mirrored."""
+        ...
+
+    def rollback(self, route: str, reason: str) -> None:
+        """Count a rollback; `reason` is the rule that decided, from a fixed set."""
+        ...
+
+    def mismatch(self, route: str, release: str) -> None:
+        """Count an answer whose served model is not the pinned one."""
+        ...
+
+    def reload(self, result: str) -> None:
+        """Count a reload of the policy files: `accepted` or `rejected`."""
+        ...
+
+    def dropped(self, count: int) -> None:
+        """Count records that the ledger had no room for."""
+        ...
+
+
+class Ledger(Protocol):
+    """Where every request leaves its record."""
+
+    def append(self, record: Record) -> None:
+        """Take a record, never waiting; what there is no room for is dropped and counted."""
+        ...
+
+    async def find(self, request_id: str) -> Record | None:
+        """Give the record of a request.
+
+        Raises:
+            StoreFault: the ledger cannot be read.
+        """
+        ...
+
+    async def responses(self, limit: int) -> Sequence[tuple[str, str, str]]:
+        """Give the newest (route, response id, release version) of stored responses, the newest last."""
+        ...
+
+    async def close(self) -> None:
+        """Write what is queued and let go."""
+        ...
+
+
+class Journal(Protocol):
+    """The structured log. One event a line; never a prompt, an answer or a secret."""
+
+    def event(self, name: str, /, *, level: str = "info", **fields: Any) -> None:
+        """Write an event, never waiting. `level` is info, warning or error."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutEvent:
+    """One recorded act on a rollout: who did what, why, on what evidence, and what it became."""
+
+    at: float
+    verb: str
+    rollout: Rollout
+
+
+@dataclass(frozen=True, slots=True)
+class ArmOut:
+    """An experiment's arm that was taken out of traffic for good."""
+
+    route: str
+    experiment: str
+    release: str
+    reason: str
+    at: float
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ServedVersion:
+    """A version that has been in the way of requests: from then on its content cannot change."""
+
+    kind: str
+    name: str
+    version: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Everything in the store that a snapshot depends on, at one epoch. `routes` is keyed by route."""
+
+    epoch: int = 0
+    routes: Mapping[str, RouteRecord] = field(default_factory=dict)
+    arms_out: Sequence[ArmOut] = ()
+    served: Sequence[ServedVersion] = ()
+
+
+class Store(Protocol):
+    """The truth. Each write is one transaction that also raises the epoch, and returns the new epoch.
+
+    Every method raises StoreFault when the store cannot be read or written.
+    """
+
+    async def recorded(self) -> Recorded:
+        """Read everything that a snapshot depends on."""
+        ...
+
+    async def record_route(self, record: RouteRecord, events: Sequence[RolloutEvent]) -> int:
+        """Write a route's state, with the rollouts that the events changed and the events themselves."""
+        ...
+
+    async def record_arm_out(self, arm: ArmOut) -> int:
+        """Write that an arm is out."""
+        ...
+
+    async def record_served(self, versions: Sequence[ServedVersion]) -> int:
+        """Write that versions have been in the way of requests; one that is known is left as it is."""
+        ...
+
+    async def history(self, route: str, limit: int) -> Sequence[RolloutEvent]:
+        """Give a route's newest rollout events, the newest first."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the store."""
+        ...
+
+
+class PriceBook(Protocol):
+    """The prices of models that a policy file states none for."""
+
+    def pricing(self, dialect: DialectName, base_url: str, upstream_model: str) -> Pricing | None:
+        """Give the pricing of an upstream model, or None when it is not known."""
+        ...
+
+
+class Secrets(Protocol):
+    """Where credentials are kept."""
+
+    def read(self, source: str) -> str:
+        """Read a credential by its source, `env:NAME` or `file:PATH`.
+
+        Raises:
+            SetupFault: there is none; the message names the source and never a value.
+        """
+        ...

@@ -1,0 +1,55 @@
+"""A provider: one upstream API with its dialect, its credential and its limits."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+DialectName = Literal["openai", "anthropic", "gemini"]
+
+PUBLIC_BASE_URL: dict[str, str] = {
+    "openai": "https://api.openai.com/v1",
+    "anthropic": "https://api.anthropic.com",
+    "gemini": "https://generativelanguage.googleapis.com",
+}
+"""Where each dialect is spoken in public, written as its own SDK takes it: OpenAI with /v1, Anthropic without."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Four separate deadlines of one attempt, in seconds.
+
+    `first_byte` runs from sending until the first byte of the answer's body, `idle` between two pieces of it, `total`
+    over the whole attempt.
+    """
+
+    connect: float = 5.0
+    first_byte: float = 60.0
+    idle: float = 60.0
+    total: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What Pinion shows a provider: one header. `source` says where it came from (`env:NAME`, `file:PATH`)."""
+
+    source: str
+    header: bytes
+    value: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One upstream API.
+
+    `retries` counts further attempts of a stable release on connection errors and 5xx before the first byte.
+    `ca_file` and `proxy` are how it is reached; None means the system's certificates and no proxy.
+    """
+
+    name: str
+    dialect: DialectName
+    base_url: str
+    credential: Credential | None = None
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    retries: int = 1
+    max_connections: int = 1000
+    ca_file: str | None = None
+    proxy: str | None = field(default=None, repr=False)

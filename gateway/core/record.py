@@ -1,0 +1,55 @@
+"""A record: the compact row that each request leaves in the ledger. It holds no prompt and no answer."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One attempt of a request: which release on which track, how it ended, the upstream's status (0: none)."""
+
+    release: str
+    track: str
+    outcome: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One request as it ended.
+
+    Times are wall seconds (`at`) and durations in seconds; `cost_nano_usd` is None when unknown; `partial` marks usage
+    of an answer that was cut; `shadow_of` names the request that a mirrored one copied.
+    """
+
+    request_id: str
+    at: float
+    app: str
+    route: str
+    release: str
+    track: str
+    why: str
+    bucket: int | None
+    unit_digest: str | None
+    outcome: str
+    status: int
+    seconds: float
+    first_token_seconds: float | None
+    overhead_seconds: float
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_input_tokens: int | None
+    cost_nano_usd: int | None
+    cost_status: str
+    partial: bool
+    input_digest: str
+    served_model: str | None
+    fingerprint: str | None
+    response_id: str | None
+    upstream_request_id: str | None
+    endpoint: str
+    stream: bool
+    sdk_retries: int
+    attempts: tuple[Tried, ...]
+    epoch: int
+    shadow_of: str | None = None
+    schema_valid: bool | None = None

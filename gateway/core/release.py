@@ -1,0 +1,41 @@
+"""A release: an immutable bundle of one model version, one prompt version, parameters and named context."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.core.model import ModelVersion
+from gateway.core.prompt import PromptVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What serves. `params` win over what the application sends; `context` is named, not sent.
+
+    `encoded_params` holds each parameter as JSON bytes, `headers` the response headers that name this release, both
+    prepared once. `dev` marks what a development server loaded.
+    """
+
+    route: str
+    version: str
+    model: ModelVersion
+    prompt: PromptVersion | None
+    params: Mapping[str, Any]
+    context: Mapping[str, str]
+    digest: str
+    encoded_params: Mapping[str, bytes] = field(repr=False)
+    dev: bool = False
+    headers: tuple[tuple[bytes, bytes], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        headers = [
+            (b"x-pinion-route", self.route.encode()),
+            (b"x-pinion-release", str(self).encode()),
+            (b"x-pinion-model", str(self.model).encode()),
+        ]
+        if self.prompt is not None:
+            headers.append((b"x-pinion-prompt", str(self.prompt).encode()))
+        object.__setattr__(self, "headers", tuple(headers))
+
+    def __str__(self) -> str:
+        return f"{self.route}/{self.version}"

@@ -1,0 +1,35 @@
+"""A snapshot: all that a request needs to be routed, as one immutable value."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gateway.core.app import ANYONE, App
+from gateway.core.route import Route
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What serves at one epoch.
+
+    `keys` maps the SHA-256 digest of an application's key to the application; with no application declared it is
+    empty and `open` is true. `revision` is the digest of the policy files behind it.
+    """
+
+    epoch: int
+    revision: str
+    routes: Mapping[str, Route]
+    keys: Mapping[bytes, App] = field(default_factory=dict, repr=False)
+    open: bool = False
+    dev: bool = False
+
+    def app_of(self, credential: bytes | None) -> App | None:
+        """Find the application that a credential belongs to; None when it belongs to none.
+
+        The look-up is by digest of the whole credential, so its timing tells nothing about a stored key.
+        """
+        if self.open:
+            return ANYONE
+        if not credential:
+            return None
+        return self.keys.get(hashlib.sha256(credential).digest())

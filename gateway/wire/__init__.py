@@ -1,0 +1,1 @@
+"""Bytes to meaning and back, without sockets: one module a dialect, plus the formats they share."""

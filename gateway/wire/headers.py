@@ -1,0 +1,110 @@
+"""Header lists: which go on to a provider, which come back to an application, and where a key is.
+
+A header list is `list[tuple[bytes, bytes]]` in wire order, its names in lower case, as HTTP parsers give
+them.
+"""
+
+import re
+from collections.abc import Collection
+
+Headers = list[tuple[bytes, bytes]]
+
+_HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade"})
+"""Headers of one connection (RFC 9110, 7.6.1), beside those that Connection names and all `proxy-` ones."""
+
+_CREDENTIALS = (b"x-api-key", b"api-key", b"x-goog-api-key")
+"""Where SDKs put a key when it is no Bearer token, in the order in which they count."""
+
+_REQUEST_ENDS_HERE = _HOP_BY_HOP.union(
+    # who calls is not the provider's business
+    {b"authorization", *_CREDENTIALS, b"cookie", b"forwarded", b"x-real-ip"},
+    # set anew for the next hop
+    {b"host", b"content-length", b"expect", b"content-encoding", b"accept-encoding"},
+)
+_REQUEST_PREFIXES_END_HERE = (b"proxy-", b"x-forwarded-", b"x-pinion-")
+
+_RESPONSE_ENDS_HERE = _HOP_BY_HOP.union(
+    # set anew by the server that answers
+    {b"content-length", b"date", b"server"},
+    # they speak of the provider's host, not of this one
+    {b"set-cookie", b"alt-svc", b"strict-transport-security"},
+)
+_RESPONSE_PREFIXES_END_HERE = (b"proxy-", b"x-pinion-")
+_UNSAFE = re.compile(rb"[\r\n\0]")
+_RENAMED = {b"x-request-id": b"x-upstream-request-id"}
+
+
+def value(headers: Headers, name: bytes) -> bytes | None:
+    """The first value under a lower-case name."""
+    for key, content in headers:
+        if key == name:
+            return content
+    return None
+
+
+def text(headers: Headers, name: bytes) -> str | None:
+    """The first value under a lower-case name as text: UTF-8 where it is that, Latin-1 otherwise."""
+    content = value(headers, name)
+    if content is None:
+        return None
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
+def credential(headers: Headers) -> bytes | None:
+    """The key that an application sent: a Bearer token, else x-api-key, else api-key, else x-goog-api-key.
+
+    One that is empty does not count; None where there is no other.
+    """
+    scheme, _, token = (value(headers, b"authorization") or b"").strip().partition(b" ")
+    if scheme.lower() == b"bearer" and (token := token.strip()):
+        return token
+    for name in _CREDENTIALS:
+        if key := (value(headers, name) or b"").strip():
+            return key
+    return None
+
+
+def forwardable_request(headers: Headers, *, drop: Collection[bytes] = ()) -> Headers:
+    """What of an application's headers goes on to a provider, in order.
+
+    Stays behind: what belongs to one hop, what tells who called and from where, every credential, Pinion's
+    own headers, the names in `drop`, names with an underscore (servers read them as hyphens, so they could
+    pass for a header that was taken off), and values that hold CR, LF or NUL.
+    """
+    ended = _REQUEST_ENDS_HERE.union(_named_by_connection(headers), drop)
+    return [
+        header
+        for header in _safe(headers)
+        if header[0] not in ended and not header[0].startswith(_REQUEST_PREFIXES_END_HERE) and b"_" not in header[0]
+    ]
+
+
+def forwardable_response(headers: Headers, *, drop: Collection[bytes] = ()) -> Headers:
+    """What of a provider's headers goes back to an application, in order.
+
+    Stays behind: what belongs to one hop, what speaks of the provider's host, Pinion's own headers, the
+    names in `drop` (content-encoding, where the body was decoded), and values that hold CR, LF or NUL. The
+    provider's x-request-id becomes x-upstream-request-id, for x-request-id is Pinion's.
+    """
+    ended = _RESPONSE_ENDS_HERE.union(_named_by_connection(headers), drop)
+    return [
+        (_RENAMED.get(name, name), content)
+        for name, content in _safe(headers)
+        if name not in ended and not name.startswith(_RESPONSE_PREFIXES_END_HERE)
+    ]
+
+
+def _named_by_connection(headers: Headers) -> list[bytes]:
+    return [
+        option.strip().lower() for name, content in headers if name == b"connection" for option in content.split(b",")
+    ]
+
+
+def _safe(headers: Headers) -> Headers:
+    """The headers whose values cannot end their line early; nearly always all, which one look tells."""
+    if not _UNSAFE.search(b" ".join([content for _, content in headers])):
+        return headers
+    return [header for header in headers if not _UNSAFE.search(header[1])]

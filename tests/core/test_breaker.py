@@ -1,0 +1,333 @@
+"""The breaker: what trips it, what it does while open, and how it lets a release back."""
+
+import json
+from itertools import product
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from gateway.core.breaker import TRANSITIONS, Breaker, BreakerPolicy, BreakerState, Permit, Trip
+from gateway.core.outcome import Outcome
+
+OK, SLOW, FAILED = Outcome.ok, Outcome.slow, Outcome.failed
+SILENT = (Outcome.rate_limited, Outcome.client_fault, Outcome.cancelled, Outcome.gateway_fault)
+
+
+def granted(breaker: Breaker, now: float) -> Permit:
+    """A permit, where one must be given."""
+    permit = breaker.permit(now)
+    assert permit is not None
+    return permit
+
+
+def feed(breaker: Breaker, outcomes: list[Outcome], now: float = 0.0, **also: float | bool | None) -> list[str | None]:
+    """Report outcomes one after the other at one time; give the rule of the trip that each made."""
+    trips = [breaker.report(granted(breaker, now), outcome, now, **also) for outcome in outcomes]
+    return [None if trip is None else trip.rule for trip in trips]
+
+
+def tripped(policy: BreakerPolicy | None = None, now: float = 0.0) -> Breaker:
+    """A breaker that has just opened."""
+    breaker = Breaker(policy or BreakerPolicy())
+    assert [None, None, "consecutive"] == feed(breaker, [FAILED] * 3, now)
+    return breaker
+
+
+def half_open(policy: BreakerPolicy | None = None) -> tuple[Breaker, Permit]:
+    """A breaker that has just let its first probe through, at 15 s."""
+    breaker = tripped(policy)
+    return breaker, granted(breaker, 15.0)
+
+
+# Closed
+
+
+def test_three_failures_in_a_row_trip():
+    """The third consecutive failure opens the breaker, and the trip says what it rests on."""
+    breaker = Breaker(BreakerPolicy())
+    permits = [granted(breaker, 0.0) for _ in range(3)]
+    trips = [breaker.report(permit, FAILED, 7.0) for permit in permits]
+    evidence = {
+        "window_seconds": 30.0,
+        "requests": 3,
+        "failed": 3,
+        "slow": 0,
+        "failures_in_a_row": 3,
+        "cusum": 0.0,
+        "limit": 3,
+    }
+    assert [None, None, Trip("consecutive", evidence, 7.0)] == trips
+    assert BreakerState.open is breaker.state
+
+
+def test_a_success_ends_a_row():
+    """Failures with a success between them are no row."""
+    assert [None] * 6 == feed(Breaker(BreakerPolicy(failure_rate=1.0)), [FAILED, FAILED, OK, FAILED, FAILED, OK])
+
+
+def test_a_share_of_failures_trips_once_there_are_enough_requests():
+    """Half the window failing trips at the fifth request, and not before."""
+    assert [None] * 4 + ["failure_rate"] == feed(Breaker(BreakerPolicy()), [FAILED, OK, FAILED, OK, FAILED])
+    assert [None] * 5 == feed(Breaker(BreakerPolicy()), [FAILED, OK, FAILED, OK, OK])
+
+
+def test_the_window_forgets():
+    """Failures older than the window do not count."""
+    breaker = Breaker(BreakerPolicy())
+    feed(breaker, [FAILED, OK, FAILED, OK], 0.0)
+    assert [None] * 4 == feed(breaker, [FAILED, OK, OK, OK], 31.0)
+    assert (4, 1) == breaker.counts(31.0)
+    assert (0, 0) == breaker.counts(62.0)
+
+
+def test_slow_answers_trip_where_the_policy_says_what_slow_is():
+    """Four slow of five trip with `slow_over`; without it slow answers are good answers."""
+    outcomes = [SLOW, SLOW, OK, SLOW, SLOW]
+    assert [None] * 4 + ["slow_rate"] == feed(Breaker(BreakerPolicy(slow_over=8.0)), outcomes)
+    assert [None] * 5 == feed(Breaker(BreakerPolicy()), outcomes)
+
+
+def test_a_failure_may_be_slow_too():
+    """A failing answer that was slow counts for both shares."""
+    policy = BreakerPolicy(slow_over=8.0, consecutive=100, failure_rate=1.1)
+    assert [None] * 4 + ["slow_rate"] == feed(Breaker(policy), [FAILED] * 5, slow=True)
+
+
+def test_the_cusum_trips_against_the_baseline():
+    """Scattered failures that neither rule of the window sees trip the CUSUM; its evidence names both hypotheses."""
+    breaker = Breaker(BreakerPolicy())
+    for number in range(200):
+        trip = breaker.report(
+            granted(breaker, 60.0 * number), FAILED if number % 4 == 0 else OK, 60.0 * number, baseline=0.005
+        )
+        if trip is not None:
+            break
+    assert trip is not None
+    assert ("cusum", 0.02, 0.2, 6.908) == (
+        trip.rule,
+        trip.evidence["baseline"],
+        trip.evidence["suspected"],
+        trip.evidence["limit"],
+    )
+    assert number < 20
+
+
+def test_without_a_baseline_the_cusum_does_not_judge():
+    """Stable is not judged against itself."""
+    breaker = Breaker(BreakerPolicy())
+    for number in range(200):
+        feed(breaker, [FAILED if number % 4 == 0 else OK], 60.0 * number)
+    assert BreakerState.closed is breaker.state
+
+
+@pytest.mark.parametrize("outcome", SILENT)
+def test_outcomes_that_say_nothing_change_nothing(outcome: Outcome):
+    """Rate limits, the client's faults, cancellations and Pinion's own faults neither count nor end a row."""
+    breaker = Breaker(BreakerPolicy())
+    assert [None] * 20 == feed(breaker, [outcome] * 20, baseline=0.02)
+    assert (0, 0) == breaker.counts(0.0)
+    assert [None, None, None, "consecutive"] == feed(breaker, [FAILED, FAILED, outcome, FAILED])
+
+
+# Open
+
+
+def test_a_burst_in_flight_trips_once():
+    """Of ten requests that fail together, one makes the trip, and the rest are of an earlier generation."""
+    breaker = Breaker(BreakerPolicy())
+    permits = [granted(breaker, 0.0) for _ in range(10)]
+    assert 1 == sum(breaker.report(permit, FAILED, 1.0) is not None for permit in permits)
+    assert 1 == breaker.trips
+
+
+def test_late_results_of_an_earlier_generation_change_nothing():
+    """What was admitted before the trip neither closes nor opens anything afterwards."""
+    breaker = Breaker(BreakerPolicy())
+    late = [granted(breaker, 0.0) for _ in range(10)]
+    feed(breaker, [FAILED] * 3)
+    granted(breaker, 15.0)
+    assert [None] * 10 == [
+        breaker.report(permit, outcome, 16.0) for permit, outcome in zip(late, [OK, FAILED] * 5, strict=True)
+    ]
+    assert BreakerState.half_open is breaker.state
+    assert 0 == breaker.snapshot(16.0)["good_probes"]
+
+
+def test_open_permits_nothing_until_its_time_is_over():
+    """Fifteen seconds long there is no permit, then a probe."""
+    breaker = tripped()
+    assert breaker.permit(14.999) is None
+    assert BreakerState.open is breaker.state
+    assert Permit(1, 1) == breaker.permit(15.0)
+    assert BreakerState.half_open is breaker.state
+
+
+# Half open
+
+
+def test_probes_are_few_at_a_time():
+    """Three probes may be in flight; each result lets the next one go."""
+    breaker, first = half_open()
+    granted(breaker, 15.0)
+    granted(breaker, 15.0)
+    assert breaker.permit(15.0) is None
+    breaker.report(first, OK, 16.0)
+    assert breaker.permit(16.0) is not None
+    assert breaker.permit(16.0) is None
+
+
+@pytest.mark.parametrize("outcome", SILENT)
+def test_a_probe_that_says_nothing_gives_its_slot_back(outcome: Outcome):
+    """A cancelled or refused probe neither closes nor opens, and the next may go."""
+    breaker, first = half_open(BreakerPolicy(probes=1))
+    assert breaker.permit(15.0) is None
+    assert breaker.report(first, outcome, 16.0) is None
+    assert BreakerState.half_open is breaker.state
+    assert breaker.permit(16.0) is not None
+
+
+def test_a_probe_that_never_returns_frees_its_slot():
+    """After its deadline a hung probe no longer keeps others out, and its late result still counts."""
+    breaker, hung = half_open(BreakerPolicy(probes=1))
+    assert breaker.permit(44.9) is None
+    assert breaker.permit(45.0) is not None
+    breaker.report(hung, OK, 100.0)
+    assert BreakerState.closed is breaker.state
+
+
+def test_enough_good_probes_close():
+    """The third good probe closes the breaker; others in flight then count as any result."""
+    breaker, first = half_open()
+    probes = [first, granted(breaker, 15.0), granted(breaker, 15.0)]
+    assert [None, None, None] == [breaker.report(probe, OK, 16.0) for probe in probes]
+    assert BreakerState.closed is breaker.state
+    assert [None, None, "consecutive"] == feed(breaker, [FAILED] * 3, 17.0)
+
+
+def test_one_bad_probe_opens_again():
+    """A single failure reopens the breaker, for twice as long."""
+    breaker, first = half_open()
+    trip = breaker.report(first, FAILED, 20.0)
+    assert trip is not None
+    assert ("probe", 0, 3, True) == (
+        trip.rule,
+        trip.evidence["good_probes"],
+        trip.evidence["limit"],
+        trip.evidence["probe_failed"],
+    )
+    assert breaker.permit(49.9) is None
+    assert breaker.permit(50.0) is not None
+
+
+def test_a_slow_probe_is_bad_where_slow_is_judged():
+    """With `slow_over` a slow probe reopens; without it, it is a good one."""
+    breaker, first = half_open(BreakerPolicy(slow_over=8.0))
+    trip = breaker.report(first, SLOW, 16.0)
+    assert trip is not None
+    assert not trip.evidence["probe_failed"]
+    breaker, first = half_open(BreakerPolicy(probes=1))
+    breaker.report(first, SLOW, 16.0)
+    assert BreakerState.closed is breaker.state
+
+
+# How long it stays open
+
+
+def test_the_open_time_grows_up_to_its_limit():
+    """Each failed probe doubles the open time until it is five minutes."""
+    breaker, now, waits = tripped(), 0.0, []
+    for _ in range(7):
+        waits.append(breaker.snapshot(now)["probes_in_seconds"])
+        now += waits[-1]
+        breaker.report(granted(breaker, now), FAILED, now)
+    assert [15.0, 30.0, 60.0, 120.0, 240.0, 300.0, 300.0] == waits
+
+
+@pytest.mark.parametrize(("calm", "wait"), [(0.0, 30.0), (29.0, 30.0), (30.0, 15.0), (3000.0, 15.0)])
+def test_the_open_time_comes_back_while_closed(calm: float, wait: float):
+    """Flapping opens for longer; each whole window spent closed takes one such step back."""
+    breaker, first = half_open(BreakerPolicy(probes=1))
+    breaker.report(first, OK, 15.0)
+    assert wait == breaker.snapshot(15.0 + calm)["next_open_seconds"]
+    feed(breaker, [FAILED] * 3, 15.0 + calm)
+    assert wait == breaker.snapshot(15.0 + calm)["probes_in_seconds"]
+
+
+# Status
+
+
+def test_a_snapshot_is_for_people_and_machines():
+    """The status is JSON, names the state and counts, and forgets what the window forgets."""
+    breaker = Breaker(BreakerPolicy())
+    feed(breaker, [FAILED, OK], 5.0, baseline=0.02)
+    status = breaker.snapshot(5.0)
+    assert status == json.loads(json.dumps(status))
+    assert ("closed", 0, 2, 1) == (status["state"], status["trips"], status["requests"], status["failed"])
+    assert 0 == breaker.snapshot(500.0)["requests"]
+    assert "<Breaker closed, 0 of 0 failed, 0 trips>" == repr(breaker)
+
+
+def test_the_table_says_every_move():
+    """What the table does not name raises, and leaves the state as it was."""
+    for state, event in product(BreakerState, ("trip", "wait_over", "recover")):
+        breaker = Breaker(BreakerPolicy())
+        breaker.state = state
+        if (state, event) in TRANSITIONS:
+            breaker._move(event)
+            assert TRANSITIONS[state, event] is breaker.state
+        else:
+            with pytest.raises(KeyError):
+                breaker._move(event)
+            assert state is breaker.state
+
+
+class AnyBreaker(RuleBasedStateMachine):
+    """Any order of permits, results and pauses, the results of old permits among them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.policy = BreakerPolicy(slow_over=1.0)
+        self.breaker = Breaker(self.policy)
+        self.now = 0.0
+        self.permits: list[tuple[Permit, float]] = []
+
+    @rule(seconds=st.floats(0, 40))
+    def wait(self, seconds: float) -> None:
+        """Time passes."""
+        self.now += seconds
+
+    @rule()
+    def ask(self) -> None:
+        """A request asks for leave."""
+        permit = self.breaker.permit(self.now)
+        if permit is not None:
+            self.permits.append((permit, self.now))
+
+    @precondition(lambda self: self.permits)
+    @rule(data=st.data(), outcome=st.sampled_from(Outcome), slow=st.booleans())
+    def end(self, data: st.DataObject, outcome: Outcome, slow: bool) -> None:
+        """Any attempt in flight ends."""
+        permit, _ = self.permits.pop(data.draw(st.integers(0, len(self.permits) - 1)))
+        before, state = self.breaker.trips, self.breaker.state
+        trip = self.breaker.report(permit, outcome, self.now, slow=slow, baseline=0.02)
+        assert (trip is not None) == (self.breaker.trips == before + 1)
+        if permit.generation != before:
+            assert (None, state) == (trip, self.breaker.state)
+
+    @invariant()
+    def young_probes_are_within_their_limit(self) -> None:
+        """Half open, at most so many probes are in flight within their deadline."""
+        if self.breaker.state is BreakerState.half_open:
+            oldest = self.now - self.policy.probe_deadline
+            young = [p for p, at in self.permits if p.generation == self.breaker.trips and at > oldest]
+            assert len(young) <= self.policy.probes
+
+    @invariant()
+    def open_is_never_for_longer_than_its_limit(self) -> None:
+        """The wait for the next probe is bounded."""
+        assert 0.0 <= self.breaker.snapshot(self.now)["probes_in_seconds"] <= self.policy.max_open
+
+
+AnyBreaker.TestCase.__doc__ = "Whatever happens in whatever order, the breaker keeps its law."
+TestAnyBreaker = AnyBreaker.TestCase

@@ -1,0 +1,213 @@
+"""Strict reading and byte-exact editing of JSON bodies."""
+
+import json
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.errors import Malformed
+from gateway.wire import json_body
+from gateway.wire.json_body import dump, elements, insert_first, members, parse, splice, without
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=12,
+)
+objects = st.dictionaries(texts, values, max_size=6)
+layouts = st.sampled_from(
+    [{}, {"indent": 2}, {"separators": (",", ":")}, {"ensure_ascii": False}, {"separators": (" , ", " : ")}]
+)
+
+
+@given(objects, layouts)
+def test_what_is_json_is_read(value, layout):
+    """Every object is read as the standard library reads it, in every layout."""
+    body = json.dumps(value, **layout).encode()
+    assert value == parse(b" \r\n\t" + body + b"\n")
+
+
+@given(st.binary(max_size=40) | st.text('[]{}",:\\1eE+-. uda8', max_size=40).map(str.encode))
+def test_no_bytes_raise_anything_but_malformed(body):
+    """Whatever arrives is read or refused."""
+    with suppress(Malformed):
+        assert isinstance(parse(body), dict)
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        (b"", "not JSON"),
+        (b"{", "line 1, column 2"),
+        (b'{"a":1}x', "not JSON"),
+        (b"[]", "one JSON object"),
+        (b'"a"', "one JSON object"),
+        (b"\xef\xbb\xbf{}", "byte order mark"),
+        (b'{"a":"\xff"}', "offset 6"),
+        (b'{"a":"\xed\xa0\x80"}', "not UTF-8"),
+        ('{"a":1}'.encode("utf-16"), "not UTF-8"),
+        (b'{"model":1,"model":2}', '"model" twice'),
+        (b'{"a":[{"b":{"c":1,"d":2,"c":3}}]}', '"c" twice'),
+        (b'{"mod\\u0065l":1,"model":2}', '"model" twice'),
+        (b'{"\\n\\u001b":1,"\\n\\u001b":2}', r'"\\n\\u001b" twice'),
+        (b'{"a":NaN}', "NaN"),
+        (b'{"a":[-Infinity]}', "-Infinity"),
+        (b'{"a":"\\ud83d"}', "surrogate"),
+        (b'{"a":{"\\uDE00":1}}', "surrogate"),
+        (b'{"a":"\\\\ud83d\\ude00"}', "surrogate"),
+        (b'{"a":' + b"9" * 5000 + b"}", "too many digits"),
+        (b'{"a":"\n"}', "control character"),
+        (b'{"a":' + b"[" * 64 + b"]" * 64 + b"}", "more than 64 deep"),
+        (b'{"a":' * 65 + b"1" + b"}" * 65, "more than 64 deep"),
+        (b"[" * 100_000, "more than 64 deep"),
+        (b'{"a":' * 100_000, "more than 64 deep"),
+        (b"[" * 100_000 + b"]" * 100_000, "more than 64 deep"),
+    ],
+)
+def test_what_is_refused_and_how_it_is_named(body, named):
+    """Each body that two readers could read differently, or that could hurt a reader, is refused by name."""
+    with pytest.raises(Malformed, match=named):
+        parse(body)
+
+
+def test_what_looks_like_a_fault_and_is_none():
+    """Whole surrogate pairs, escaped backslashes, brackets in strings and the deepest allowed nesting are read."""
+    assert {"a": "😀 \\ud800"} == parse(b'{"a":"\\ud83d\\uDE00 \\\\ud800"}')
+    assert {"a": "[" * 100 + '"'} == parse(b'{"a":"' + b"[" * 100 + b'\\""}')
+    assert parse(b'{"a":' + b"[" * 63 + b"]" * 63 + b"}")
+    assert parse(b'{"a":[' + b"{}," * 100 + b"{}]}")
+    with pytest.raises(Malformed, match="more than 2 deep"):
+        parse(b'{"a":[[]]}', max_depth=2)
+
+
+def test_dump_writes_what_the_fast_encoder_refuses():
+    """Compact JSON, also for whole numbers of any size and for half a surrogate pair."""
+    assert b'{"a":[1,"\xc3\xa9"]}' == dump({"a": [1, "é"]})
+    assert b'{"a":123456789012345678901234567890}' == dump({"a": 123456789012345678901234567890})
+    assert b'["\\ud83d"]' == dump(["\ud83d"])
+
+
+@given(objects, layouts)
+def test_members_lie_where_they_are_said_to_lie(value, layout):
+    """Key and value of each member, cut out of the body, are the member."""
+    body = b" " + json.dumps(value, **layout).encode()
+    found = members(body)
+    cut = [(json.loads(body[m.value_start : m.value_end]), body[m.key_start : m.key_start + 1]) for m in found]
+    assert list(value) == [member.key for member in found]
+    assert [(member, b'"') for member in value.values()] == cut
+
+
+@given(st.lists(values, max_size=6), layouts)
+def test_elements_lie_where_they_are_said_to_lie(value, layout):
+    """Each element, cut out of the array, is the element; also for an array somewhere in a body."""
+    body = b'{"a":' + json.dumps(value, **layout).encode() + b"}"
+    assert value == [json.loads(body[start:end]) for start, end in elements(body, 5)]
+
+
+@given(objects, layouts, st.dictionaries(texts, st.none() | values.map(dump), max_size=4), st.data())
+def test_splice_changes_what_it_is_told_and_nothing_else(value, layout, edits, data):
+    """The result is the object with its edits, in the same order; bytes of other members stay."""
+    if value:
+        edits |= data.draw(st.dictionaries(st.sampled_from(list(value)), st.none() | values.map(dump)))
+    body = json.dumps(value, **layout).encode()
+    expected = {key: member for key, member in value.items() if edits.get(key, b"") is not None}
+    expected |= {key: json.loads(new) for key, new in edits.items() if new is not None}
+    result = splice(body, edits, parsed=data.draw(st.sampled_from([None, value])))
+    assert list(expected.items()) == list(parse(result).items())
+    for member in members(body):
+        if member.key not in edits:
+            assert body[member.key_start : member.value_end] in result
+
+
+@given(objects, layouts)
+def test_splice_without_edits_is_the_identity(value, layout):
+    """Nothing to do gives the same bytes."""
+    body = json.dumps(value, **layout).encode()
+    assert body == splice(body, {})
+
+
+@pytest.mark.parametrize(
+    ("body", "edits", "result"),
+    [
+        (b'{ "a" : 1.0e+2 , "b":[ ] }', {"b": b"2"}, b'{ "a" : 1.0e+2 , "b":2 }'),
+        (b'{"mod\\u0065l":"x","z":0}', {"model": b'"y"'}, b'{"mod\\u0065l":"y","z":0}'),
+        (b'{"a":1,"b":2,"c":3}', {"a": None}, b'{"b":2,"c":3}'),
+        (b'{"a":1, "b":2, "c":3}', {"b": None}, b'{"a":1, "c":3}'),
+        (b'{"a":1,\n "b":2,\n "c":3\n}', {"c": None}, b'{"a":1,\n "b":2\n}'),
+        (b'{"a":1,"b":2,"c":3}', {"b": None, "c": None}, b'{"a":1}'),
+        (b'{"a":1,"b":2,"c":3}', {"a": None, "b": None}, b'{"c":3}'),
+        (b'{"a":1,"b":2,"c":3}', {"a": None, "c": b"4"}, b'{"b":2,"c":4}'),
+        (b'{ "a":1 }', {"a": None}, b"{  }"),
+        (b'{ "a":1 }', {"a": None, "b": b"2"}, b'{ "b":2 }'),
+        (b'{"a":1,"b":2}', {"b": None, "c": b"3", "d": b"4"}, b'{"a":1,"c":3,"d":4}'),
+        (b"{}", {"a": b"1", "b": b"2", "c": None}, b'{"a":1,"b":2}'),
+        (b" { } ", {"a": b"1"}, b' {"a":1 } '),
+        (b'{"a":1}', {"\u00e9\n": b"2"}, '{"a":1,"é\\n":2}'.encode()),
+        (b'{"a":"}\\"]{\\\\","b":{"a":0}}', {"a": b"1"}, b'{"a":1,"b":{"a":0}}'),
+    ],
+)
+def test_splice_keeps_layout_order_and_spelling(body, edits, result):
+    """Whitespace, order, escapes and numbers stay as the application wrote them; commas stay right."""
+    assert result == splice(body, edits)
+
+
+def test_splice_knows_from_the_parsed_body_that_there_is_nothing_to_do():
+    """A member that is not there need not be taken out: the body is the same object."""
+    body = b'{"a":1}'
+    assert splice(body, {"prompt": None}, parsed={"a": 1}) is body
+
+
+@given(st.lists(values, max_size=6), layouts, st.sets(st.integers(0, 5)), values)
+def test_arrays_are_edited_as_bytes(value, layout, indexes, first):
+    """Elements go and come with their commas, whatever stands between them."""
+    array = json.dumps(value, **layout).encode()
+    kept = [element for index, element in enumerate(value) if index not in indexes]
+    assert kept == json.loads(without(array, indexes))
+    assert [first, *value] == json.loads(insert_first(array, dump(first)))
+
+
+def test_array_edits_keep_the_layout():
+    """What stays in an array keeps its bytes."""
+    assert b"[ 1.0, 3 ]" == without(b"[ 1.0, 2,3 ]", [1])
+    assert b'[{"a":1}, 2 ]' == insert_first(b"[ 2 ]", b'{"a":1}')
+    assert b' [{"a":1} ]' == insert_first(b" [ ]", b'{"a":1}')
+
+
+@pytest.mark.parametrize("read", [members, elements])
+@pytest.mark.parametrize(
+    "broken", [b"", b"  ", b"1", b'{"a":1', b"[1,", b'{"a', b'["a', b'{"a":[}', b'["\\"', b'{"a"}x', b'{"\\x":1}']
+)
+def test_what_is_broken_off_is_malformed(read, broken):
+    """A body that is not whole is refused, not half read."""
+    with pytest.raises(Malformed):
+        read(broken)
+
+
+def test_a_long_string_is_one_step():
+    """An image of 20 MB is skipped as quickly as its bytes can be looked at."""
+    body = b'{"image":"' + b"A" * (20 << 20) + b'","model":"x"}'
+    assert b'"model":"y"}' == splice(body, {"model": b'"y"'})[-12:]
+
+
+def test_a_string_of_escapes_is_read_whole():
+    """Quotes and backslashes in every order end a string only where they should."""
+    for text in ('"', "\\", '\\"', '"\\', '\\\\"', '"\\"\\', '\\\\\\"x"', '""'):
+        body = dump({"a": text, "b": 1})
+        assert b'{"a":0,"b":1}' == splice(body, {"a": b"0"})
+
+
+def test_the_deepest_body_that_is_read_can_be_edited():
+    """Reading and editing agree on how deep a body may nest."""
+    depth = json_body.DEEPEST - 1
+    body = b'{"a":' + b"[" * depth + b"]" * depth + b',"b":1}'
+    assert parse(body)
+    assert body.replace(b"1", b"2") == splice(body, {"b": b"2"})
+
+
+def test_a_body_of_too_many_values_is_refused():
+    """Millions of empty arrays would take a hundred times their bytes in memory, so they are refused unread."""
+    with pytest.raises(Malformed, match="more than 2000000 values"):
+        parse(b'{"a":[' + b"[]," * 2_000_000 + b"[]]}")

@@ -1,0 +1,269 @@
+"""What uvicorn's HTTP protocol lacks towards strangers: limits on a request's head, and deadlines for its arrival.
+
+The law:
+
+1. A connection waits for a request, receives its head, receives its body, and waits again; or it is closing.
+2. The target and each header count towards the limits as they arrive. Past a limit nothing more is kept: the
+   request is refused, and what still comes is thrown away.
+3. A head has a deadline from its first byte, or from the connection's start for the first one. A body must not
+   fall silent, nor take too long in all. A deadline does not run while it is Pinion that does not read.
+4. A refusal is told in the dialect of the path, unless an answer has begun; then the connection closes.
+
+What makes a message ambiguous is refused by llhttp, the parser below: Content-Length together with
+Transfer-Encoding or twice, an encoding other than chunked, bare line feeds and carriage returns, folded headers,
+blanks before a colon. It accepts a missing and a second Host, of which nothing here makes use. Trailers reach
+uvicorn as headers of the request; they are dropped here, because they come after the request was judged.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from gateway.wire.dialects import DIALECTS
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a stranger may ask for: sizes in bytes, times in seconds.
+
+    `head_bytes` covers target and headers. Connections are looked at every `sweep_seconds`, so a deadline is late by
+    up to that much. A refused connection is read on for `linger_seconds`, so that the refusal can be read.
+    """
+
+    head_bytes: int = 16 * 1024
+    headers: int = 100
+    target_bytes: int = 8 * 1024
+    head_seconds: float = 10.0
+    body_silence_seconds: float = 10.0
+    body_seconds: float = 120.0
+    sweep_seconds: float = 1.0
+    linger_seconds: float = 1.0
+
+
+class Phase(Enum):
+    """What a connection is about to receive."""
+
+    WAITING = auto()
+    HEAD = auto()
+    BODY = auto()
+    CLOSING = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request is not received to its end."""
+
+    status: int
+    code: str
+    message: str
+
+
+class _Refused(Exception):
+    """Raised out of a parser's callback."""
+
+
+class Watch:
+    """One timer for all connections of a server: it runs while there are any."""
+
+    def __init__(self, every: float) -> None:
+        self._every = every
+        self._guards: set[EdgeGuard] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, guard: "EdgeGuard") -> None:
+        """Look after a connection from now on."""
+        self._guards.add(guard)
+        if self._timer is None:
+            self._timer = guard.loop.call_later(self._every, self._sweep, guard.loop)
+
+    def remove(self, guard: "EdgeGuard") -> None:
+        """The connection is gone."""
+        self._guards.discard(guard)
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
+        for guard in tuple(self._guards):
+            guard.check(now)
+        self._timer = loop.call_later(self._every, self._sweep, loop) if self._guards else None
+
+
+class EdgeGuard(HttpToolsProtocol):
+    """uvicorn's protocol with limits. `guarded` makes the class that one server takes as `http=`."""
+
+    limits: ClassVar[Limits]
+    watch: ClassVar[Watch]
+
+    url: bytes = b""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._phase = Phase.HEAD
+        self._began = self._progress = self.loop.time()
+        self._head_bytes = 0
+        self._header_count = 0
+        self._unreported = 0
+        self._reported = False
+        self._refusal: Refusal | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Start the first request's deadline."""
+        super().connection_made(transport)
+        self.watch.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self.watch.remove(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser in pieces no longer than a head may be, so that little can pile up in it unreported."""
+        step = self.limits.head_bytes
+        for start in range(0, len(data), step):
+            if self._phase is Phase.CLOSING or self.transport.is_closing():
+                return
+            self._receive(data if len(data) <= step else data[start : start + step])
+
+    def _receive(self, piece: bytes) -> None:
+        if self._phase is Phase.WAITING:
+            self._enter(Phase.HEAD)
+        self._reported = False
+        super().data_received(piece)
+        self._unreported = 0 if self._reported else self._unreported + len(piece)
+        if self._unreported > self.limits.head_bytes and self._phase is not Phase.CLOSING:
+            self._refuse(self._head_too_large())
+
+    def on_message_begin(self) -> None:
+        """A head begins, possibly in the same piece as what came before it."""
+        super().on_message_begin()
+        if self._phase is not Phase.HEAD:
+            self._enter(Phase.HEAD)
+        self._head_bytes = self._header_count = 0
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the target."""
+        super().on_url(url)
+        self._reported = True
+        if len(self.url) > self.limits.target_bytes:
+            limit = self.limits.target_bytes
+            message = f"the request's target is over {limit} bytes; send what is long in the body"
+            self._stop(Refusal(414, "request_too_large", message))
+        self._count_head(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header. A trailer is dropped."""
+        self._reported = True
+        if self._phase is Phase.BODY:
+            return
+        self._header_count += 1
+        self._count_head(len(name) + len(value) + len(b": \r\n"))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The head is in; what follows is the body."""
+        self._reported = True
+        if self.parser.should_upgrade():
+            message = "connections are not upgraded here; send the request without an Upgrade header"
+            self._stop(Refusal(501, "not_supported", message))
+        super().on_headers_complete()
+        self._enter(Phase.BODY)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self._reported = True
+        self._progress = self.loop.time()
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is in; the next one begins when it begins."""
+        super().on_message_complete()
+        self._reported = True
+        self._phase = Phase.WAITING
+
+    def send_400_response(self, msg: str) -> None:
+        """Tell why the parser has stopped; `msg` is uvicorn's, for a client that spoke no HTTP."""
+        message = f"{msg.rstrip('.')}; send HTTP/1.1"
+        self._refuse(self._refusal or Refusal(400, "invalid_request_error", message))
+
+    def check(self, now: float) -> None:
+        """Act on a deadline that is over at loop time `now`."""
+        if self._phase is Phase.CLOSING:
+            if now - self._began > self.limits.linger_seconds:
+                self.transport.close()
+        elif self._phase is Phase.HEAD:
+            if self._is_answering():
+                self._began = now
+            elif now - self._began > self.limits.head_seconds:
+                self._refuse(Refusal(408, "timeout_error", "the request's head did not arrive in time"))
+        elif self._phase is Phase.BODY:
+            if self.flow.read_paused:
+                self._progress = now
+            is_silent = now - self._progress > self.limits.body_silence_seconds
+            if is_silent or now - self._began > self.limits.body_seconds:
+                self._refuse(Refusal(408, "timeout_error", "the request's body did not arrive in time"))
+
+    def _enter(self, phase: Phase) -> None:
+        self._phase = phase
+        self._began = self._progress = self.loop.time()
+
+    def _count_head(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > self.limits.head_bytes or self._header_count > self.limits.headers:
+            self._stop(self._head_too_large())
+
+    def _head_too_large(self) -> Refusal:
+        limit = f"{self.limits.head_bytes} bytes or {self.limits.headers} headers"
+        return Refusal(431, "request_too_large", f"the request's head is over {limit}; send a smaller one")
+
+    def _stop(self, refusal: Refusal) -> None:
+        """Stop the parser; uvicorn then asks for the answer by `send_400_response`."""
+        self._refusal = refusal
+        raise _Refused
+
+    def _is_answering(self) -> bool:
+        return bool(self.pipeline) or (self.cycle is not None and not self.cycle.response_complete)
+
+    def _may_answer(self) -> bool:
+        """Say whether an answer to the request that is being received would be the next thing on the wire."""
+        if self._phase is Phase.BODY:
+            return not self.pipeline and not self.cycle.response_started
+        return not self._is_answering()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer where that is possible, tell the application that the client is gone, and close."""
+        may_answer = self._may_answer()
+        self._enter(Phase.CLOSING)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if may_answer:
+            self.transport.write(self._answer(refusal))
+        if may_answer and self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+
+    def _answer(self, refusal: Refusal) -> bytes:
+        request_id = uuid4().hex
+        dialect = DIALECTS["anthropic" if self.url.startswith(b"/v1/messages") else "openai"]
+        body = dialect.error_body(
+            status=refusal.status, code=refusal.code, message=refusal.message, request_id=request_id
+        )
+        headers = [
+            *self.server_state.default_headers,
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"x-request-id", request_id.encode()),
+            (b"x-should-retry", b"false"),
+            (b"connection", b"close"),
+        ]
+        lines = [b"%b: %b\r\n" % field for field in headers]
+        return b"".join((STATUS_LINE[refusal.status], *lines, b"\r\n", body))
+
+
+def guarded(limits: Limits) -> type[EdgeGuard]:
+    """Make the protocol class of one server: its connections share one timer, so another server needs its own."""
+    return type("Guarded", (EdgeGuard,), {"limits": limits, "watch": Watch(limits.sweep_seconds)})

@@ -280,3 +280,30 @@ class AnyRoute(RuleBasedStateMachine):
 AnyRoute.TestCase.__doc__ = "Whatever is edited and commanded in whatever order, the law of rollouts holds."
 AnyRoute.TestCase.settings = settings(stateful_step_count=30)
 TestAnyRoute = AnyRoute.TestCase
+
+
+def test_what_was_rolled_back_stays_out_beyond_its_rollout():
+    """A rolled back version is out while another candidate rolls out, and until a new attempt of its own starts."""
+    first = reconcile(None, route="r", serve="1", rollout_from=None, plan=Plan.default(), now=0.0, new_id="a").record
+    second = reconcile(first, route="r", serve="2", rollout_from=None, plan=Plan.default(), now=1.0, new_id="b").record
+    assert second.rollout is not None
+    back = second.moved(rules.rollback(second.rollout, "gateway", "cusum", 2.0))
+    third = reconcile(back, route="r", serve="3", rollout_from=None, plan=Plan.default(), now=3.0, new_id="c").record
+    again = reconcile(third, route="r", serve="2", rollout_from=None, plan=Plan.default(), now=4.0, new_id="d").record
+
+    assert {"2": "rolled back: cusum"} == back.out
+    assert {"2": "rolled back: cusum"} == third.out
+    assert {} == again.out
+    assert again.rollout is not None
+    assert 2 == again.rollout.attempt
+
+
+def test_a_completed_rollout_makes_its_candidate_stable():
+    """The record's stable version follows a completed rollout, and nothing is out."""
+    first = reconcile(None, route="r", serve="1", rollout_from=None, plan=Plan.default(), now=0.0, new_id="a").record
+    second = reconcile(first, route="r", serve="2", rollout_from=None, plan=Plan.default(), now=1.0, new_id="b").record
+    assert second.rollout is not None
+    done = second.moved(rules.promote(second.rollout, "ana", "good", 2.0))
+
+    assert "2" == done.stable
+    assert {} == done.out

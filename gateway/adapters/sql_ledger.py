@@ -1,0 +1,252 @@
+"""The ledger, in SQL: a row for each request, written in batches beside the serving loop.
+
+`append` puts a record into a bounded queue and returns. One thread has the database: it writes what has gathered,
+answers questions, each after writing what was there before it, and forgets what is old.
+"""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any, Self
+
+from sqlalchemy.exc import OperationalError
+
+from gateway.adapters.sql_engine import Database, sqlite_file
+from gateway.adapters.sql_records import SqlRecords
+from gateway.core.errors import StoreFault
+from gateway.core.ports import Clock, Journal
+from gateway.core.record import Record
+
+BATCH = 500
+PACE_SECONDS = 0.2
+RETRY_SECONDS = 1.0
+SWEEP_SECONDS = 60.0
+WARNING_SECONDS = 10.0
+
+
+def ledger_url(store_url: str) -> str:
+    """Give the URL of the ledger that lies beside a store: `pinion-ledger.db` beside `pinion.db`.
+
+    Raises:
+        SetupFault: the store's URL names no SQLite file.
+    """
+    store = sqlite_file(store_url)
+    return f"sqlite:///{store.with_name(f'{store.stem}-ledger{store.suffix}')}"
+
+
+class SqlLedger:
+    """The port `Ledger`, over one database and one thread of its own.
+
+    While the database cannot be written (a full disk, another program's lock) records wait and are tried again every
+    second; a record that it will never take is dropped alone. What is dropped, for that or for want of room, is
+    counted, and said in the journal every ten seconds at most.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        meters_dropped: Callable[[int], None],
+        journal: Journal,
+        clock: Clock,
+        retention_seconds: float,
+        capacity: int,
+    ) -> None:
+        """Made by `open`."""
+        self._database = database
+        self._records = SqlRecords(database)
+        self._losses = _Losses(meters_dropped, journal, clock)
+        self._journal = journal
+        self._clock = clock
+        self._retention_seconds = retention_seconds
+        self._capacity = capacity
+        self._queue: deque[Record] = deque()
+        self._batch: list[Record] = []
+        self._questions: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._wake = threading.Event()
+        self._closing = False
+        self._outage = False
+        self._next_write = clock.monotonic()
+        self._next_sweep = clock.monotonic() + SWEEP_SECONDS
+        self._thread = threading.Thread(target=self._run, name="pinion-ledger", daemon=True)
+        self._thread.start()
+
+    def __repr__(self) -> str:
+        waiting = len(self._queue) + len(self._batch)
+        return f"SqlLedger({str(self._database.path)!r}, {waiting} waiting, {self._losses.count} dropped)"
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        *,
+        meters_dropped: Callable[[int], None],
+        journal: Journal,
+        clock: Clock,
+        retention_seconds: float,
+        capacity: int = 10_000,
+    ) -> Self:
+        """Open the ledger of a URL (`sqlite:///FILE`), making or migrating it as needed.
+
+        `meters_dropped` is told how many records were lost, in the caller's thread of `append` or in the ledger's.
+        Records older than `retention_seconds` are deleted. `capacity` is how many may wait to be written.
+
+        Raises:
+            SetupFault: it cannot be opened, or another gateway has it.
+        """
+        database = await asyncio.to_thread(Database.open, url, "ledger")
+        return cls(
+            database,
+            meters_dropped=meters_dropped,
+            journal=journal,
+            clock=clock,
+            retention_seconds=retention_seconds,
+            capacity=capacity,
+        )
+
+    def append(self, record: Record) -> None:
+        """Take a record, never waiting; what there is no room for is dropped and counted."""
+        if self._closing or len(self._queue) + len(self._batch) >= self._capacity:
+            self._losses.add(1, "it is closed" if self._closing else "there was no room")
+            return
+        self._queue.append(record)
+        if len(self._queue) % BATCH == 0:
+            self._wake.set()
+
+    async def find(self, request_id: str) -> Record | None:
+        """Give the record of a request, written or still waiting."""
+        found: Record | None = await self._ask(lambda: self._find(request_id))
+        return found
+
+    async def responses(self, limit: int) -> Sequence[tuple[str, str, str]]:
+        """Give the newest (route, response id, release version) of stored responses, the newest last."""
+        newest: Sequence[tuple[str, str, str]] = await self._ask(lambda: self._records.responses(limit))
+        return newest
+
+    async def close(self) -> None:
+        """Write what waits and let go of the file. What cannot be written by then is dropped and counted."""
+        self._closing = True
+        self._wake.set()
+        await asyncio.to_thread(self._thread.join)
+
+    async def _ask(self, question: Callable[[], Any]) -> Any:
+        if self._closing:
+            raise StoreFault(f"{self._database.path} is closed")
+        answer: Future[Any] = Future()
+        self._questions.append((question, answer))
+        self._wake.set()
+        return await asyncio.wrap_future(answer)
+
+    def _run(self) -> None:
+        """The ledger's thread, from here on."""
+        while not self._closing:
+            self._wake.wait(PACE_SECONDS)
+            self._wake.clear()
+            now = self._clock.monotonic()
+            if now >= self._next_write:
+                self._write_waiting(now)
+            self._answer()
+            if now >= self._next_sweep and not self._outage:
+                self._sweep(now)
+            self._losses.say(now)
+        self._finish()
+
+    def _finish(self) -> None:
+        self._write_waiting(self._clock.monotonic())
+        self._answer()
+        self._losses.add(len(self._batch) + len(self._queue), "they could not be written before the end")
+        self._losses.say(float("inf"))
+        self._database.close()
+
+    def _write_waiting(self, now: float) -> None:
+        """Write what waits now, in batches; what comes meanwhile is for the next turn."""
+        for _ in range(1 + len(self._queue) // BATCH):
+            while self._queue and len(self._batch) < BATCH:
+                self._batch.append(self._queue.popleft())
+            if self._batch and not self._write_batch():
+                self._next_write = now + RETRY_SECONDS
+                return
+
+    def _write_batch(self) -> bool:
+        """Write the batch, or keep it and say False when the database cannot be written at all."""
+        try:
+            self._records.write(self._batch)
+        except StoreFault as fault:
+            if isinstance(fault.__cause__, OperationalError):
+                self._note(outage=True, reason=fault.message)
+                return False
+            self._write_one_by_one()
+        self._batch = []
+        self._note(outage=False)
+        return True
+
+    def _write_one_by_one(self) -> None:
+        """Some record of the batch is not one that the database takes: find it, so that the others are kept."""
+        for record in self._batch:
+            try:
+                self._records.write([record])
+            except StoreFault as fault:
+                self._losses.add(1, fault.message)
+
+    def _note(self, *, outage: bool, **fields: Any) -> None:
+        """Tell the journal once when an outage begins and once when it ends."""
+        if outage is not self._outage:
+            self._outage = outage
+            name = "ledger cannot be written" if outage else "ledger is written again"
+            self._journal.event(name, level="warning", **fields)
+
+    def _find(self, request_id: str) -> Record | None:
+        waiting = (*self._batch, *tuple(self._queue))
+        found = next((record for record in waiting if record.request_id == request_id), None)
+        return found or self._records.find(request_id)
+
+    def _answer(self) -> None:
+        while self._questions:
+            question, answer = self._questions.popleft()
+            if not answer.set_running_or_notify_cancel():
+                continue
+            try:
+                answer.set_result(question())
+            except StoreFault as fault:
+                answer.set_exception(fault)
+
+    def _sweep(self, now: float) -> None:
+        """Delete a few records that are too old; more at the next turn, if there are."""
+        try:
+            forgotten = self._records.forget(self._clock.wall() - self._retention_seconds, BATCH)
+        except StoreFault as fault:
+            forgotten = 0
+            self._journal.event("ledger cannot forget", level="warning", reason=fault.message)
+        if forgotten < BATCH:
+            self._next_sweep = now + SWEEP_SECONDS
+
+
+class _Losses:
+    """How many records were lost: counted at once, said in the journal at most every ten seconds."""
+
+    def __init__(self, meters_dropped: Callable[[int], None], journal: Journal, clock: Clock) -> None:
+        self.count = 0
+        self._meters_dropped = meters_dropped
+        self._journal = journal
+        self._said = 0
+        self._reason = ""
+        self._next_word = clock.monotonic()
+        self._lock = threading.Lock()
+
+    def add(self, count: int, reason: str) -> None:
+        """Count lost records; from any thread."""
+        if count:
+            with self._lock:
+                self.count += count
+                self._reason = reason
+            self._meters_dropped(count)
+
+    def say(self, now: float) -> None:
+        """Tell the journal, if there is something new and it was not told a moment ago; in the ledger's thread."""
+        lost = self.count - self._said
+        if lost and now >= self._next_word:
+            self._said += lost
+            self._next_word = now + WARNING_SECONDS
+            self._journal.event("records dropped", level="warning", count=lost, reason=self._reason)

@@ -1,0 +1,152 @@
+"""The tables. Two databases: the store, which holds what is true, and the ledger, a row for each request.
+
+Types are those that SQLite and PostgreSQL share. A change here needs a migration beside it; a test compares the two.
+Times are wall seconds.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+_NAMES = {
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "uq": "uq_%(table_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_name)s",
+}
+
+STORE = MetaData(naming_convention=_NAMES)
+
+epoch = Table("epoch", STORE, Column("id", Integer, primary_key=True), Column("epoch", Integer, nullable=False))
+"""One row: a number that every write raises."""
+
+rollouts = Table(
+    "rollouts",
+    STORE,
+    Column("id", String, primary_key=True),
+    Column("route", String, nullable=False, index=True),
+    Column("stable", String, nullable=False),
+    Column("candidate", String, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("state", String, nullable=False),
+    Column("step", Integer),
+    Column("plan", JSON, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("evidence", JSON(none_as_null=True)),
+    Column("started_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+)
+"""Every rollout as it stands now."""
+
+routes = Table(
+    "routes",
+    STORE,
+    Column("name", String, primary_key=True),
+    Column("stable", String, nullable=False),
+    Column("serve_line", String, nullable=False),
+    Column("rollout_id", ForeignKey("rollouts.id")),
+    Column("attempts", JSON, nullable=False),
+    Column("out", JSON, nullable=False),
+)
+"""What is recorded of a route.
+
+`attempts` is a list of [stable, candidate, highest attempt], `out` an object of rolled back versions and the reasons.
+"""
+
+rollout_events = Table(
+    "rollout_events",
+    STORE,
+    Column("sequence", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("rollout_id", ForeignKey("rollouts.id"), nullable=False),
+    Column("route", String, nullable=False),
+    Column("verb", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("step", Integer),
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("evidence", JSON(none_as_null=True)),
+    Column("started_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    Index(None, "route", "sequence"),
+)
+"""Every act on a rollout, with what it became. Rows are added and never changed."""
+
+arms_out = Table(
+    "arms_out",
+    STORE,
+    Column("route", String, primary_key=True),
+    Column("experiment", String, primary_key=True),
+    Column("release", String, primary_key=True),
+    Column("reason", String, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("evidence", JSON, nullable=False),
+)
+"""Arms that were taken out of traffic for good."""
+
+served_versions = Table(
+    "served_versions",
+    STORE,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("version", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("at", Float, nullable=False),
+    UniqueConstraint("kind", "name", "version"),
+)
+"""Versions that have been in the way of requests, with the digest that they had then."""
+
+LEDGER = MetaData(naming_convention=_NAMES)
+
+requests = Table(
+    "requests",
+    LEDGER,
+    Column("id", Integer, primary_key=True),
+    Column("request_id", String, nullable=False, unique=True),
+    Column("at", Float, nullable=False, index=True),
+    Column("app", String, nullable=False),
+    Column("route", String, nullable=False),
+    Column("release", String, nullable=False),
+    Column("track", String, nullable=False),
+    Column("why", String, nullable=False),
+    Column("bucket", Integer),
+    Column("unit_digest", String),
+    Column("outcome", String, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("first_token_seconds", Float),
+    Column("overhead_seconds", Float, nullable=False),
+    Column("input_tokens", BigInteger),
+    Column("output_tokens", BigInteger),
+    Column("cached_input_tokens", BigInteger),
+    Column("cost_nano_usd", BigInteger),
+    Column("cost_status", String, nullable=False),
+    Column("partial", Boolean, nullable=False),
+    Column("input_digest", String, nullable=False),
+    Column("served_model", String),
+    Column("fingerprint", String),
+    Column("response_id", String),
+    Column("upstream_request_id", String),
+    Column("endpoint", String, nullable=False),
+    Column("stream", Boolean, nullable=False),
+    Column("sdk_retries", Integer, nullable=False),
+    Column("attempts", JSON, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("shadow_of", String),
+    Column("schema_valid", Boolean),
+    Index(None, "route", "response_id"),
+)
+"""One row a request, with the fields of a record; `attempts` is a list of [release, track, outcome, status]."""

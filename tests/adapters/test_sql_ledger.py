@@ -1,0 +1,280 @@
+"""The ledger: a queue, a thread and a database."""
+
+import asyncio
+import sqlite3
+import threading
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+
+import pytest
+
+from gateway.adapters.sql_ledger import BATCH, RETRY_SECONDS, SWEEP_SECONDS, WARNING_SECONDS, SqlLedger, ledger_url
+from gateway.core.errors import SetupFault, StoreFault
+from tests.adapters.ledger_records import record
+
+pytestmark = pytest.mark.anyio
+
+DAY = 86_400.0
+
+
+@dataclass
+class Clock:
+    """A clock that a test moves."""
+
+    now: float = 0.0
+
+    def monotonic(self):
+        return self.now
+
+    def wall(self):
+        return self.now
+
+
+@dataclass
+class Journal:
+    """A journal that keeps its events."""
+
+    events: list = field(default_factory=list)
+
+    def event(self, name, /, *, level="info", **fields):
+        self.events.append((name, level, fields))
+
+    def named(self, name):
+        return [fields for found, _, fields in self.events if found == name]
+
+
+@dataclass
+class World:
+    """A ledger with everything around it."""
+
+    path: object
+    ledger: SqlLedger
+    clock: Clock
+    journal: Journal
+    dropped: list
+
+
+@asynccontextmanager
+async def opened(path, capacity=10_000):
+    """A ledger at a path that keeps records for a day, closed at the end."""
+    clock, journal, dropped = Clock(), Journal(), []
+    ledger = await SqlLedger.open(
+        f"sqlite:///{path}",
+        meters_dropped=dropped.append,
+        journal=journal,
+        clock=clock,
+        retention_seconds=DAY,
+        capacity=capacity,
+    )
+    try:
+        yield World(path, ledger, clock, journal, dropped)
+    finally:
+        await ledger.close()
+
+
+@pytest.fixture
+async def world(tmp_path):
+    """An empty ledger."""
+    async with opened(tmp_path / "a.db") as world:
+        yield world
+
+
+def rows(path):
+    """How many records the file holds."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("SELECT count(*) FROM requests").fetchone()[0]
+
+
+async def until(condition):
+    """Wait for a condition."""
+    for _ in range(3_000):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("waited half a minute in vain")
+
+
+@asynccontextmanager
+async def locked(path):
+    """Another program holds the file."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        yield
+
+
+@pytest.mark.parametrize(
+    ("store", "expected"),
+    [
+        ("sqlite:///pinion.db", "sqlite:///pinion-ledger.db"),
+        ("sqlite:////var/lib/pinion/store.sqlite3", "sqlite:////var/lib/pinion/store-ledger.sqlite3"),
+        ("sqlite:///data/pinion", "sqlite:///data/pinion-ledger"),
+    ],
+)
+def test_the_ledger_lies_beside_the_store(store, expected):
+    """Its file is named after the store's, in the same folder."""
+    assert expected == ledger_url(store)
+
+
+def test_a_store_that_has_no_file_has_no_ledger():
+    """Other stores are refused as the store itself refuses them."""
+    with pytest.raises(SetupFault, match="postgresql is not supported yet"):
+        ledger_url("postgresql://host/db")
+
+
+async def test_a_record_is_found_at_once(world):
+    """A question is answered after what was there before it, so a record is found that was only just queued."""
+    world.ledger.append(record(1))
+    assert record(1) == await world.ledger.find("req-1")
+    assert None is await world.ledger.find("req-2")
+    assert (("support", "resp_1", "1.0.0"),) == await world.ledger.responses(10)
+
+
+async def test_records_are_written_without_being_asked_for(world):
+    """The thread writes what has gathered, many batches of it."""
+    for number in range(3 * BATCH + 1):
+        world.ledger.append(record(number))
+    await until(lambda: rows(world.path) == 3 * BATCH + 1)
+    assert f"SqlLedger('{world.path}', 0 waiting, 0 dropped)" == repr(world.ledger)
+
+
+async def test_closing_writes_what_waits(tmp_path):
+    """A shutdown loses no record, and the file is free for the next gateway."""
+    async with opened(tmp_path / "a.db") as world:
+        for number in range(10):
+            world.ledger.append(record(number))
+    assert 10 == rows(tmp_path / "a.db")
+    async with opened(tmp_path / "a.db") as world:
+        assert record(9) == await world.ledger.find("req-9")
+
+
+async def test_after_closing_records_are_dropped_and_questions_refused(tmp_path):
+    """What comes too late is counted; a question is a fault and does not wait for ever; closing again is nothing."""
+    async with opened(tmp_path / "a.db") as world:
+        pass
+    world.ledger.append(record(1))
+    assert [1] == world.dropped
+    with pytest.raises(StoreFault, match="is closed"):
+        await world.ledger.find("req-1")
+    await world.ledger.close()
+
+
+async def test_while_the_file_is_locked_records_wait_and_are_found(world):
+    """An outage keeps the records, answers from memory, is told once, and ends by itself."""
+    async with locked(world.path):
+        world.ledger.append(record(1))
+        await until(lambda: world.journal.named("ledger cannot be written"))
+        world.ledger.append(record(2))
+        assert record(1) == await world.ledger.find("req-1")
+        assert record(2) == await world.ledger.find("req-2")
+        assert f"SqlLedger('{world.path}', 2 waiting, 0 dropped)" == repr(world.ledger)
+        with pytest.raises(StoreFault, match="database is locked"):
+            await world.ledger.find("req-3")
+    world.clock.now += RETRY_SECONDS
+    await until(lambda: world.journal.named("ledger is written again"))
+    assert 2 == rows(world.path)
+    assert ["ledger cannot be written", "ledger is written again"] == [name for name, *_ in world.journal.events]
+    assert [] == world.dropped
+
+
+async def test_an_outage_is_told_once(world):
+    """Each further try that fails says nothing new."""
+    async with locked(world.path):
+        world.ledger.append(record(1))
+        await until(lambda: world.journal.named("ledger cannot be written"))
+        world.clock.now += RETRY_SECONDS
+        with pytest.raises(StoreFault):
+            await world.ledger.find("req-9")
+    assert 1 == len(world.journal.named("ledger cannot be written"))
+
+
+async def test_what_there_is_no_room_for_is_dropped_and_counted(tmp_path):
+    """Overflow is counted at once, and told at most every ten seconds with how many it was."""
+    async with opened(tmp_path / "a.db", capacity=3) as world:
+        async with locked(world.path):
+            world.ledger.append(record(0))
+            await until(lambda: world.journal.named("ledger cannot be written"))
+            for number in range(1, 6):
+                world.ledger.append(record(number))
+            assert [1, 1, 1] == world.dropped
+            await until(lambda: world.journal.named("records dropped"))
+            world.ledger.append(record(6))
+        world.clock.now += RETRY_SECONDS
+        await until(lambda: rows(world.path) == 3)
+        await world.ledger.find("req-0")
+        assert 3 == sum(said["count"] for said in world.journal.named("records dropped"))
+        world.clock.now += WARNING_SECONDS
+        await until(lambda: sum(said["count"] for said in world.journal.named("records dropped")) == 4)
+        assert "there was no room" == world.journal.named("records dropped")[-1]["reason"]
+
+
+async def test_a_record_that_cannot_be_written_is_dropped_alone(world):
+    """One that the database will never take does not hold up the others of its batch."""
+    with_poison = [record(1), record(2, cost_nano_usd=2**63), record(3)]
+    for each in with_poison:
+        world.ledger.append(each)
+    assert record(3) == await world.ledger.find("req-3")
+    assert record(1) == await world.ledger.find("req-1")
+    assert None is await world.ledger.find("req-2")
+    assert [1] == world.dropped
+    await until(lambda: world.journal.named("records dropped"))
+    assert "too large" in world.journal.named("records dropped")[0]["reason"]
+
+
+async def test_what_cannot_be_written_by_the_end_is_counted(tmp_path):
+    """A shutdown during an outage ends, and says what it lost."""
+    async with opened(tmp_path / "a.db") as world, locked(world.path):
+        world.ledger.append(record(1))
+        await world.ledger.close()
+    assert [1] == world.dropped
+    expected = {"count": 1, "reason": "they could not be written before the end"}
+    assert [expected] == world.journal.named("records dropped")
+
+
+async def test_old_records_are_forgotten_in_small_steps(world):
+    """Once a minute, what is older than the retention goes, a batch a turn until none is left."""
+    for number in range(2 * BATCH + 10):
+        world.ledger.append(record(number, at=float(number)))
+    await until(lambda: rows(world.path) == 2 * BATCH + 10)
+    world.clock.now = DAY + BATCH + 5.0
+    await until(lambda: rows(world.path) == BATCH + 5)
+    assert None is await world.ledger.find(f"req-{BATCH + 4}")
+    assert record(BATCH + 5, at=float(BATCH + 5)) == await world.ledger.find(f"req-{BATCH + 5}")
+
+
+async def test_forgetting_that_fails_is_told_and_tried_again(world):
+    """A sweep during an outage is put off to the next minute."""
+    world.ledger.append(record(1))
+    await world.ledger.find("req-1")
+    async with locked(world.path):
+        world.clock.now = DAY + SWEEP_SECONDS
+        await until(lambda: world.journal.named("ledger cannot forget"))
+    world.clock.now += SWEEP_SECONDS
+    await until(lambda: rows(world.path) == 0)
+
+
+async def test_a_question_that_nobody_waits_for_is_passed_over(world):
+    """A caller that gave up does not disturb the thread."""
+    async with locked(world.path):
+        world.ledger.append(record(1))
+        await until(lambda: world.journal.named("ledger cannot be written"))
+        first = asyncio.create_task(world.ledger.find("req-8"))
+        given_up = asyncio.create_task(world.ledger.find("req-9"))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        with pytest.raises(StoreFault):
+            await first
+    assert record(1) == await world.ledger.find("req-1")
+
+
+async def test_a_second_gateway_is_refused(world):
+    """The ledger's file, too, has one gateway."""
+    with pytest.raises(SetupFault, match="in use by another gateway"):
+        async with opened(world.path):
+            pass
+
+
+async def test_no_thread_is_left(tmp_path):
+    """Closing ends the ledger's thread."""
+    async with opened(tmp_path / "a.db"):
+        assert "pinion-ledger" in {thread.name for thread in threading.enumerate()}
+    assert "pinion-ledger" not in {thread.name for thread in threading.enumerate()}

@@ -1,0 +1,92 @@
+"""Policy files: `load` turns them into a policy set, or says everything that is wrong with them."""
+
+import hashlib
+from collections.abc import Mapping
+
+from gateway.control.policy_declared import Declared, Findings, declare
+from gateway.control.policy_documents import AppDocument, ProviderDocument
+from gateway.control.policy_routes import Parts, apps_of, plans_of, route_of
+from gateway.control.policy_upstreams import Models, prompt_of, provider_of
+from gateway.control.policy_values import (
+    ArmPolicy,
+    CredentialSource,
+    ExperimentPolicy,
+    ModelPolicy,
+    Policies,
+    ProviderPolicy,
+    ReleasePolicy,
+    RoutePolicy,
+    ShadowPolicy,
+    Where,
+)
+from gateway.control.route_documents import PromptDocument, RouteDocument
+from gateway.core.errors import PolicyFault, Problem
+
+__all__ = [
+    "ArmPolicy",
+    "CredentialSource",
+    "ExperimentPolicy",
+    "ModelPolicy",
+    "Policies",
+    "ProviderPolicy",
+    "ReleasePolicy",
+    "RoutePolicy",
+    "ShadowPolicy",
+    "Where",
+    "load",
+]
+
+
+def load(files: Mapping[str, str]) -> Policies:
+    """Load a policy set from its files: relative name to text.
+
+    Raises:
+        PolicyFault: the set is not acceptable; it carries every problem of every file, by file and line.
+    """
+    findings = Findings()
+    declared = declare(files, findings)
+    if not declared.found and not findings.problems:
+        raise PolicyFault([Problem(".", 1, "there is no policy here", "write one in a file that ends in .yaml")])
+    policies = _put_together(files, declared)
+    if findings.problems:
+        raise PolicyFault(sorted(set(findings.problems)))
+    return policies
+
+
+def revision_of(files: Mapping[str, str]) -> str:
+    """Digest a set of files, names and contents, as 64 hexadecimal digits of SHA-256."""
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        for part in (name, files[name]):
+            encoded = part.encode("utf-8", "surrogateescape")
+            digest.update(len(encoded).to_bytes(8, "big") + encoded)
+    return digest.hexdigest()
+
+
+def _put_together(files: Mapping[str, str], declared: Declared) -> Policies:
+    """Make the values of a set in the order in which they refer to each other."""
+    findings = declared.findings
+    providers = {each.keys.name: provider_of(each, findings) for each in declared.all_of(ProviderDocument)}
+    models = Models(declared, providers)
+    prompts = {
+        str(prompt): prompt for each in declared.all_of(PromptDocument) for prompt in [prompt_of(each, findings)]
+    }
+    app_names = frozenset(each.keys.name for each in declared.all_of(AppDocument))
+    parts = Parts(declared, providers, models, prompts, plans_of(declared), app_names)
+    documents = {each.keys.name: each for each in declared.all_of(RouteDocument)}
+    made = {name: route_of(each, parts) for name, each in documents.items()}
+    if not documents:
+        remedy = "declare one, or every request is refused"
+        findings.warnings.append(Problem(".", 1, "the set declares no route", remedy))
+    sources = (each.credential.source for each in providers.values() if each.credential is not None)
+    return Policies(
+        revision=revision_of(files),
+        providers=providers,
+        models=models.found,
+        prompts=prompts,
+        apps=apps_of(declared, documents),
+        app_names=app_names,
+        routes={name: route for name, route in made.items() if route is not None},
+        warnings=tuple(sorted(set(findings.warnings))),
+        credential_files=tuple(source.removeprefix("file:") for source in sources if source.startswith("file:")),
+    )

@@ -1,0 +1,287 @@
+"""What each kind of policy document holds: its keys, their defaults, and what they are for.
+
+The text under a key is its description in the JSON Schema that editors read.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from gateway.control.policy_fields import (
+    BaseUrl,
+    Duration,
+    EnvironmentName,
+    HeaderName,
+    KeyDigest,
+    Line,
+    Name,
+    Percent,
+    PositiveDuration,
+    ProxyUrl,
+    Scheme,
+    UpstreamName,
+    Version,
+)
+from gateway.core.duration import format_duration
+from gateway.core.provider import DialectName, Timeouts
+
+_TIMEOUTS = Timeouts()
+
+METRICS = ("cost_per_request", "error_rate", "schema_valid", "slow_rate")
+"""The metrics that guardrails and signals may name; beside them `feedback.NAME`."""
+
+
+def written(seconds: float) -> Any:
+    """Give a default in seconds as a policy file would write it; it is read like one."""
+    return format_duration(seconds)
+
+
+class Keys(BaseModel):
+    """A set of keys: unknown ones are refused, nothing is converted silently."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, validate_default=True, use_attribute_docstrings=True
+    )
+
+
+def _exactly_one(keys: BaseModel, *names: str) -> None:
+    given = [name for name in names if getattr(keys, name) is not None]
+    if len(given) != 1:
+        said = "none of them is given" if not given else f"{' and '.join(given)} are given"
+        raise ValueError(f"it takes one of {', '.join(names)}, and {said}; write exactly one")
+
+
+class CredentialKeys(Keys):
+    """Where a provider's credential is kept. The credential itself never stands in a policy file."""
+
+    env: EnvironmentName | None = None
+    """The environment variable that holds it."""
+    file: Line | None = None
+    """The file that holds it, read anew when it changes."""
+    header: HeaderName | None = None
+    """The header that carries it; the dialect's own when left out."""
+    scheme: Scheme | None = None
+    """The word before it; when left out, Bearer in the header authorization and none in others."""
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> "CredentialKeys":
+        _exactly_one(self, "env", "file")
+        return self
+
+
+class TimeoutKeys(Keys):
+    """Four separate deadlines of one attempt."""
+
+    connect: PositiveDuration = written(_TIMEOUTS.connect)
+    """Until the connection stands."""
+    first_byte: PositiveDuration = written(_TIMEOUTS.first_byte)
+    """From sending until the first byte of the answer's body."""
+    idle: PositiveDuration = written(_TIMEOUTS.idle)
+    """Between two pieces of the answer."""
+    total: PositiveDuration = written(_TIMEOUTS.total)
+    """Over the whole attempt."""
+
+
+class ProviderDocument(Keys):
+    """An upstream API: where it is, how it is reached, and with what credential."""
+
+    kind: Literal["provider"]
+    name: Name
+    dialect: DialectName
+    """Which wire it speaks."""
+    base_url: BaseUrl | None = None
+    """Where it is, written as its own SDK takes it; the dialect's public address when left out."""
+    credential: CredentialKeys | None = None
+    """Where its credential is kept; none is sent when left out."""
+    timeouts: TimeoutKeys = TimeoutKeys()
+    """How long one attempt may take."""
+    retries: Annotated[int, Field(ge=0, le=5)] = 1
+    """Further attempts of a stable release, on connection errors and 5xx before the first byte."""
+    max_connections: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    """How many connections may be open to it."""
+    ca_file: Line | None = None
+    """A file of certificates to trust for it, in place of the system's."""
+    proxy: ProxyUrl | None = None
+    """An HTTP proxy to reach it by."""
+
+
+class PriceKeys(Keys):
+    """Rates in US dollars per million tokens."""
+
+    input: Annotated[float, Field(ge=0)]
+    """Of input."""
+    output: Annotated[float, Field(ge=0)]
+    """Of output."""
+    cached_input: Annotated[float, Field(ge=0)] | None = None
+    """Of input that the provider had cached; the plain input rate when left out."""
+    cache_write: Annotated[float, Field(ge=0)] | None = None
+    """Of input written to the provider's cache; the plain input rate when left out."""
+    cache_write_1h: Annotated[float, Field(ge=0)] | None = None
+    """Of input written to the cache for an hour; as cache_write when left out."""
+
+
+class ModelVersionKeys(Keys):
+    """One exact upstream model."""
+
+    upstream_model: UpstreamName
+    """The provider's own name for it."""
+    price: PriceKeys | None = None
+    """What it costs; the price library's rates when left out."""
+    floating: Line | None = None
+    """Why an upstream name without a date or version is used."""
+    served_model: UpstreamName | None = None
+    """The name that answers carry, where it is not the upstream name."""
+    fingerprint: Line | None = None
+    """The system_fingerprint that answers must carry."""
+
+
+class ModelDocument(Keys):
+    """A model with its registered versions."""
+
+    kind: Literal["model"]
+    name: Name
+    provider: Name
+    """The provider that serves it."""
+    owner: Line | None = None
+    """Who answers for it."""
+    versions: Annotated[dict[Version, ModelVersionKeys], Field(min_length=1)]
+    """Its versions by name; each stands for one upstream model for ever."""
+
+
+class KeyKeys(Keys):
+    """One key of an application, known by its digest alone."""
+
+    sha256: KeyDigest
+    """The SHA-256 of the key, in hexadecimal."""
+
+
+class AppDocument(Keys):
+    """An application that calls."""
+
+    kind: Literal["app"]
+    name: Name
+    owner: Line | None = None
+    """Who answers for it."""
+    keys: list[KeyKeys]
+    """Its keys; during a change of keys, the old and the new one."""
+    routes: list[Name] | None = None
+    """The routes it may call; every route when left out."""
+    may_force_release: bool = False
+    """Whether its header x-pinion-release may choose the release."""
+
+
+class CriterionKeys(Keys):
+    """A limit on a metric. At least one of max_delta, max_ratio, max and min says it."""
+
+    metric: Line
+    """cost_per_request, error_rate, schema_valid, slow_rate, or feedback.NAME."""
+    over: PositiveDuration | None = None
+    """What makes an answer slow, for slow_rate."""
+    max_delta: float | None = None
+    """How much the candidate's value may lie above stable's."""
+    max_ratio: Annotated[float, Field(gt=0)] | None = None
+    """How many times stable's value the candidate's may be."""
+    max: float | None = None
+    """The most that the candidate's value may be."""
+    min: float | None = None
+    """The least that the candidate's value may be."""
+
+    @field_validator("metric")
+    @classmethod
+    def _is_known(cls, metric: str) -> str:
+        if metric not in METRICS and not (metric.startswith("feedback.") and len(metric) > len("feedback.")):
+            raise ValueError(f"{metric!r} is not a metric; write one of {', '.join(METRICS)}, feedback.NAME")
+        return metric
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "CriterionKeys":
+        if all(limit is None for limit in (self.max_delta, self.max_ratio, self.max, self.min)):
+            raise ValueError("it has no limit; write one of max_delta, max_ratio, max, min")
+        if (self.metric == "slow_rate") != (self.over is not None):
+            raise ValueError(
+                "slow_rate and over go together; write both, as in {metric: slow_rate, over: 8s, max: 0.1}"
+            )
+        return self
+
+
+class StepKeys(Keys):
+    """One step of a rollout: a share of units that the candidate serves, or of requests mirrored to it."""
+
+    percent: Annotated[Percent, Field(gt=0)] | None = None
+    """The percent of units that the candidate serves."""
+    shadow: Annotated[Percent, Field(gt=0)] | None = None
+    """The percent of stable's requests that are mirrored to the candidate."""
+    hold: Duration | None = None
+    """How long the step lasts at least."""
+    min_requests: Annotated[int, Field(ge=1)] | None = None
+    """How many requests the candidate must have answered before the step is left."""
+    approval: bool = False
+    """Whether a person must promote before the step is left."""
+    bake: Duration | None = None
+    """How long the last step is watched before the rollout is complete."""
+    guardrails: list[CriterionKeys] = Field(default_factory=list)
+    """Guardrails of this step alone, beside the plan's."""
+
+    @model_validator(mode="after")
+    def _has_one_share(self) -> "StepKeys":
+        _exactly_one(self, "percent", "shadow")
+        return self
+
+
+def _rise(steps: list[StepKeys]) -> list[StepKeys]:
+    """Check that steps give the candidate ever more: mirrors first, then percents that do not fall."""
+    percents = [step.percent for step in steps if step.percent is not None]
+    if not percents:
+        raise ValueError("no step has a percent, so the candidate would never serve; add {percent: 100}")
+    if any(step.percent is not None for step in steps[: len(steps) - len(percents)]):
+        raise ValueError("a shadow step follows a percent step; put the shadow steps first")
+    if percents != sorted(percents):
+        raise ValueError("the percents fall from one step to the next; write them rising")
+    return steps
+
+
+class PlanDocument(Keys):
+    """A rollout plan that routes share."""
+
+    kind: Literal["rollout_plan"]
+    name: Name
+    steps: list[StepKeys]
+    """The steps, in order."""
+    guardrails: list[CriterionKeys] = Field(default_factory=list)
+    """What rolls the candidate back when breached."""
+    signals: list[CriterionKeys] = Field(default_factory=list)
+    """What holds the rollout while breached."""
+
+    @field_validator("steps")
+    @classmethod
+    def _steps_rise(cls, steps: list[StepKeys]) -> list[StepKeys]:
+        return _rise(steps)
+
+
+class RolloutKeys(Keys):
+    """How a route moves to the release it should serve: by a shared plan, or by steps in place."""
+
+    plan: Name | None = None
+    """The shared plan's name."""
+    from_: Annotated[Version | None, Field(alias="from")] = None
+    """The release that serves while nothing is recorded for the route."""
+    steps: list[StepKeys] | None = None
+    """Steps in place, instead of a plan."""
+    guardrails: list[CriterionKeys] | None = None
+    """Guardrails of the steps in place."""
+    signals: list[CriterionKeys] | None = None
+    """Signals of the steps in place."""
+
+    @field_validator("steps")
+    @classmethod
+    def _steps_rise(cls, steps: list[StepKeys] | None) -> list[StepKeys] | None:
+        return None if steps is None else _rise(steps)
+
+    @model_validator(mode="after")
+    def _is_plan_or_steps(self) -> "RolloutKeys":
+        in_place = [n for n in ("steps", "guardrails", "signals") if getattr(self, n) is not None]
+        if self.plan is not None and in_place:
+            raise ValueError(f"it names a plan and has {' and '.join(in_place)} of its own; keep one of the two")
+        if self.steps is None and in_place:
+            raise ValueError(f"it has {' and '.join(in_place)} without steps; write the steps, or name a plan")
+        return self

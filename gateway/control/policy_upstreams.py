@@ -1,0 +1,194 @@
+"""Providers, model versions and prompts: from the keys of policy files to values."""
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
+
+from gateway.control.policy_declared import Declaration, Declared, Findings
+from gateway.control.policy_documents import (
+    CredentialKeys,
+    Keys,
+    ModelDocument,
+    ModelVersionKeys,
+    PriceKeys,
+    ProviderDocument,
+)
+from gateway.control.policy_text import Place
+from gateway.control.policy_values import CredentialSource, ModelPolicy, ProviderPolicy, Where
+from gateway.control.route_documents import PromptDocument
+from gateway.control.upstream_names import is_exact, is_latest, model_and_version
+from gateway.core.digest import digest
+from gateway.core.price import Price
+from gateway.core.prompt import PromptVersion, variables_of
+from gateway.core.provider import PUBLIC_BASE_URL, DialectName, Provider, Timeouts
+
+_CREDENTIAL_HEADER: Mapping[DialectName, str] = {
+    "openai": "authorization",
+    "anthropic": "x-api-key",
+    "gemini": "x-goog-api-key",
+}
+_DATED_REMEDY = "name a dated one, or say why not with floating:"
+
+
+def provider_of(declared: Declaration[ProviderDocument], findings: Findings) -> ProviderPolicy:
+    """Make a provider, and warn of an address that will hardly work or that shows what passes."""
+    keys = declared.keys
+    base_url = keys.base_url or PUBLIC_BASE_URL[keys.dialect]
+    for said, remedy in _doubts(base_url, keys.dialect):
+        findings.warn(declared, ("base_url",), said, remedy)
+    provider = Provider(
+        name=keys.name,
+        dialect=keys.dialect,
+        base_url=base_url,
+        timeouts=Timeouts(**keys.timeouts.model_dump()),
+        retries=keys.retries,
+        max_connections=keys.max_connections,
+        ca_file=keys.ca_file,
+        proxy=keys.proxy,
+    )
+    credential = None if keys.credential is None else _credential(keys.credential, keys.dialect)
+    return ProviderPolicy(provider, credential, declared.where)
+
+
+def _credential(keys: CredentialKeys, dialect: DialectName) -> CredentialSource:
+    header = (keys.header or _CREDENTIAL_HEADER[dialect]).lower()
+    word = keys.scheme if keys.scheme is not None else {"authorization": "Bearer"}.get(header, "")
+    source = f"file:{keys.file}" if keys.env is None else f"env:{keys.env}"
+    return CredentialSource(source, header.encode(), f"{word} " if word else "")
+
+
+def _doubts(base_url: str, dialect: DialectName) -> Iterable[tuple[str, str]]:
+    parts = urlsplit(base_url)
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        yield f" is {base_url}, where anyone on the way can read and change what passes", "use https"
+    has_version = re.search(r"/v[0-9]", parts.path) is not None
+    if dialect == "openai" and not has_version:
+        yield f" is {base_url}, which has no version in its path", "write it as OpenAI's SDK takes it, with /v1"
+    if dialect == "anthropic" and parts.path.rstrip("/").endswith("/v1"):
+        yield f" is {base_url}, to which /v1 is added", "write it as Anthropic's SDK takes it, without /v1"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Models:
+    """The model versions of a set, declared ones first; releases may register further ones."""
+
+    def __init__(self, declared: Declared, providers: Mapping[str, ProviderPolicy]) -> None:
+        self.found: dict[str, ModelPolicy] = {}
+        self._declared = declared
+        self._providers = providers
+        for model in declared.all_of(ModelDocument):
+            self._take(model)
+
+    def _take(self, model: Declaration[ModelDocument]) -> None:
+        keys = model.keys
+        provider = self._declared.refer(model, ("provider",), "provider", keys.provider, self._providers)
+        if provider is None:
+            self._declared.spoilt.add(("model", keys.name))
+        for version, own in keys.versions.items():
+            place = ("versions", version, "upstream_model")
+            _check_upstream(self._declared.findings, model, place, own.upstream_model, own.floating)
+            if provider is not None:
+                policy = _model(keys.name, version, provider, own, keys.owner, model.where_of(("versions", version)))
+                self.found[str(policy)] = policy
+
+    def refer(self, at: Declaration[Keys], place: Place, text: str) -> ModelPolicy | None:
+        """Give the model version that a release names, `name@version` or `provider/upstream-name`."""
+        if "/" not in text:
+            return self._declared.refer(at, place, "model", text, self.found)
+        name, _, upstream = text.partition("/")
+        provider = self._declared.refer(at, place, "provider", name, self._providers)
+        if provider is None:
+            return None
+        try:
+            own = ModelVersionKeys(upstream_model=upstream)
+        except ValueError:
+            problem = f": {text!r} names no upstream model"
+            self._declared.findings.wrong(at, place, problem, "write provider/upstream-name, or model@version")
+            return None
+        _check_upstream(self._declared.findings, at, place, upstream, None)
+        registered = _model(*model_and_version(upstream), provider, own, None, at.where_of(place))
+        known = self.found.setdefault(str(registered), registered)
+        if (known.provider_name, known.upstream_model) == (name, upstream):
+            return known
+        problem = f": {text!r} registers {known}, which stands for {known.provider_name}/{known.upstream_model}"
+        remedy = f"declare one of the two as kind: model under another name; the first is at {known.where}"
+        self._declared.findings.wrong(at, place, problem, remedy)
+        return None
+
+
+def _check_upstream(
+    findings: Findings, at: Declaration[Keys], place: Place, upstream: str, floating: str | None
+) -> None:
+    """Refuse a name that means whatever is latest, and warn of one that does not say which it means."""
+    if is_latest(upstream):
+        findings.wrong(at, place, f": {upstream!r} means another model from time to time", "name a dated one")
+    elif floating is None and not is_exact(upstream):
+        findings.warn(at, place, f": {upstream!r} has no date or version, so its model may change", _DATED_REMEDY)
+
+
+def _model(
+    name: str, version: str, provider: ProviderPolicy, keys: ModelVersionKeys, owner: str | None, where: Where
+) -> ModelPolicy:
+    """Make a model version. Its digest covers what answers depend on."""
+    is_pinned = keys.floating is None and is_exact(keys.upstream_model)
+    served = keys.served_model or (keys.upstream_model if is_pinned else None)
+    content = {
+        "dialect": provider.provider.dialect,
+        "upstream_model": keys.upstream_model,
+        "served_model": served,
+        "fingerprint": keys.fingerprint,
+    }
+    return ModelPolicy(
+        name=name,
+        version=version,
+        provider_name=provider.provider.name,
+        upstream_model=keys.upstream_model,
+        price=None if keys.price is None else _price(keys.price),
+        floating=keys.floating,
+        served_model=served,
+        fingerprint=keys.fingerprint,
+        owner=owner,
+        digest=digest(content),
+        where=where,
+    )
+
+
+def _price(keys: PriceKeys) -> Price:
+    return Price(**keys.model_dump())
+
+
+def prompt_of(declared: Declaration[PromptDocument], findings: Findings) -> PromptVersion:
+    """Make a prompt version, and say where its text and its declared inputs differ."""
+    keys = declared.keys
+    used = variables_of(keys.text)
+    for name in used:
+        if name not in keys.input:
+            remedy = f"declare it: input: {{{name}: string}}"
+            findings.wrong(declared, ("text",), f" uses the variable {name!r}, which is not declared", remedy)
+    for name in keys.input:
+        if name not in used:
+            remedy = "use it, or remove it"
+            findings.warn(declared, ("input", name), " is declared, and the text does not use it", remedy)
+    content = {
+        "text": keys.text,
+        "inputs": keys.input,
+        "place": keys.place,
+        "output_schema": keys.output_schema,
+    }
+    return PromptVersion(
+        name=keys.name,
+        version=keys.version,
+        text=keys.text,
+        inputs=keys.input,
+        place=keys.place,
+        digest=digest(content),
+        output_schema=keys.output_schema,
+        owner=keys.owner,
+    )

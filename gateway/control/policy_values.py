@@ -1,0 +1,151 @@
+"""What a policy set says, as values: checked, resolved, and with nothing of YAML left in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from gateway.core.app import App
+from gateway.core.breaker import BreakerPolicy
+from gateway.core.errors import Problem
+from gateway.core.plan import Criterion, Plan
+from gateway.core.price import Price
+from gateway.core.prompt import PromptVersion
+from gateway.core.provider import DialectName, Provider
+from gateway.core.rule import Rule
+from gateway.core.unit import UnitSource
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where something is declared: the file's name within the folder, and the line from 1."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialSource:
+    """Where a credential is kept (`env:NAME`, `file:PATH`) and how it is shown.
+
+    `scheme` is what stands before it in the header, with its space: `Bearer `, or nothing.
+    """
+
+    source: str
+    header: bytes
+    scheme: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderPolicy:
+    """A provider as declared; its credential is read later, so `provider` holds none."""
+
+    provider: Provider
+    credential: CredentialSource | None
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPolicy:
+    """One model version, declared or registered by a release that names provider/upstream."""
+
+    name: str
+    version: str
+    provider_name: str
+    upstream_model: str
+    price: Price | None
+    floating: str | None
+    served_model: str | None
+    fingerprint: str | None
+    owner: str | None
+    digest: str
+    where: Where
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePolicy:
+    """A release as declared: `model` and `prompt` are keys (`name@version`) of the set's own tables."""
+
+    version: str
+    model: str
+    prompt: str | None
+    params: Mapping[str, Any]
+    context: Mapping[str, str]
+    digest: str
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowPolicy:
+    """A standing mirror: `ppm` of stable's requests, bodies up to `max_body` bytes, `timeout` in seconds."""
+
+    release: str
+    ppm: int
+    max_body: int
+    timeout: float
+    daily_budget_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArmPolicy:
+    """One arm of an experiment, with its share in parts per million."""
+
+    name: str
+    release: str
+    ppm: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentPolicy:
+    """An A/B test as declared; `seconds` is how long it is to run."""
+
+    name: str
+    arms: tuple[ArmPolicy, ...]
+    primary: str | None
+    guardrails: tuple[Criterion, ...]
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RoutePolicy:
+    """A route as declared; every release that it names is one of `releases`."""
+
+    name: str
+    owner: str | None
+    dialect: DialectName
+    releases: Mapping[str, ReleasePolicy]
+    serve: str
+    rollout_from: str | None
+    plan: Plan
+    sticky_by: tuple[UnitSource, ...]
+    breaker: BreakerPolicy
+    on_mismatch: Literal["count", "rollback"]
+    fallback: tuple[str, ...]
+    shadow: ShadowPolicy | None
+    rules: tuple[Rule, ...]
+    experiment: ExperimentPolicy | None
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """A whole policy set, acceptable by itself.
+
+    `revision` is the SHA-256 of its files; `models` and `prompts` are keyed `name@version`, `apps` by the
+    SHA-256 digest of a key; `credential_files` are the paths that credentials are read from.
+    """
+
+    revision: str
+    providers: Mapping[str, ProviderPolicy]
+    models: Mapping[str, ModelPolicy]
+    prompts: Mapping[str, PromptVersion]
+    apps: Mapping[bytes, App] = field(repr=False)
+    app_names: frozenset[str]
+    routes: Mapping[str, RoutePolicy]
+    warnings: tuple[Problem, ...]
+    credential_files: tuple[str, ...]

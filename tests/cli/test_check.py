@@ -1,0 +1,111 @@
+"""`pinion check`."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from gateway.cli.check import check
+
+GOOD = """kind: provider
+name: p
+dialect: openai
+---
+kind: route
+name: r
+releases: {"1": {model: p/u-2024-01-01}}
+serve: "1"
+"""
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run the command in a folder of its own, on files given by name."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PINION_POLICIES", raising=False)
+
+    def run(files, *arguments, env=None):
+        for name, text in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return CliRunner().invoke(check, arguments, env=env)
+
+    return run
+
+
+def test_an_acceptable_folder_is_said_to_be(run):
+    """`policies` is the default, and what it holds is counted."""
+    result = run({"policies/a.yaml": GOOD})
+    summary = "policies: acceptable, 0 warnings; 1 route, 1 release, 1 model, 0 prompts, 1 provider, 0 apps\n"
+    assert (0, summary, "") == (result.exit_code, result.stdout, result.stderr)
+
+
+def test_problems_are_printed_one_a_line(run):
+    """With the folder as it was given, and exit code 1."""
+    broken = GOOD.replace('serve: "1"', 'serve: "2"') + "rules: {}\n"
+    result = run({"conf/x/a.yaml": broken, "conf/b.yaml": "a: 1\n"}, "./conf")
+    assert 1 == result.exit_code
+    assert [
+        "conf/b.yaml:1: the document has no kind; write one of provider, model, app, rollout_plan, route, prompt",
+        "conf/x/a.yaml:9: route r: rules is a set of keys, not a list; "
+        "write it in brackets, or one item a line after a dash",
+        "./conf: not acceptable, 2 problems",
+    ] == result.stdout.splitlines()
+
+
+def test_warnings_are_marked_and_allowed(run):
+    """The folder is acceptable all the same."""
+    result = run({"policies/a.yaml": GOOD.replace("u-2024-01-01", "u")})
+    first, summary = result.stdout.splitlines()
+    assert 0 == result.exit_code
+    assert first == (
+        "policies/a.yaml:7: warning: route r: releases.1.model: 'u' has no date or version, so its model may change; "
+        "name a dated one, or say why not with floating:"
+    )
+    assert summary.startswith("policies: acceptable, 1 warning;")
+
+
+def test_the_folder_may_come_from_the_environment(run):
+    """As the gateway's own option does; the argument wins."""
+    files = {"conf/a.yaml": GOOD, "bad/a.yaml": "x"}
+    assert 0 == run(files, env={"PINION_POLICIES": "conf"}).exit_code
+    assert 1 == run(files, "bad", env={"PINION_POLICIES": "conf"}).exit_code
+
+
+def test_a_file_that_cannot_be_read_is_a_problem(run):
+    """It is printed like every other."""
+    result = run({"policies/a.yaml": GOOD, "policies/b.yaml": "x" * (1 << 20) + "y"})
+    assert 1 == result.exit_code
+    assert result.stdout.startswith("policies/b.yaml:1: the file is over 1048576 bytes; ")
+
+
+@pytest.mark.parametrize("arguments", [(), ("none",), ("none", "--json"), ("a.yaml",)])
+def test_a_folder_that_is_not_there_is_misuse(run, arguments):
+    """Exit code 2, and a sentence on standard error."""
+    result = run({"a.yaml": GOOD}, *arguments)
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert "Directory" in result.stderr
+
+
+def test_json_is_one_object(run):
+    """The same as the lines, for machines."""
+    result = run({"policies/a.yaml": GOOD.replace("u-2024-01-01", "u")}, "--json")
+    report = json.loads(result.stdout)
+    assert 0 == result.exit_code
+    assert (True, []) == (report["ok"], report["problems"])
+    assert [("policies/a.yaml", 7)] == [(warning["file"], warning["line"]) for warning in report["warnings"]]
+    assert {"routes": 1, "releases": 1, "models": 1, "prompts": 0, "providers": 1, "apps": 0} == report["counts"]
+
+
+def test_json_tells_problems_too(run):
+    """With exit code 1."""
+    result = run({"policies/a.yaml": ""}, "--json")
+    problem = {
+        "file": "policies",
+        "line": 1,
+        "problem": "there is no policy here",
+        "remedy": "write one in a file that ends in .yaml",
+    }
+    assert 1 == result.exit_code
+    assert {"ok": False, "problems": [problem], "warnings": [], "counts": {}} == json.loads(result.stdout)

@@ -20,11 +20,11 @@ class Scan:
         response_id: the provider's name for the answer.
         finished: the terminal event, or the finish reason of every choice, was seen; a whole answer is
             finished.
-        terminal: the event after which the protocol sends nothing more was seen; a finish reason is not yet
-            that, for usage may follow it.
         error: type and message of an error inside the answer.
         content: something that a person would call an answer was seen: text, reasoning, a tool call, a
             refusal, audio.
+        terminal: the event after which the protocol sends nothing more was seen; a finish reason is not yet
+            that, for usage may follow it.
     """
 
     usage: Usage | None = None
@@ -32,9 +32,9 @@ class Scan:
     fingerprint: str | None = None
     response_id: str | None = None
     finished: bool = False
-    terminal: bool = False
     error: str | None = None
     content: bool = False
+    terminal: bool = False
 
 
 class StreamScanner(Protocol):

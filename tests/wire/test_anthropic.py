@@ -52,8 +52,14 @@ def test_everything_is_found_in_an_ordinary_stream(end):
     stream = b"".join(ordinary(end))
     splitter = EventSplitter()
     scanner = scanned([raw for at in range(len(stream)) for raw in splitter.feed(stream[at : at + 1])])
-    assert Scan(Usage(10, 5), "m-1", None, "msg_1", True, None, True) == scanner.scan
+    found = Scan(Usage(10, 5), "m-1", None, "msg_1", finished=True, terminal=True, content=True)
+    assert found == scanner.scan
     assert scanner.failure("Cut.").endswith(end * 2)
+
+
+def test_only_message_stop_is_terminal():
+    """After the stop reason the stream goes on to its last event."""
+    assert (False, True) == (scanned(ordinary()[:-1]).scan.terminal, scanned(ordinary()).scan.terminal)
 
 
 def test_a_stream_that_is_cut_has_the_usage_so_far():

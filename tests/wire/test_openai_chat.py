@@ -183,6 +183,13 @@ def test_done_ends_a_stream_without_finish_reasons():
         assert scanned([event(chunk({"content": "x"})), done])[0].scan.finished
 
 
+def test_only_done_is_terminal():
+    """After the finish reason usage may follow, so the stream has not come to its end."""
+    finished, done = scanned(ordinary()[:-1])[0].scan, scanned(ordinary())[0].scan
+    assert (True, False) == (finished.finished, finished.terminal)
+    assert (True, True) == (done.finished, done.terminal)
+
+
 def test_a_stream_that_breaks_off_is_not_finished():
     """Without a finish reason and `[DONE]` a clean end is no success."""
     assert not scanned(ordinary()[:3])[0].scan.finished

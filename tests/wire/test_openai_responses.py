@@ -75,6 +75,13 @@ def test_what_is_content(raw, content):
     assert content == scanned([raw]).scan.content
 
 
+@pytest.mark.parametrize("kind", ["response.completed", "response.incomplete", "response.failed"])
+def test_the_event_with_the_whole_response_is_terminal(kind):
+    """Nothing follows it, whichever way the response ended."""
+    assert not scanned(ordinary()[:-1]).scan.terminal
+    assert scanned([*ordinary()[:-1], event(kind, 9, response=RESPONSE)]).scan.terminal
+
+
 def test_an_incomplete_response_is_finished():
     """One that ran into its token limit is an answer with usage."""
     scan = scanned([event("response.incomplete", response=DONE | {"status": "incomplete"})]).scan

@@ -1,0 +1,109 @@
+"""A listening socket and the server behind it: uvicorn, less its signals and with an end that is bounded."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from gateway.adapters import edge_guard
+from gateway.core.errors import SetupFault
+
+BACKLOG = 4096
+
+KEEP_ALIVE_SECONDS = 75
+"""Longer than the idle time of the usual load balancers, so that the gateway is never the one to hang up on them."""
+
+POLL_SECONDS = 0.01
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take an address and listen on it; port 0 takes a free one. Who connects early waits.
+
+    Raises:
+        SetupFault: it is in use, or not this machine's.
+    """
+    taken = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind((host, port))
+        taken.listen(BACKLOG)
+    except OSError as exc:
+        taken.close()
+        raise SetupFault(f"cannot listen on {host}:{port}: {exc.strerror}; choose another address or port") from exc
+    taken.setblocking(False)  # noqa: FBT003 - the socket's own signature
+    return taken
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that leaves the process's signals to the gateway, which has two of them."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Listener:
+    """Serves an ASGI application on a socket from `bind`, by TLS where it has a certificate."""
+
+    def __init__(
+        self, application: Any, taken: socket.socket, *, cert: Path | None = None, key: Path | None = None
+    ) -> None:
+        """`cert` and `key` are PEM files, both or none.
+
+        Raises:
+            SetupFault: they cannot be read, or do not belong together.
+        """
+        self._socket = taken
+        host, port = taken.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        self.url = f"{'http' if cert is None else 'https'}://{shown}:{port}"
+        self._server = _Server(_config(application, cert, key))
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Accept connections; returns once that is so."""
+        self._task = asyncio.ensure_future(self._server.serve(sockets=[self._socket]))
+        while not self._server.started and not self._task.done():  # noqa: ASYNC110 - uvicorn has a flag and no event
+            await asyncio.sleep(POLL_SECONDS)
+
+    def close(self) -> None:
+        """Accept no more connections, and hang up on each as soon as its answer is over. Returns at once."""
+        self._server.should_exit = True
+
+    async def end(self, within: float) -> None:
+        """Close, and wait for the connections to end; what is left after `within` seconds is cut."""
+        self.close()
+        if self._task is None:
+            return
+        await asyncio.wait([self._task], timeout=within)
+        self._server.force_exit = True
+        for connection in tuple(self._server.server_state.connections):
+            connection.transport.abort()
+        await self._task
+
+
+def _config(application: Any, cert: Path | None, key: Path | None) -> uvicorn.Config:
+    config = uvicorn.Config(
+        application,
+        http=edge_guard.guarded(edge_guard.Limits()),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        ssl_certfile=cert,
+        ssl_keyfile=key,
+    )
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as exc:
+        raise SetupFault(f"the listener's certificate or key cannot be read: {exc}") from exc
+    return config

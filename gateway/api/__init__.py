@@ -1,0 +1,1 @@
+"""The two HTTP surfaces: the applications' API and the operations API. Thin."""

@@ -1,0 +1,217 @@
+"""The operations API: health, metrics, what serves and why, and the verbs that change it."""
+
+import hmac
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.api.openapi import document
+from gateway.control.breakers import Breakers
+from gateway.control.explain import explain_request, explain_rollout, explain_unit
+from gateway.control.served_models import ServedModels
+from gateway.control.serving import Reload, Serving
+from gateway.control.status import describe_reload, describe_rollout, status
+from gateway.core.address import is_loopback
+from gateway.core.errors import OperatorFault, PinionError, UnknownSubject
+from gateway.core.ports import Clock, Ledger, Store
+from gateway.core.rollout import Rollout
+
+LOCAL_OPERATOR = "local"
+TOKEN_OPERATOR = "operator"  # noqa: S105 - the name that acts with the token are recorded under, not a secret
+MAX_REASON = 500
+MAX_BODY = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the operations API reads and commands. `ready` says why the gateway may not take traffic, or None."""
+
+    serving: Serving
+    breakers: Breakers
+    served_models: ServedModels
+    store: Store
+    ledger: Ledger
+    clock: Clock
+    ready: Callable[[], str | None]
+    reload: Callable[[], Awaitable[Reload]]
+    exposition: Callable[[str], tuple[bytes, str]]
+    extra_status: Callable[[], Mapping[str, Any]]
+
+
+class Operations:
+    """The handlers. With a `token` every act needs it; without one, whoever can reach loopback is the operator."""
+
+    def __init__(self, desk: Desk, token: str | None) -> None:
+        self._desk = desk
+        self._token = token
+
+    def application(self) -> Starlette:
+        """Make the ASGI application."""
+        application = Starlette(
+            routes=[
+                Route("/healthz", self._healthz),
+                Route("/readyz", self._readyz),
+                Route("/metrics", self._metrics),
+                Route("/admin/v1/openapi.json", self._openapi),
+                Route("/admin/v1/status", self._status),
+                Route("/admin/v1/explain", self._explain),
+                Route("/admin/v1/reload", self._reload, methods=["POST"]),
+                Route("/admin/v1/rollouts/{route}", self._rollout),
+                Route("/admin/v1/rollouts/{route}/{verb}", self._verb, methods=["POST"]),
+            ],
+            exception_handlers={PinionError: _refused, HTTPException: _not_here},
+        )
+        application.router.redirect_slashes = False  # a redirect would name the host that the request names
+        return application
+
+    async def _healthz(self, request: Request) -> Response:
+        del request
+        return Response("alive\n", media_type="text/plain")
+
+    async def _readyz(self, request: Request) -> Response:
+        del request
+        why_not = self._desk.ready()
+        return Response(f"{why_not or 'ready'}\n", 200 if why_not is None else 503, media_type="text/plain")
+
+    async def _metrics(self, request: Request) -> Response:
+        body, content_type = self._desk.exposition(request.headers.get("accept", ""))
+        return Response(body, headers={"content-type": content_type})
+
+    async def _openapi(self, request: Request) -> Response:
+        del request
+        return _json(document())
+
+    async def _status(self, request: Request) -> Response:
+        self._operator(request)
+        desk = self._desk
+        told = status(desk.serving, desk.breakers, desk.served_models, desk.clock.monotonic())
+        return _json({**desk.extra_status(), **told})
+
+    async def _explain(self, request: Request) -> Response:
+        self._operator(request)
+        asked = request.query_params
+        desk = self._desk
+        if "request" in asked:
+            record = await desk.ledger.find(asked["request"])
+            if record is None:
+                raise UnknownSubject(f"no record of request {asked['request'][:100]!r}; records age out of the ledger")
+            return _json(explain_request(record))
+        if "rollout" in asked:
+            return _json(await self._told_rollout(asked["rollout"]))
+        if "route" in asked and "unit" in asked:
+            return _json(explain_unit(desk.serving.current, asked["route"], asked["unit"]))
+        raise OperatorFault("say what to explain: route= and unit=, request=, or rollout=")
+
+    async def _reload(self, request: Request) -> Response:
+        self._operator(request, acts=True)
+        reload = await self._desk.reload()
+        return _json(describe_reload(reload), 200 if reload.accepted else 422)
+
+    async def _rollout(self, request: Request) -> Response:
+        self._operator(request)
+        return _json(await self._told_rollout(request.path_params["route"]))
+
+    async def _told_rollout(self, route: str) -> dict[str, Any]:
+        record = self._desk.serving.record_of(route)
+        if record.rollout is None:
+            raise UnknownSubject(f"route {route} has had no rollout")
+        return explain_rollout(record.rollout, await self._desk.store.history(route, limit=100))
+
+    async def _verb(self, request: Request) -> Response:
+        actor = self._operator(request, acts=True)
+        wanted = await _body(request)
+        route, verb = request.path_params["route"], request.path_params["verb"]
+        reason = _storable(wanted.get("reason") or f"{verb} by {actor}")
+        return _json(describe_rollout(await self._act(verb, route, actor, reason, full=wanted.get("full", False))))
+
+    async def _act(self, verb: str, route: str, actor: str, reason: str, *, full: bool) -> Rollout:
+        serving = self._desk.serving
+        match verb:
+            case "start":
+                return await serving.start(route, actor, reason)
+            case "promote":
+                return await serving.promote(route, actor, reason, full=full)
+            case "rollback":
+                return await serving.rollback(route, actor, reason)
+            case "retry":
+                return await serving.retry(route, actor, reason)
+        raise UnknownSubject(f"no verb {verb[:50]!r}; there is start, promote, rollback and retry")
+
+    def _operator(self, request: Request, *, acts: bool = False) -> str:
+        """Name the operator who asks.
+
+        Without a token, a web page open on this machine could ask too: an act must carry JSON, which a browser sends
+        across origins only with a leave that is never given here, and the Host must be loopback's own.
+
+        Raises:
+            HTTPException: 401 without the token, 403 for what a web page sent, 415 for an act without JSON.
+        """
+        content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if acts and content_type != "application/json":
+            raise HTTPException(415, "send the act as application/json")
+        if self._token is not None:
+            scheme, _, given = request.headers.get("authorization", "").partition(" ")
+            if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token.encode()):
+                message = "this needs the operator token, as a Bearer token"
+                raise HTTPException(401, message, {"www-authenticate": "Bearer"})
+            return TOKEN_OPERATOR
+        if not _names_loopback(request.headers.get("host", "")):
+            raise HTTPException(403, "without an operator token this answers to loopback names alone")
+        return LOCAL_OPERATOR
+
+
+def _names_loopback(host: str) -> bool:
+    """Say whether a Host header, its port aside, is loopback's own name or address; no page omits it."""
+    name, _, port = host.rpartition(":")
+    bare = name if port.isdecimal() else host
+    return bare == "" or is_loopback(bare[1:-1] if bare.startswith("[") else bare)
+
+
+async def _body(request: Request) -> Mapping[str, Any]:
+    """Read what an act asks for: `reason`, a text, and `full`, a flag."""
+    raw = b""
+    async for piece in request.stream():
+        raw += piece
+        if len(raw) > MAX_BODY:
+            raise HTTPException(413, f"the body is over {MAX_BODY} bytes")
+    try:
+        value = json.loads(raw or b"{}")
+    except (ValueError, RecursionError) as exc:
+        raise HTTPException(400, "the body is not JSON") from exc
+    if not isinstance(value, Mapping):
+        raise HTTPException(400, "the body must be a JSON object")
+    unknown = sorted(set(value) - {"reason", "full"})
+    if unknown:
+        raise HTTPException(400, f"unknown field {unknown[0][:50]!a}; there is reason and full")
+    if not isinstance(value.get("reason", ""), str) or not isinstance(value.get("full", False), bool):
+        raise HTTPException(400, "reason must be a text, and full true or false")
+    return value
+
+
+def _storable(reason: str) -> str:
+    """A reason as every record can carry it: bounded, and without the lone surrogates that UTF-8 cannot write."""
+    return reason[:MAX_REASON].encode(errors="replace").decode()
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(json.dumps(value, ensure_ascii=False), status, media_type="application/json")
+
+
+async def _refused(request: Request, exc: Exception) -> Response:
+    del request
+    return _json({"error": {"message": str(exc)}}, getattr(exc, "status", 500))
+
+
+async def _not_here(request: Request, exc: Exception) -> Response:
+    """Answer what the framework or `_operator` refuses, with the headers that belong to the refusal."""
+    del request
+    answer = _json({"error": {"message": getattr(exc, "detail", "")}}, getattr(exc, "status_code", 500))
+    answer.headers.update(getattr(exc, "headers", None) or {})
+    return answer

@@ -1,0 +1,60 @@
+"""The command `pinion`: one module a command, imported once its command is asked for.
+
+Importing on demand keeps a rollback quick: the modules that serve take longer to import than the command to act.
+"""
+
+import importlib
+from collections.abc import Mapping
+
+import click
+
+from gateway import __version__
+
+SECTIONS: Mapping[str, Mapping[str, str]] = {
+    "Serving": {
+        "serve": "Serve the routes of a policy folder.",
+        "simulator": "Run a simulated LLM provider on the OpenAI and Anthropic wires.",
+        "demo": "Show a canary that turns bad and is rolled back, and measure it.",
+    },
+    "Policies": {
+        "check": "Check a folder of policy files.",
+        "schema": "Write JSON Schema for policy files.",
+        "app": "Make what an application needs.",
+    },
+    "A running gateway": {
+        "status": "Show what serves now.",
+        "explain": "Say why a unit or a request got its release, or a rollout ended.",
+        "rollout": "Start, promote, roll back, retry and show rollouts.",
+        "reload": "Read the policy files again.",
+    },
+}
+"""Every command under its heading, with its summary, which `pinion --help` shows without importing the command."""
+
+
+class Commands(click.Group):
+    """A group that finds the command NAME in the module `gateway.cli.NAME`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Give the names of all commands, in the order of the help."""
+        del ctx
+        return [name for commands in SECTIONS.values() for name in commands]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None when there is none of that name."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = getattr(importlib.import_module(f"gateway.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands under their headings."""
+        del ctx
+        for heading, commands in SECTIONS.items():
+            with formatter.section(heading):
+                formatter.write_dl(list(commands.items()))
+
+
+@click.group(cls=Commands, epilog="Exit codes: 0 done, 1 the answer is no, 2 misuse or no gateway there.")
+@click.version_option(__version__, message="pinion %(version)s")
+def main() -> None:
+    """Pinion, an inference gateway: exact releases, sticky splits, and a bad release out within seconds."""

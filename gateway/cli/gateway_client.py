@@ -1,0 +1,148 @@
+"""How commands talk to a running gateway: its operations API, with the operator token where one is set."""
+
+import os
+from typing import IO, Any
+from urllib.parse import quote
+
+import click
+import httpx2
+
+from gateway.cli.terminal import printable
+
+TIMEOUT = httpx2.Timeout(30.0, connect=5.0)
+"""In seconds; a reload of a large policy set may take some of them."""
+
+DIRECT = ("all://127.0.0.1", "all://localhost", "all://[::1]")
+"""Hosts that no proxy of the environment can reach on our behalf."""
+
+ANSWERS_NO = frozenset({404, 409, 503})
+"""Statuses that say no to a command that was well put: no such thing, not in this state, not recorded."""
+
+
+class CommandFault(click.ClickException):
+    """A command that cannot give what it was asked for; ends it with `exit_code` and one line on standard error."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the line."""
+        click.echo(f"pinion: {printable(self.message)}", file=file, err=file is None)
+
+
+class Refused(CommandFault):
+    """The gateway answered no."""
+
+    exit_code = 1
+
+
+class Misused(CommandFault):
+    """The gateway cannot be reached, is none, or does not let us ask."""
+
+    exit_code = 2
+
+
+class GatewayClient:
+    """The operations API at one URL, for one command."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self._url = url.rstrip("/")
+        self._headers = {} if token is None else {"authorization": f"Bearer {token}"}
+
+    def __repr__(self) -> str:
+        return f"<GatewayClient {self._url}>"
+
+    def status(self) -> dict[str, Any]:
+        """Ask what serves. Here and below: the JSON answered; Refused and Misused as they say."""
+        return self._ask("GET", "status")
+
+    def explain(self, asked: dict[str, str]) -> dict[str, Any]:
+        """Ask why: `asked` holds route and unit, or request, or rollout."""
+        return self._ask("GET", "explain", query=asked)
+
+    def rollout(self, route: str) -> dict[str, Any]:
+        """Ask for a route's latest rollout with its history."""
+        return self._ask("GET", f"rollouts/{quote(route, safe='')}")
+
+    def act(self, verb: str, route: str, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Have a verb carried out on a route's rollout; `wanted` holds reason and full where they are given."""
+        return self._ask("POST", f"rollouts/{quote(route, safe='')}/{verb}", body=wanted)
+
+    def reload(self) -> dict[str, Any]:
+        """Have the policy files read again; a rejected set is an answer, not a refusal."""
+        return self._ask("POST", "reload", body={}, also=422)
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        body: dict[str, Any] | None = None,
+        also: int = 200,
+    ) -> dict[str, Any]:
+        """Ask once. `also` is a status that answers as 200 does.
+
+        Raises:
+            Refused: the gateway says no.
+            Misused: nothing there answers as a gateway, or it wants a token.
+        """
+        mounts = dict.fromkeys(DIRECT)
+        try:
+            with httpx2.Client(timeout=TIMEOUT, mounts=mounts, headers=self._headers) as client:
+                response = client.request(method, f"{self._url}/admin/v1/{path}", params=query, json=body)
+        except httpx2.ConnectError as exc:
+            raise Misused(
+                f"no gateway answers at {self._url}; start one with `pinion serve`, or name its operations address"
+                " with --admin-url"
+            ) from exc
+        except (httpx2.HTTPError, httpx2.InvalidURL) as exc:
+            raise Misused(f"{self._url} did not answer: {str(exc) or type(exc).__name__}") from exc
+        return self._read(response, also)
+
+    def _read(self, response: httpx2.Response, also: int) -> dict[str, Any]:
+        answer = _json_object(response)
+        if answer is not None and response.status_code in (200, also):
+            return answer
+        message = _message(answer)
+        if message is None:
+            raise Misused(
+                f"{self._url} does not answer as the operations API of a gateway (status {response.status_code});"
+                " check --admin-url"
+            )
+        if response.status_code == 401:
+            raise Misused(f"{message}; set PINION_ADMIN_TOKEN")
+        raise (Refused if response.status_code in ANSWERS_NO else Misused)(message)
+
+
+def _json_object(response: httpx2.Response) -> dict[str, Any] | None:
+    try:
+        value = response.json()
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _message(answer: dict[str, Any] | None) -> str | None:
+    """Give the message of a refusal, where an answer is one in the shape of the operations API."""
+    match answer:
+        case {"error": {"message": str(message), **others}} if not others:
+            return message
+    return None
+
+
+def _client(ctx: click.Context, param: click.Parameter, url: str) -> GatewayClient:
+    if not url.startswith(("http://", "https://")):
+        raise click.BadParameter(f"{url!r} is not a URL; write one such as http://127.0.0.1:8081", ctx, param)
+    return GatewayClient(url, os.environ.get("PINION_ADMIN_TOKEN") or None)
+
+
+gateway_option = click.option(
+    "--admin-url",
+    "gateway",
+    metavar="URL",
+    envvar="PINION_ADMIN_URL",
+    default="http://127.0.0.1:8081",
+    show_default=True,
+    show_envvar=True,
+    callback=_client,
+    help="Operations API of the gateway; its token comes from PINION_ADMIN_TOKEN.",
+)
+"""Gives a command its GatewayClient, as `gateway`."""

@@ -1,0 +1,107 @@
+"""`pinion serve`: run the gateway."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from uvicorn.loops.auto import auto_loop_factory
+
+from gateway.core.duration import parse_duration
+from gateway.core.errors import PinionError, PolicyFault, SetupFault
+from gateway.core.size import parse_size
+from gateway.wiring import Gateway, Settings
+
+FILE = click.Path(path_type=Path)
+PORT = click.IntRange(0, 65_535)
+
+INTERRUPTED = 130
+"""The exit code of what an interrupt ended before it served, as shells give it."""
+
+
+def _read_by(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str], Any]:
+    """Make an option's callback of a parser that refuses with ValueError."""
+
+    def read(ctx: click.Context, param: click.Parameter, value: str) -> Any:
+        try:
+            return parse(value)
+        except ValueError as exc:
+            raise click.BadParameter(str(exc), ctx, param) from exc
+
+    return read
+
+
+_duration = _read_by(parse_duration)
+
+
+@click.command(
+    context_settings={"auto_envvar_prefix": "PINION", "show_default": True},
+    epilog="Each option is read from the environment too: --admin-port from PINION_ADMIN_PORT, and so on. The operator"
+    " token comes from PINION_ADMIN_TOKEN alone. SIGHUP reloads the policies; SIGTERM drains, a second one ends at"
+    " once.",
+)
+@click.option("--policies", type=FILE, default="policies", help="Folder of policy files, watched for changes.")
+@click.option("--host", default="127.0.0.1", help="Address of the applications' API.")
+@click.option("--port", type=PORT, default=8080, help="Its port; 0 takes a free one.")
+@click.option("--admin-host", default="127.0.0.1", help="Address of the operations API.")
+@click.option("--admin-port", type=PORT, default=8081, help="Its port; 0 takes a free one.")
+@click.option(
+    "--store", default="sqlite:///pinion.db", help="Database that holds what is true; the ledger is beside it."
+)
+@click.option("--fleet", metavar="URL", help="Fleet bus of several replicas; not supported yet.")
+@click.option("--tls-cert", type=FILE, help="Certificate chain of the applications' API, as PEM.")
+@click.option("--tls-key", type=FILE, help="Its private key, as PEM.")
+@click.option("--dev", is_flag=True, help="Let versions change that have served; on loopback alone.")
+@click.option(
+    "--drain-delay",
+    metavar="DURATION",
+    default="2s",
+    callback=_duration,
+    help="How long a stopping gateway is not ready but still listens.",
+)
+@click.option(
+    "--drain-grace",
+    metavar="DURATION",
+    default="120s",
+    callback=_duration,
+    help="How long open requests may then take to end.",
+)
+@click.option(
+    "--max-body",
+    metavar="SIZE",
+    default="32MiB",
+    callback=_read_by(parse_size),
+    help="Largest request body, also once decompressed.",
+)
+@click.option(
+    "--retention", metavar="DURATION", default="30d", callback=_duration, help="Age at which records leave the ledger."
+)
+def serve(fleet: str | None, **settings: Any) -> None:
+    """Serve the routes of a policy folder.
+
+    Prints one line when both listeners are ready, logs JSON lines to standard error, and exits 0 once drained, 2 when
+    it cannot start.
+    """
+    try:
+        if fleet is not None:
+            raise SetupFault("fleets of replicas are not supported yet; run one process without --fleet")
+        told = Settings(**settings, admin_token=os.environ.get("PINION_ADMIN_TOKEN") or None)
+        with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+            runner.run(_run(told))
+    except PolicyFault as fault:
+        for problem in fault.problems:
+            click.echo(str(problem), err=True)
+        sys.exit(2)
+    except PinionError as fault:
+        click.echo(f"pinion: {fault.message}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+async def _run(settings: Settings) -> None:
+    """Make the gateway within the loop that it runs on, and serve."""
+    await Gateway(settings).run(click.echo)

@@ -1,0 +1,150 @@
+"""`pinion status`: what serves now, route by route."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import click
+from rich.console import RenderableType
+from rich.text import Text
+
+from gateway.cli.gateway_client import GatewayClient, gateway_option
+from gateway.cli.reload import problem_lines
+from gateway.cli.rollout_text import latest_move, standing
+from gateway.cli.terminal import (
+    counted,
+    facts,
+    indented,
+    json_option,
+    line,
+    moment,
+    share,
+    show,
+    show_json,
+    table,
+    width,
+)
+
+ROOMY = 100
+"""From this many columns on, the served model has a column of its own."""
+
+BREAKER_STYLES: Mapping[str, str] = {"closed": "green", "open": "red", "half_open": "yellow"}
+
+
+@click.command()
+@json_option
+@gateway_option
+def status(gateway: GatewayClient, *, as_json: bool) -> None:
+    """Show what serves now: every route with its releases, its rollout, and the last reload."""
+    told = gateway.status()
+    if as_json:
+        show_json(told)
+    else:
+        show(*status_text(told, width()))
+
+
+def status_text(told: Mapping[str, Any], columns: int) -> Iterator[RenderableType]:
+    """Tell a status as the operations API gives it: the process, the last reload, then each route."""
+    ready = ("ready", "green") if told["ready"] else ("not ready", "red")
+    dev = ", dev" if told["dev"] else ""
+    open_now = counted(told["open_requests"], "open request"), counted(told["open_shadows"], "open shadow")
+    yield line(("pinion", "bold"), f" {told['version']} ", ready, (dev, "yellow"), ", ", ", ".join(open_now))
+    yield indented(facts(_process(told).items()))
+    if told["reload"] is not None:
+        style = "yellow" if told["reload"]["result"] == "accepted" else "red"
+        yield from (indented(line((problem, style))) for problem in problem_lines(told["reload"]))
+    for route in told["routes"]:
+        yield ""
+        yield from _route(route, with_served=columns >= ROOMY)
+
+
+def _process(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    reload, waiting = told["reload"], told["unrecorded_acts"]
+    return {
+        "policies": f"{told['policies']}, revision {told['revision'][:12]}, epoch {told['epoch']}",
+        "last reload": None if reload is None else _reload(reload),
+        "callers": line(("anyone on this machine: no app is declared", "yellow")) if told["open"] else None,
+        "unrecorded": line((f"{counted(waiting, 'act')} not in the store yet", "red")) if waiting else None,
+    }
+
+
+def _reload(reload: Mapping[str, Any]) -> Text:
+    accepted = reload["result"] == "accepted"
+    result = ("accepted", "green") if accepted else ("rejected; the last good set goes on serving", "red")
+    return line(f"{moment(reload['at'])} ", result)
+
+
+def _route(route: Mapping[str, Any], *, with_served: bool) -> Iterator[RenderableType]:
+    owner = "" if route["owner"] is None else f", owner {route['owner']}"
+    yield line((route["route"], "bold"), (f"  {route['dialect']}{owner}", "dim"))
+    yield indented(_releases(route, with_served=with_served))
+    yield indented(facts({**_rollout(route["rollout"]), **_split(route)}.items()))
+    for release in route["releases"]:
+        yield from (indented(note) for note in _notes(release, route["rollout"] or {}))
+
+
+def _releases(route: Mapping[str, Any], *, with_served: bool) -> RenderableType:
+    headings = ["release", "serves", "breaker", "model", "prompt", *(["served model"] if with_served else [])]
+    rows = (
+        [
+            release["release"],
+            _serves(route, release),
+            _breaker(release["breaker"]),
+            release["model"],
+            release["prompt"],
+            *([release["served"]["served_model"]] if with_served else []),
+        ]
+        for release in route["releases"]
+    )
+    return table(headings, rows, whole=3)
+
+
+def _serves(route: Mapping[str, Any], release: Mapping[str, Any]) -> Text:
+    """Say a release's share of the units, and as what it has it."""
+    if release["out"] is not None:
+        return line(("out", "red"))
+    if release["release"] == route["stable"]:
+        return line(f"{share(release['weight_ppm'])} stable")
+    if not release["weight_ppm"]:
+        return line(("0%", "dim"))
+    return line((f"{share(release['weight_ppm'])} {'canary' if route['experiment'] is None else 'arm'}", "cyan"))
+
+
+def _breaker(breaker: Mapping[str, Any]) -> Text:
+    state = breaker["state"]
+    return line((state.replace("_", "-"), BREAKER_STYLES.get(state, "")))
+
+
+def _rollout(rollout: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Say where a rollout stands, and who moved it last and why."""
+    return {} if rollout is None else {"rollout": standing(rollout), "last move": latest_move(rollout)}
+
+
+def _split(route: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Say what else decides: the experiment, the standing shadow, the fallbacks."""
+    experiment, shadow = route["experiment"], route["shadow"]
+    return {
+        "experiment": None if experiment is None else f"{experiment['name']}: {_arms(experiment['arms'])}",
+        "shadow": None
+        if shadow is None
+        else f"{share(shadow['ppm'])} of stable's requests are copied to {shadow['release']}",
+        "fallback": ", ".join(route["fallback"]) or None,
+    }
+
+
+def _arms(arms: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(f"{arm['arm']} {arm['release']} {share(arm['range'][1] - arm['range'][0])}" for arm in arms)
+
+
+def _notes(release: Mapping[str, Any], rollout: Mapping[str, Any]) -> Iterator[Text]:
+    """Say what a person should know of a release beyond its row and its rollout."""
+    version, served, breaker = release["release"], release["served"], release["breaker"]
+    if release["out"] is not None:
+        if version != rollout.get("candidate"):
+            yield line((f"{version} is {release['out']}", "red"))
+    elif breaker["state"] == "open":
+        yield line((f"{version} is tried again in {breaker['probes_in_seconds']:.0f}s: its breaker is open", "red"))
+    if served["mismatches"]:
+        yield line(
+            (f"{version} was answered by another model than pinned, {counted(served['mismatches'], 'time')}", "yellow"),
+            f"; last seen: {served['served_model']}",
+        )

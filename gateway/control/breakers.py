@@ -1,0 +1,126 @@
+"""The live breakers of every release: asked before each attempt, told of each outcome, acting on a trip.
+
+They live in one table by route and release, apart from the snapshots that come and go.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gateway.core.breaker import Breaker, BreakerState, Permit, Trip
+from gateway.core.cusum import FailingShare
+from gateway.core.outcome import Outcome, counts_as_failure
+from gateway.core.ports import Journal
+from gateway.core.release import Release
+from gateway.core.route import Route
+from gateway.core.snapshot import Snapshot
+
+_JUDGED = frozenset((Outcome.ok, Outcome.slow, Outcome.failed))
+
+
+class Breakers:
+    """Every release's breaker, and each stable release's own failing share.
+
+    `live` gives the current snapshot: a release that is out gets no permit, whatever snapshot a request was routed by.
+    `on_trip` is called, at once, when a candidate or an arm trips for good.
+    """
+
+    def __init__(
+        self,
+        live: Callable[[], Snapshot],
+        on_trip: Callable[[str, str, str, dict[str, Any]], None],
+        journal: Journal,
+    ) -> None:
+        self._live = live
+        self._on_trip = on_trip
+        self._journal = journal
+        self._breakers: dict[tuple[str, str], Breaker] = {}
+        self._shares: dict[tuple[str, str], FailingShare] = {}
+
+    def __repr__(self) -> str:
+        closed = sum(breaker.state is BreakerState.closed for breaker in self._breakers.values())
+        return f"<Breakers {closed} of {len(self._breakers)} closed>"
+
+    def permit(self, route: Route, release: Release, now: float) -> Permit | None:
+        """Give leave to send one attempt, or None while the release takes none."""
+        live = self._live().routes.get(route.name)
+        if live is not None and live.is_out(release):
+            return None
+        return self._breaker(route, release.version).permit(now)
+
+    def report(self, route: Route, release: Release, permit: Permit, outcome: Outcome, now: float) -> None:
+        """Hear how a permitted attempt ended; act when it trips the breaker."""
+        key = route.name, release.version
+        breaker = self._breaker(route, release.version)
+        live = self._live().routes.get(route.name, route)
+        is_candidate = live.can_roll_back(release.version)
+        baseline = self._share(route.name, live.stable.version).share if is_candidate else None
+        if outcome in _JUDGED and not is_candidate:
+            self._share(*key).add(counts_as_failure(outcome))
+        trip = breaker.report(permit, outcome, now, baseline=baseline)
+        if trip is None:
+            return
+        if not is_candidate:
+            self._tell(route.name, release.version, trip)
+        elif self._stable_fails_too(live, release, now):
+            # Stable fails on the same provider: whatever is wrong is not the candidate's doing, so it starts afresh.
+            self._breakers[key] = Breaker(live.breaker)
+            self._journal.event(
+                "trip_excused",
+                level="warning",
+                route=route.name,
+                release=release.version,
+                rule=trip.rule,
+                message="stable fails on the same provider; the candidate is not blamed",
+            )
+        else:
+            self._on_trip(route.name, release.version, trip.rule, trip.evidence)
+
+    def is_open(self, route: str, version: str) -> bool:
+        """Say whether a release's breaker keeps requests from it."""
+        breaker = self._breakers.get((route, version))
+        return breaker is not None and breaker.state is not BreakerState.closed
+
+    def forget(self, route: str, version: str) -> None:
+        """Start a release afresh, for a new attempt at rolling it out."""
+        self._breakers.pop((route, version), None)
+
+    def describe(self, route: str, version: str, now: float) -> Mapping[str, Any]:
+        """Give a breaker's state and counts for people."""
+        breaker = self._breakers.get((route, version))
+        return {"state": BreakerState.closed.value} if breaker is None else breaker.snapshot(now)
+
+    def _breaker(self, route: Route, version: str) -> Breaker:
+        """Give a release's breaker; one made under another policy starts afresh."""
+        policy = self._live().routes.get(route.name, route).breaker
+        breaker = self._breakers.get((route.name, version))
+        if breaker is None or breaker.policy != policy:
+            breaker = self._breakers[route.name, version] = Breaker(policy)
+        return breaker
+
+    def _share(self, route: str, version: str) -> FailingShare:
+        share = self._shares.get((route, version))
+        if share is None:
+            share = self._shares[route, version] = FailingShare()
+        return share
+
+    def _stable_fails_too(self, route: Route, release: Release, now: float) -> bool:
+        """Say whether stable, on the same provider, is failing at half the rate that trips a breaker, or is open."""
+        if route.stable.model.provider.name != release.model.provider.name:
+            return False
+        stable = self._breakers.get((route.name, route.stable.version))
+        if stable is None:
+            return False
+        if stable.state is not BreakerState.closed:
+            return True
+        requests, failures = stable.counts(now)
+        return failures >= 2 and failures / requests >= route.breaker.failure_rate / 2
+
+    def _tell(self, route: str, version: str, trip: Trip) -> None:
+        self._journal.event(
+            "breaker_open",
+            level="error",
+            route=route,
+            release=version,
+            rule=trip.rule,
+            evidence=trip.evidence,
+        )

@@ -1,0 +1,86 @@
+"""Why: which release a unit gets, how a past request was decided, and what became of a rollout."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from gateway.control.status import describe_rollout
+from gateway.core.assignment import Facts, assign
+from gateway.core.errors import UnknownSubject
+from gateway.core.ports import RolloutEvent
+from gateway.core.record import Record
+from gateway.core.rollout import Rollout
+from gateway.core.snapshot import Snapshot
+from gateway.core.unit import Unit
+
+
+def explain_unit(snapshot: Snapshot, name: str, value: str) -> dict[str, Any]:
+    """Say which release a bare unit gets on a route, and why. Rules that ask for more than the unit do not match.
+
+    Raises:
+        UnknownSubject: no such route.
+    """
+    route = snapshot.routes.get(name)
+    if route is None:
+        known = ", ".join(sorted(snapshot.routes)) or "none"
+        raise UnknownSubject(f"no route {name!r}; there is {known}")
+    facts = Facts(app="", found_unit=Unit(value, "given"), input_chars=0, header=_no_header)
+    assignment = assign(route, facts)
+    salt = route.experiment.salt if route.experiment is not None else route.canary.salt if route.canary else None
+    return {
+        "route": name,
+        "unit": value,
+        "release": str(assignment.release),
+        "version": assignment.release.version,
+        "track": assignment.track,
+        "why": assignment.why,
+        "bucket": assignment.bucket,
+        "salt": None if salt is None else salt.text,
+        "model": str(assignment.release.model),
+        "prompt": None if assignment.release.prompt is None else str(assignment.release.prompt),
+        "context": dict(assignment.release.context),
+        "weights_ppm": {version: route.weight_ppm(version) for version in route.releases},
+        "out": dict(route.out),
+        "epoch": snapshot.epoch,
+    }
+
+
+def _no_header(name: str) -> None:
+    del name
+
+
+def explain_request(record: Record) -> dict[str, Any]:
+    """Tell a past request's decision as it was recorded."""
+    told = asdict(record)
+    nano = told.pop("cost_nano_usd")
+    told["cost_usd"] = None if nano is None else nano / 1e9
+    told["attempts"] = [dict(attempt) for attempt in told["attempts"]]
+    return told
+
+
+def explain_rollout(rollout: Rollout, history: Sequence[RolloutEvent]) -> dict[str, Any]:
+    """Tell a route's latest rollout with every act on it, the newest first, and every guardrail by name."""
+    return {
+        **describe_rollout(rollout),
+        "guardrails": [_criterion(guardrail) for guardrail in rollout.plan.guardrails],
+        "signals": [_criterion(signal) for signal in rollout.plan.signals],
+        "events": [_event(event) for event in history if event.rollout.id == rollout.id],
+    }
+
+
+def _criterion(criterion: Any) -> Mapping[str, Any]:
+    return {name: value for name, value in asdict(criterion).items() if value is not None}
+
+
+def _event(event: RolloutEvent) -> Mapping[str, Any]:
+    rollout = event.rollout
+    return {
+        "at": event.at,
+        "verb": event.verb,
+        "state": rollout.state.value,
+        "step": None if rollout.step is None else rollout.step + 1,
+        "weight_ppm": rollout.weight_ppm,
+        "actor": rollout.actor,
+        "reason": rollout.reason,
+        "evidence": rollout.evidence,
+    }

@@ -1,0 +1,59 @@
+"""Second step: what a request shows of itself, and the release that the route assigns it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.core.assignment import Assignment, Facts, assign
+from gateway.core.route import Route
+from gateway.core.unit import Unit, find_unit
+from gateway.proxy.admission import Asked
+from gateway.proxy.follow_ups import FollowUps
+from gateway.wire import headers
+
+
+def facts_of(asked: Asked, follow_ups: FollowUps) -> Facts:
+    """Gather what the assignment of a request may depend on."""
+    fields = asked.caller.head.headers
+
+    def header(name: str) -> str | None:
+        return headers.text(fields, name.encode())
+
+    previous = asked.parsed.get("previous_response_id")
+    app = asked.caller.app.name
+    return Facts(
+        app=app,
+        found_unit=find_unit(asked.route.sticky_by, header, asked.parsed, app),
+        input_chars=_input_chars(asked.route, asked.parsed),
+        header=header,
+        forced=asked.forced,
+        follow_up=follow_ups.release_of(asked.route.name, previous) if isinstance(previous, str) else None,
+    )
+
+
+def assigned(asked: Asked, follow_ups: FollowUps) -> tuple[Assignment, Unit | None]:
+    """Assign a release to a request; gives the unit that it was assigned by, too.
+
+    Raises:
+        Forbidden: the release that the application forces takes no requests.
+    """
+    facts = facts_of(asked, follow_ups)
+    return assign(asked.route, facts), facts.found_unit
+
+
+def _input_chars(route: Route, parsed: Mapping[str, Any]) -> int:
+    """Count the characters of input, which only rules about length ask for."""
+    if not any(rule.input_over is not None or rule.input_under is not None for rule in route.rules):
+        return 0
+    inputs = [parsed.get(name) for name in ("system", "instructions", "messages", "input", "prompt")]
+    return sum(_chars(value) for value in inputs)
+
+
+def _chars(value: Any) -> int:
+    """Count text inside nested content; the depth is bounded by the body's own limit."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, list):
+        return sum(_chars(item) for item in value)
+    if isinstance(value, Mapping):
+        return sum(_chars(value[name]) for name in ("content", "text", "input") if name in value)
+    return 0

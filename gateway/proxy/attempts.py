@@ -1,0 +1,109 @@
+"""Fourth step: which releases are tried in which order, and what a failure lets come next."""
+
+from dataclasses import dataclass, field
+
+from gateway.core.assignment import Assignment
+from gateway.core.errors import ClientFault, UpstreamFault
+from gateway.core.outcome import Outcome, classify_status
+from gateway.core.ports import Headers
+from gateway.core.release import Release
+from gateway.core.route import Route, Track
+
+_CONNECTION_FAULTS = frozenset(("connect", "protocol", "cut"))
+"""Faults of a connection. A deadline is none: its time is spent, and a second try would spend it again."""
+
+_NAMES_USAGE = b"stream_options"
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One possible attempt: a release on a track. `retry` repeats the release of the leg before it."""
+
+    release: Release
+    track: Track
+    is_stable: bool
+    retry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How an attempt failed before anything reached the client.
+
+    `status` is the upstream's, or 0 when there was none; `headers` and `body` are those of an answer of error, the body
+    empty unless it is whole. `fault` is what the transport met, or why the request could not be made for the release.
+    """
+
+    outcome: Outcome
+    message: str
+    status: int = 0
+    fault: UpstreamFault | ClientFault | None = None
+    headers: Headers = field(default_factory=list, repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the same release might do better on a second try: after connection errors and 5xx."""
+        if isinstance(self.fault, UpstreamFault):
+            return self.fault.kind in _CONNECTION_FAULTS
+        return self.status >= 500
+
+    @property
+    def refuses_usage(self) -> bool:
+        """Whether a provider says that it does not know OpenAI's `stream_options`."""
+        return self.status in (400, 422) and _NAMES_USAGE in self.body
+
+
+def status_failure(status: int, headers: Headers, body: bytes = b"") -> Failure:
+    """The failure that an answer of error stands for."""
+    return Failure(
+        classify_status(status), f"the provider answered {status}", status=status, headers=headers, body=body
+    )
+
+
+def in_band_failure(status: int, error: str) -> Failure:
+    """The failure that an error inside an answer of success stands for."""
+    return Failure(Outcome.failed, error, status=status)
+
+
+def fault_failure(fault: UpstreamFault | ClientFault, status: int = 0) -> Failure:
+    """The failure that a fault stands for; no free connection is Pinion's own limit, not a release's."""
+    if isinstance(fault, ClientFault):
+        outcome = Outcome.client_fault
+    else:
+        outcome = Outcome.gateway_fault if fault.kind == "pool" else Outcome.failed
+    return Failure(outcome, fault.message, status=status, fault=fault)
+
+
+def plan_legs(route: Route, assignment: Assignment) -> tuple[Leg, ...]:
+    """List the attempts that a request may come to, in order.
+
+    1. A forced release stands alone: who names a release wants that one's answer, good or bad.
+    2. Stable is retried as its provider's policy says, then the fallbacks follow.
+    3. Any other release is tried once; then stable answers, then the fallbacks.
+    """
+    is_stable = assignment.release.version == route.stable.version
+    first = Leg(assignment.release, assignment.track, is_stable)
+    if assignment.track == "forced":
+        return (first,)
+    legs = [first] if is_stable else [first, Leg(route.stable, "fallback", is_stable=True)]
+    again = Leg(route.stable, legs[-1].track, is_stable=True, retry=True)
+    legs += [again] * route.stable.model.provider.retries
+    tried = {leg.release.version for leg in legs}
+    for release in route.fallback:
+        if release.version not in tried and not route.is_out(release):
+            tried.add(release.version)
+            legs.append(Leg(release, "fallback", is_stable=False))
+    return tuple(legs)
+
+
+def next_leg(legs: tuple[Leg, ...], current: int, failure: Failure) -> int | None:
+    """Give the index of the attempt that may follow a failed one, or None when there is none.
+
+    That a request is the client's fault is believed of stable alone: what another release refuses, the next may take.
+    """
+    if failure.outcome is Outcome.client_fault and legs[current].is_stable:
+        return None
+    for index in range(current + 1, len(legs)):
+        if not legs[index].retry or (failure.repeatable and index == current + 1):
+            return index
+    return None

@@ -1,0 +1,174 @@
+"""Fifth step: the answer's way back: held until it is worth committing to, then passed on in whole events."""
+
+import math
+from typing import Protocol
+
+from gateway.core.errors import UpstreamFault
+from gateway.core.ports import Headers
+from gateway.wire import headers
+from gateway.wire.compression import Decoder
+from gateway.wire.dialect import Dialect, Scan
+from gateway.wire.sse import EventSplitter
+
+HOLD_BYTES = 1 << 20
+"""How much of an answer is held back while a failure could still be answered by another release."""
+
+HOLD_SECONDS = 10.0
+"""How long a stream that has begun is held back waiting for content; a reasoning model may think for minutes."""
+
+SCAN_BYTES = 16 << 20
+"""The largest answer that is read for usage; a larger one passes, and its usage is unknown."""
+
+
+class Relay(Protocol):
+    """Turns an upstream answer's bytes into the client's. It sends nothing by itself."""
+
+    scan: Scan
+
+    @property
+    def hold_seconds(self) -> float:
+        """How long the beginning of the answer may be held back."""
+        ...
+
+    @property
+    def is_worth_sending(self) -> bool:
+        """Whether the answer has shown what the client may have."""
+        ...
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the answer has come to its end, good or bad, even if bytes may follow."""
+        ...
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes from the provider; give what may go to the client.
+
+        Raises:
+            UpstreamFault: the bytes are not what their headers say.
+        """
+        ...
+
+    def end(self) -> bytes:
+        """Take the end of the upstream's body; give what is left for the client.
+
+        Raises:
+            UpstreamFault: the body ended before its end.
+        """
+        ...
+
+    def failure(self, message: str) -> bytes:
+        """Give the in-band event that tells a client of a failure in mid-answer; empty where there is no such form."""
+        ...
+
+
+class StreamRelay:
+    """A server-sent event stream: whole events only, never a half one."""
+
+    hold_seconds = HOLD_SECONDS
+
+    def __init__(self, dialect: Dialect, endpoint: str, decoder: Decoder | None, *, hide_usage: bool) -> None:
+        self._scanner = dialect.stream_scanner(endpoint, hide_usage=hide_usage)
+        self._splitter = EventSplitter()
+        self._decoder = decoder
+        self.scan = self._scanner.scan
+
+    def feed(self, data: bytes) -> bytes:
+        """Give the whole events in `data`, less those that the client did not ask for."""
+        if self._decoder is not None:
+            data = self._decoder.feed(data)
+        look = self._scanner.event
+        kept = [event for raw in self._splitter.feed(data) if (event := look(raw)) is not None]
+        return kept[0] if len(kept) == 1 else b"".join(kept)
+
+    @property
+    def is_worth_sending(self) -> bool:
+        """Content, or the end of an answer that has none."""
+        return self.scan.content or self.scan.finished
+
+    @property
+    def is_over(self) -> bool:
+        """An end of every choice, or an error inside the stream."""
+        return self.scan.finished or self.scan.error is not None
+
+    def end(self) -> bytes:
+        """End the stream: a last event without its blank line counts where it ends the answer, and is completed."""
+        if self._decoder is not None:
+            self._decoder.finish()
+        was_over = self.is_over
+        rest = self._splitter.rest()
+        last = self._scanner.event(rest + b"\n\n") if rest.strip() else None
+        if not self.is_over:
+            raise UpstreamFault("cut", "the provider's stream ended before its end")
+        is_whole = self.scan.terminal or not was_over
+        return last if last is not None and is_whole else b""
+
+    def failure(self, message: str) -> bytes:
+        """The dialect's own error event."""
+        return self._scanner.failure(message)
+
+
+class AnswerRelay:
+    """A whole answer: held until it is complete, so that a broken one can still be answered by another release."""
+
+    hold_seconds = math.inf
+
+    def __init__(self, dialect: Dialect, endpoint: str, decoder: Decoder | None) -> None:
+        self._dialect = dialect
+        self._endpoint = endpoint
+        self._decoder = decoder
+        self._parts: list[bytes] = []
+        self._size = 0
+        self.scan = Scan()
+
+    def feed(self, data: bytes) -> bytes:
+        """Pass bytes on, keeping a copy to read while the answer is small enough."""
+        if self._decoder is not None:
+            data = self._decoder.feed(data)
+        self._size += len(data)
+        if self._size <= SCAN_BYTES:
+            self._parts.append(data)
+        else:
+            self._parts.clear()
+        return data
+
+    @property
+    def is_worth_sending(self) -> bool:
+        """Only a complete answer is."""
+        return self.scan.finished
+
+    @property
+    def is_over(self) -> bool:
+        """A complete answer; half of one tells nothing."""
+        return self.scan.finished
+
+    def end(self) -> bytes:
+        """Read the whole answer: usage, served model, or the error that it hides. Nothing is left to pass on."""
+        if self._decoder is not None:
+            self._decoder.finish()
+        if self._size <= SCAN_BYTES:
+            self.scan = self._dialect.scan_answer(self._endpoint, b"".join(self._parts))
+        return b""
+
+    def failure(self, message: str) -> bytes:
+        """A JSON answer has no form for a failure half-way: the connection must be cut."""
+        del message
+        return b""
+
+
+def relay_for(dialect: Dialect, endpoint: str, upstream_headers: Headers, *, hide_usage: bool) -> Relay:
+    """Choose how an answer of status 200 passes, by its content type.
+
+    Raises:
+        UpstreamFault: its Content-Encoding is not one that can be read.
+    """
+    encoding = headers.text(upstream_headers, b"content-encoding")
+    decoder = None if encoding is None else Decoder(encoding)
+    content_type = headers.text(upstream_headers, b"content-type") or ""
+    if content_type.lower().startswith("text/event-stream"):
+        return StreamRelay(dialect, endpoint, decoder, hide_usage=hide_usage)
+    return AnswerRelay(dialect, endpoint, decoder)
+
+
+def answer_headers(upstream_headers: Headers, own: Headers) -> Headers:
+    """The head of an answer: the provider's own fields that may pass, then Pinion's."""
+    return headers.forwardable_response(upstream_headers, drop=(b"content-encoding",)) + own

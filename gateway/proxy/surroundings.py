@@ -1,0 +1,73 @@
+"""What every exchange shares: the ports it speaks to, the limits it keeps, and what the process remembers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gateway.core.breaker import Permit
+from gateway.core.outcome import Outcome
+from gateway.core.ports import Clock, Journal, Ledger, Meters, Upstream
+from gateway.core.release import Release
+from gateway.core.route import Route
+from gateway.core.snapshot import Snapshot
+from gateway.proxy.admission import Asked, Limits
+from gateway.proxy.follow_ups import FollowUps
+from gateway.proxy.lingering import Lingering
+from gateway.proxy.usage_asking import UsageAsking
+
+
+class Snapshots(Protocol):
+    """Where the current snapshot is."""
+
+    @property
+    def current(self) -> Snapshot:
+        """What serves now."""
+        ...
+
+
+class Breakers(Protocol):
+    """The live breakers, asked before each attempt and told of each outcome. They act on a trip by themselves."""
+
+    def permit(self, route: Route, release: Release, now: float) -> Permit | None:
+        """Give leave to send one attempt, or None while the release takes none."""
+        ...
+
+    def report(self, route: Route, release: Release, permit: Permit, outcome: Outcome, now: float) -> None:
+        """Hear how a permitted attempt ended."""
+        ...
+
+
+class ServedModels(Protocol):
+    """Who compares what a provider served with what was pinned."""
+
+    def saw(self, route: Route, release: Release, served_model: str | None, fingerprint: str | None) -> None:
+        """Hear what an answer said of its model."""
+        ...
+
+
+class Mirrors(Protocol):
+    """Where a request that stable answered may be copied to the shadow."""
+
+    def offer(self, asked: Asked, request_id: str, now: float) -> None:
+        """Take a request for mirroring, if it is sampled and there is room. Never waits."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Everything an exchange needs of the world. `new_id` makes request ids."""
+
+    snapshots: Snapshots
+    breakers: Breakers
+    served_models: ServedModels
+    mirrors: Mirrors
+    upstream: Upstream
+    meters: Meters
+    ledger: Ledger
+    journal: Journal
+    clock: Clock
+    new_id: Callable[[], str]
+    follow_ups: FollowUps
+    limits: Limits = field(default_factory=Limits)
+    usage_asking: UsageAsking = field(default_factory=UsageAsking)
+    lingering: Lingering = field(default_factory=Lingering)

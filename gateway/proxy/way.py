@@ -1,0 +1,67 @@
+"""What is known of one request on its way: filled in step by step, read when it is settled."""
+
+from dataclasses import dataclass
+
+from gateway.core.assignment import Assignment
+from gateway.core.ports import Headers
+from gateway.core.unit import Unit
+from gateway.proxy.admission import Asked
+from gateway.proxy.attempts import Leg, plan_legs
+from gateway.proxy.verdicts import Verdicts
+
+
+@dataclass(slots=True)
+class Way:
+    """One admitted request. Times are monotonic seconds.
+
+    `legs` are the attempts that it may come to and `leg` the one that speaks for it: the assigned one at first, then
+    the one under way, at last the one that answered. A request whose assignment was refused has none.
+    """
+
+    request_id: str
+    asked: Asked
+    asked_at: float
+    verdicts: Verdicts
+    assignment: Assignment | None = None
+    unit: Unit | None = None
+    legs: tuple[Leg, ...] = ()
+    leg: Leg | None = None
+    first_content_at: float | None = None
+    sending_seconds: float | None = None
+    returning_seconds: float = 0.0
+
+    def assigned(self, assignment: Assignment, unit: Unit | None) -> None:
+        """The request has met its release."""
+        self.assignment, self.unit = assignment, unit
+        self.legs = plan_legs(self.asked.route, assignment)
+        self.leg = self.legs[0]
+
+    def turn_to_stable(self) -> bool:
+        """Leave nothing but stable to try; say whether it is still to be tried. A forced release stands alone."""
+        stable = next((leg for leg in self.legs if leg.is_stable and leg.track != "forced"), None)
+        if stable is None or self.verdicts.stable_failed:
+            return False
+        self.legs = (stable,)
+        return True
+
+    def sent(self, now: float) -> None:
+        """An attempt has left; the first one tells how long Pinion took to send it."""
+        if self.sending_seconds is None:
+            self.sending_seconds = now - self.asked_at
+
+    def content_passed(self, now: float, heard_at: float) -> None:
+        """The first content has been passed on; `heard_at` is when it came."""
+        self.first_content_at = heard_at
+        self.returning_seconds = now - heard_at
+
+    @property
+    def headers(self) -> Headers:
+        """Pinion's own headers that tell who serves the request, and why."""
+        if self.leg is None:
+            return []
+        return [*self.leg.release.headers, (b"x-pinion-track", self.leg.track.encode())]
+
+    @property
+    def overhead_seconds(self) -> float:
+        """Time spent in Pinion itself: from the whole request to the first send, and from content to its relay."""
+        return (self.sending_seconds or 0.0) + self.returning_seconds

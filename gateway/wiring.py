@@ -1,0 +1,383 @@
+"""The only place that joins ports to adapters: one gateway process from its settings to its last word."""
+
+import asyncio
+import contextlib
+import gc
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gateway import __version__
+from gateway.adapters.edge_asgi import AsgiEdge, ClientAborted
+from gateway.adapters.foreign_logs import journalled
+from gateway.adapters.json_journal import JsonJournal
+from gateway.adapters.listener import Listener, bind
+from gateway.adapters.policy_folder import FolderWatch, located, read_folder
+from gateway.adapters.price_library import PriceLibrary
+from gateway.adapters.prometheus_meters import PrometheusMeters
+from gateway.adapters.secret_sources import SecretSources
+from gateway.adapters.sql_ledger import SqlLedger, ledger_url
+from gateway.adapters.sql_store import SqlStore
+from gateway.adapters.system_clock import SystemClock
+from gateway.adapters.upstream_httpx import HttpxUpstream
+from gateway.api.applications import Applications
+from gateway.api.operations import Desk, Operations
+from gateway.control.breakers import Breakers
+from gateway.control.recording import Recording
+from gateway.control.served_models import ServedModels
+from gateway.control.serving import Reload, Serving, Terms, World
+from gateway.core.address import is_loopback
+from gateway.core.errors import PolicyFault, Problem, SetupFault, StoreFault
+from gateway.core.snapshot import Snapshot
+from gateway.proxy.admission import Limits
+from gateway.proxy.exchanges import Exchanges
+from gateway.proxy.follow_ups import CAPACITY, FollowUps
+from gateway.proxy.mirror import Mirror
+from gateway.proxy.surroundings import Surroundings
+
+TICK_SECONDS = 0.1
+"""How often deadlines are looked at; all of them are seconds."""
+
+LAST_WORD_SECONDS = 5.0
+"""How long answers that a drain has ended may take to reach their clients."""
+
+HURRIED_SECONDS = 0.5
+"""The same, once told a second time to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one gateway process is told to run. Durations in seconds, sizes in bytes."""
+
+    policies: Path = Path("policies")
+    host: str = "127.0.0.1"
+    port: int = 8080
+    admin_host: str = "127.0.0.1"
+    admin_port: int = 8081
+    store: str = "sqlite:///pinion.db"
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    admin_token: str | None = field(default=None, repr=False)
+    dev: bool = False
+    drain_delay: float = 2.0
+    drain_grace: float = 120.0
+    max_body: int = 32 * 1024 * 1024
+    retention: float = 30 * 86_400.0
+
+
+def check_settings(settings: Settings) -> None:
+    """Refuse settings that would expose what must not be.
+
+    Raises:
+        SetupFault: it says which setting, and what to do.
+    """
+    if settings.dev and not (is_loopback(settings.host) and is_loopback(settings.admin_host)):
+        raise SetupFault("--dev serves on loopback alone; leave --host and --admin-host at 127.0.0.1")
+    if not is_loopback(settings.admin_host) and not settings.admin_token:
+        raise SetupFault(
+            f"--admin-host {settings.admin_host} is beyond loopback and needs an operator token; set PINION_ADMIN_TOKEN"
+        )
+    if settings.admin_token is not None and len(settings.admin_token) < 16:
+        raise SetupFault("PINION_ADMIN_TOKEN is shorter than 16 characters; make a longer one")
+    if (settings.tls_cert is None) != (settings.tls_key is None):
+        raise SetupFault("--tls-cert and --tls-key belong together; give both")
+
+
+class Gateway:
+    """One gateway process. `run` serves until `stop` is called, then drains."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Check the settings; nothing is opened yet.
+
+        Raises:
+            SetupFault: they cannot be served under.
+        """
+        check_settings(settings)
+        self._settings = settings
+        self._clock = SystemClock()
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        self._hurrying = asyncio.Event()
+        self._ready = False
+        self._reloading = asyncio.Lock()
+        self._credential_files: tuple[str, ...] = ()
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def run(self, announce: Callable[[str], None]) -> None:
+        """Serve until told to stop; `announce` gets one line when both listeners are ready.
+
+        Raises:
+            SetupFault: an address is taken, or the store cannot be opened.
+            PolicyFault: the policy files are not acceptable.
+        """
+        settings = self._settings
+        async with contextlib.AsyncExitStack() as lasting, contextlib.AsyncExitStack() as stack:
+            sockets = [bind(settings.host, settings.port), bind(settings.admin_host, settings.admin_port)]
+            for taken in sockets:
+                stack.callback(taken.close)
+            await self._open(stack)
+            lasting.enter_context(self._signals())
+            await self._serve(sockets, announce)
+
+    def stop(self) -> None:
+        """Drain and end; called again, end at once."""
+        if self._stopping.is_set():
+            self._hurrying.set()
+        self._stopping.set()
+
+    async def reload(self) -> Reload:
+        """Read the policy files again. Reloads follow one another, so that what was read last serves."""
+        async with self._reloading:
+            try:
+                files = await asyncio.to_thread(read_folder, self._settings.policies)
+            except PolicyFault as fault:
+                return self.serving.rejected(self._located(fault.problems))
+            reload = await self.serving.reload(files)
+            self._watch_credentials()
+            return reload
+
+    # Parts
+
+    async def _open(self, stack: contextlib.AsyncExitStack) -> None:
+        settings = self._settings
+        self.journal = JsonJournal()
+        stack.callback(self.journal.close)
+        stack.enter_context(journalled(self.journal, ClientAborted, asyncio.CancelledError))
+        store = await SqlStore.open(settings.store)
+        stack.push_async_callback(store.close)
+        self.meters = PrometheusMeters(breaker_open=self._breaker_open)
+        ledger = await SqlLedger.open(
+            ledger_url(settings.store),
+            meters_dropped=self._count_dropped,
+            journal=self.journal,
+            clock=self._clock,
+            retention_seconds=settings.retention,
+        )
+        stack.push_async_callback(ledger.close)
+        self._join_control(store)
+        self._background(self._recording.run(), stack)
+        self._watch(stack)
+        await self._first_policies()
+        self._join_proxy(ledger, FollowUps(await ledger.responses(CAPACITY)), stack)
+        self._desk = Desk(
+            serving=self.serving,
+            breakers=self.breakers,
+            served_models=self._served_models,
+            store=store,
+            ledger=ledger,
+            clock=self._clock,
+            ready=self._why_not_ready,
+            reload=self.reload,
+            exposition=self.meters.exposition,
+            extra_status=self._extra_status,
+        )
+        stack.push_async_callback(self._write_last_records)
+        self._watch_credentials()
+        self._watched.start()
+        self._background(self._tick(), stack)
+
+    def _join_control(self, store: SqlStore) -> None:
+        settings = self._settings
+        world = World(
+            store=store,
+            meters=self.meters,
+            journal=self.journal,
+            clock=self._clock,
+            price_book=PriceLibrary(),
+            secrets=SecretSources(os.environ),
+            new_id=lambda: secrets.token_hex(8),
+            located=self._located,
+        )
+        self._recording = Recording(self.journal)
+        terms = Terms(dev=settings.dev, open=is_loopback(settings.host))
+        self.serving = Serving(world, self._recording, terms, on_swap=[self.meters.declare])
+        self.breakers = Breakers(lambda: self.serving.current, self.serving.trip, self.journal)
+        self.serving.on_fresh_attempt(self.breakers.forget)
+        self._served_models = ServedModels(self.meters, self.journal, self.serving.trip)
+
+    def _join_proxy(self, ledger: SqlLedger, follow_ups: FollowUps, stack: contextlib.AsyncExitStack) -> None:
+        upstream, shadow_upstream = HttpxUpstream(), HttpxUpstream()
+        stack.push_async_callback(upstream.aclose)
+        stack.push_async_callback(shadow_upstream.aclose)
+        self.mirror = Mirror(shadow_upstream, self.meters, ledger, self.journal, self._clock)
+        around = Surroundings(
+            snapshots=self.serving,
+            breakers=self.breakers,
+            served_models=self._served_models,
+            mirrors=self.mirror,
+            upstream=upstream,
+            meters=self.meters,
+            ledger=ledger,
+            journal=self.journal,
+            clock=self._clock,
+            new_id=new_request_id,
+            follow_ups=follow_ups,
+            limits=Limits(max_body=self._settings.max_body),
+        )
+        self.exchanges = Exchanges(around)
+
+        def retire(snapshot: Snapshot) -> None:
+            in_use = {r.model.provider for route in snapshot.routes.values() for r in route.releases.values()}
+            upstream.retire(in_use)
+            shadow_upstream.retire(in_use)
+
+        self.serving.tell(retire)
+
+    async def _first_policies(self) -> None:
+        try:
+            files = await asyncio.to_thread(read_folder, self._settings.policies)
+            await self.serving.open(files)
+        except PolicyFault as fault:
+            raise PolicyFault(self._located(fault.problems)) from fault
+        except StoreFault as fault:
+            raise SetupFault(fault.message) from fault
+
+    def _watch(self, stack: contextlib.AsyncExitStack) -> None:
+        """Reload when the policy files or the credential files change from what the first reading will find."""
+
+        def changed() -> None:
+            self._loop.call_soon_threadsafe(self.reload_soon)
+
+        self._watched = FolderWatch(self._settings.policies, changed)
+        stack.callback(self._watched.stop)
+
+    def reload_soon(self) -> None:
+        """Reload in the background: on a changed file and on SIGHUP."""
+        task = asyncio.ensure_future(self.reload())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _watch_credentials(self) -> None:
+        files = self.serving.policies.credential_files
+        if files != self._credential_files:  # naming the same ones again would lose a change that has not settled
+            self._credential_files = files
+            self._watched.watch_also(map(Path, files))
+
+    def _background(self, coroutine: Any, stack: contextlib.AsyncExitStack) -> None:
+        task = asyncio.ensure_future(coroutine)
+        self._tasks.add(task)
+
+        async def end() -> None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+        stack.push_async_callback(end)
+
+    async def _write_last_records(self) -> None:
+        await self._recording.settled(5.0)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            now = self._clock.monotonic()
+            self.exchanges.tick(now)
+            self.mirror.tick(now)
+
+    # Life
+
+    async def _serve(self, sockets: list[socket.socket], announce: Callable[[str], None]) -> None:
+        settings = self._settings
+        applications = Applications(lambda: self.serving.current, new_request_id).application()
+        operations = Operations(self._desk, settings.admin_token).application()
+        edge = AsgiEdge(self.exchanges, applications)
+        front = Listener(edge, sockets[0], cert=settings.tls_cert, key=settings.tls_key)
+        back = Listener(operations, sockets[1])
+        await front.start()
+        await back.start()
+        _settle_memory()
+        self._ready = True
+        announce(self._welcome(front, back))
+        await self._stopping.wait()
+        await self._drain(front)
+        await back.end(HURRIED_SECONDS)
+
+    async def _drain(self, front: Listener) -> None:
+        """Readiness goes first, then the listener; what is open may end within the grace; the rest gets a clear end."""
+        self._ready = False
+        self.journal.event("draining", open=len(self.exchanges))
+        await self._wait(lambda: False, self._settings.drain_delay)
+        front.close()
+        await self._wait(lambda: not len(self.exchanges), self._settings.drain_grace)
+        left = len(self.exchanges)
+        self.mirror.drain()
+        self.exchanges.drain()
+        await self._wait(lambda: not len(self.mirror), LAST_WORD_SECONDS)
+        await front.end(HURRIED_SECONDS if self._hurrying.is_set() else LAST_WORD_SECONDS)
+        self.journal.event("drained", ended=left)
+
+    async def _wait(self, done: Callable[[], bool], within: float) -> None:
+        """Wait until `done`, at most `within` seconds, or until told to hurry."""
+        until = self._clock.monotonic() + within
+        while not done() and not self._hurrying.is_set() and self._clock.monotonic() < until:  # noqa: ASYNC110
+            # What is waited for is the state of many exchanges, none of which knows of a drain.
+            await asyncio.sleep(0.02)
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        acts: Mapping[signal.Signals, Callable[[], None]] = {
+            signal.SIGTERM: self.stop,
+            signal.SIGINT: self.stop,
+            signal.SIGHUP: self.reload_soon,
+        }
+        for number, act in acts.items():
+            loop.add_signal_handler(number, act)
+        try:
+            yield
+        finally:
+            for number in acts:
+                loop.remove_signal_handler(number)
+
+    # What is told
+
+    def _welcome(self, front: Listener, back: Listener) -> str:
+        routes = len(self.serving.current.routes)
+        mark = " (dev)" if self._settings.dev else ""
+        return f"pinion {__version__} ready{mark}: {routes} routes on {front.url}, operations on {back.url}"
+
+    def _count_dropped(self, count: int) -> None:
+        """Count lost records on the loop, since the ledger tells of them from its own thread."""
+        self._loop.call_soon_threadsafe(self.meters.dropped, count)
+
+    def _breaker_open(self, route: str, release: str) -> bool:
+        return self.breakers.is_open(route, release)
+
+    def _why_not_ready(self) -> str | None:
+        if self._stopping.is_set():
+            return "draining"
+        return None if self._ready else "starting"
+
+    def _extra_status(self) -> Mapping[str, Any]:
+        return {
+            "version": __version__,
+            "policies": str(self._settings.policies),
+            "ready": self._why_not_ready() is None,
+            "open_requests": len(self.exchanges),
+            "open_shadows": len(self.mirror),
+            "unrecorded_acts": len(self._recording),
+        }
+
+    def _located(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:
+        return located(str(self._settings.policies), problems)
+
+
+def new_request_id() -> str:
+    """Make a request id that nobody can guess."""
+    return f"req_{secrets.token_hex(16)}"
+
+
+def _settle_memory() -> None:
+    """The one place that tunes the garbage collector.
+
+    What the start has made lives as long as the process, so it is taken out of collections, and those come less often:
+    a full one would pause every request that is under way.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)

@@ -1,0 +1,62 @@
+"""A running gateway for the commands that talk to one, and a way to run a command as a person does."""
+
+import pytest
+from click.testing import CliRunner
+
+from gateway.cli import main
+from tests.gateway_process import PROVIDERS, running_gateway
+
+ROUTES = """
+kind: rollout_plan
+name: careful
+steps: [{percent: 10}, {percent: 50}]
+guardrails: [{metric: error_rate, max_delta: 0.02}]
+---
+kind: route
+name: steady
+owner: support-team
+releases: {"1.0.0": {model: openai/gpt-4o-2024-08-06}}
+serve: "1.0.0"
+"""
+
+CANARY = """
+---
+kind: route
+name: NAME
+releases:
+  "1.0.0": {model: openai/gpt-4o-2024-08-06}
+  "1.1.0": {model: openai/gpt-4o-2024-11-20}
+serve: "1.1.0"
+rollout: {plan: careful, from: "1.0.0"}
+"""
+
+CANARIES = ("verbs", "full", "asked", "retried", "told")
+"""Routes with a held rollout, each for one test to move."""
+
+
+@pytest.fixture(scope="package")
+def gateway(tmp_path_factory):
+    """A gateway for all tests of the commands; a test that moves a rollout has a route of its own."""
+    routes = ROUTES + "".join(CANARY.replace("NAME", name) for name in CANARIES)
+    with running_gateway(tmp_path_factory.mktemp("cli"), {"providers.yaml": PROVIDERS, "routes.yaml": routes}) as found:
+        yield found
+
+
+@pytest.fixture
+def alone():
+    """Runs `pinion` with these arguments, without a gateway; gives click's result."""
+
+    def run(*args, **env):
+        return CliRunner().invoke(main, args, prog_name="pinion", env={"PINION_ADMIN_TOKEN": None, **env})
+
+    return run
+
+
+@pytest.fixture
+def pinion(gateway, alone):
+    """Runs `pinion` with these arguments against the gateway; gives click's result."""
+
+    def run(*args, **env):
+        return alone(*args, PINION_ADMIN_URL=gateway.admin_url, **env)
+
+    return run

@@ -1,0 +1,68 @@
+"""`pinion rollout`: its verbs, against a gateway."""
+
+import json
+
+import pytest
+
+
+def test_a_rollout_goes_its_way_command_by_command(pinion, gateway):
+    """Start, promote to the last step, promote to complete: each prints one line with all that matters."""
+    said = "verbs from 1.0.0 to 1.1.0: "
+    assert f"{said}running, step 1 of 2, weight 10%\n" == pinion("rollout", "start", "verbs").stdout
+    assert f"{said}running, step 2 of 2, weight 50%\n" == pinion("rollout", "promote", "verbs").stdout
+    result = pinion("rollout", "promote", "verbs")
+    assert (f"{said}completed, weight 100%\n", 0, "") == (result.stdout, result.exit_code, result.stderr)
+    assert "1.1.0" == gateway.route("verbs")["stable"]
+
+
+def test_full_completes_at_once(pinion, gateway):
+    """`promote --full` skips the steps that are left."""
+    pinion("rollout", "start", "full")
+    assert 0 == pinion("rollout", "promote", "full", "--full").exit_code
+    assert "completed" == gateway.route("full")["rollout"]["state"]
+
+
+def test_a_reason_is_recorded(pinion, gateway):
+    """`--reason` is kept with the act, and `show` tells it; `--json` prints what the gateway answers."""
+    assert "asked from 1.0.0 to 1.1.0: held, before the first of 2 steps" in pinion("rollout", "show", "asked").stdout
+    answer = json.loads(pinion("rollout", "start", "asked", "--reason", "the team agreed", "--json").stdout)
+    assert ("the team agreed", "local", 1) == (answer["reason"], answer["actor"], answer["step"])
+    assert answer == gateway.route("asked")["rollout"]
+    assert "start by local, step 1 of 2, weight 10%: the team agreed\n" in pinion("rollout", "show", "asked").stdout
+    assert ["start", "hold"] == [
+        event["verb"] for event in json.loads(pinion("rollout", "show", "asked", "--json").stdout)["events"]
+    ]
+
+
+def test_a_rollback_can_be_retried(pinion):
+    """A rolled back candidate gets nothing, takes no promotion, and may be tried anew."""
+    pinion("rollout", "start", "retried")
+    rolled_back = pinion("rollout", "rollback", "retried")
+    assert "retried from 1.0.0 to 1.1.0: rolled back, step 1 of 2, weight 0%\n" == rolled_back.stdout
+    refused = pinion("rollout", "promote", "retried")
+    assert (1, "") == (refused.exit_code, refused.stdout)
+    assert refused.stderr.startswith("pinion: the rollout of retried from 1.0.0 to 1.1.0, attempt 1, is rolled_back")
+    assert "running, step 1 of 2, weight 10%" in pinion("rollout", "retry", "retried").stdout
+
+
+@pytest.mark.parametrize("verb", ["start", "promote", "rollback", "retry", "show"])
+def test_an_unknown_route_is_a_no(pinion, verb):
+    """A route that does not exist is exit code 1 and one line that names those that do."""
+    result = pinion("rollout", verb, "nowhere")
+    assert (1, "") == (result.exit_code, result.stdout)
+    assert result.stderr.startswith("pinion: no route 'nowhere'; there is ")
+    assert "steady" in result.stderr
+
+
+@pytest.mark.parametrize("verb", ["start", "promote", "rollback", "retry", "show"])
+def test_a_route_without_a_rollout_is_a_no(pinion, verb):
+    """A route that has had no rollout is exit code 1."""
+    result = pinion("rollout", verb, "steady")
+    assert (1, "") == (result.exit_code, result.stdout)
+    assert "steady has " in result.stderr
+    assert "no rollout" in result.stderr
+
+
+def test_a_verb_needs_its_route(alone):
+    """Without a route a verb is misused."""
+    assert 2 == alone("rollout", "start").exit_code

@@ -1,0 +1,149 @@
+"""The live breakers of every release."""
+
+import dataclasses
+
+import pytest
+
+from gateway.control.breakers import Breakers
+from gateway.core.breaker import BreakerPolicy
+from gateway.core.outcome import Outcome
+from tests.proxy import playbook
+
+
+class Table:
+    """A table of breakers over one route, with what it did."""
+
+    def __init__(self, route) -> None:
+        self.journal = playbook.Journal()
+        self.trips: list[tuple[str, str, str]] = []
+        self.live = playbook.Play(route=route).snapshots.current
+        self.breakers = Breakers(
+            lambda: self.live, lambda r, v, rule, _evidence: self.trips.append((r, v, rule)), self.journal
+        )
+        self.now = 0.0
+
+    @property
+    def route(self):
+        return self.live.routes["desk"]
+
+    def change(self, **changes) -> None:
+        """Serve the route with changes."""
+        self.live = dataclasses.replace(self.live, routes={"desk": dataclasses.replace(self.route, **changes)})
+
+    def attempt(self, version: str, outcome: Outcome) -> bool:
+        """One attempt a second; says whether it was permitted."""
+        self.now += 1.0
+        release = self.route.releases[version]
+        permit = self.breakers.permit(self.route, release, self.now)
+        if permit is not None:
+            self.breakers.report(self.route, release, permit, outcome, self.now)
+        return permit is not None
+
+
+@pytest.fixture
+def table() -> Table:
+    return Table(playbook.route(canary_ppm=50_000))
+
+
+def test_a_failing_candidate_trips_at_once_and_for_good(table):
+    """Three failures in a row take the candidate out, told once."""
+    for _ in range(3):
+        table.attempt("1.1.0", Outcome.failed)
+
+    assert [("desk", "1.1.0", "consecutive")] == table.trips
+    assert table.breakers.is_open("desk", "1.1.0")
+
+
+def test_a_release_that_is_out_gets_no_permit_whatever_snapshot_a_request_has(table):
+    """The live snapshot decides, not the one that a request was routed by."""
+    routed_by = table.route
+    table.change(out={"1.1.0": "rolled back"})
+
+    assert table.breakers.permit(routed_by, routed_by.releases["1.1.0"], 1.0) is None
+
+
+def test_a_failing_stable_opens_its_breaker_and_is_probed_later(table):
+    """Stable is never rolled back: its breaker opens, lets probes through after a while, and closes on good ones."""
+    for _ in range(3):
+        table.attempt("1.0.0", Outcome.failed)
+
+    assert [] == table.trips
+    assert ["breaker_open"] == [name for name, _ in table.journal.events]
+    assert not table.attempt("1.0.0", Outcome.ok)
+
+    table.now += 30.0
+    assert [True] * 3 == [table.attempt("1.0.0", Outcome.ok) for _ in range(3)]
+    assert not table.breakers.is_open("desk", "1.0.0")
+
+
+def test_a_candidate_is_not_blamed_while_stable_fails_on_the_same_provider(table):
+    """When both fail together, the provider is at fault; the candidate starts afresh."""
+    for _ in range(2):
+        table.attempt("1.0.0", Outcome.failed)
+    for _ in range(3):
+        table.attempt("1.1.0", Outcome.failed)
+
+    assert [] == table.trips
+    assert "trip_excused" in [name for name, _ in table.journal.events]
+    assert table.attempt("1.1.0", Outcome.ok)
+
+
+def test_a_candidate_is_not_blamed_while_stables_breaker_is_open(table):
+    """An open stable on the same provider excuses the candidate as well."""
+    for _ in range(3):
+        table.attempt("1.0.0", Outcome.failed)
+    for _ in range(3):
+        table.attempt("1.1.0", Outcome.failed)
+
+    assert [] == table.trips
+
+
+def test_another_providers_failures_excuse_nothing():
+    """A candidate on a provider of its own answers for itself."""
+    elsewhere = playbook.release("1.1.0", provider=playbook.provider(name="elsewhere"))
+    table = Table(playbook.route(canary_ppm=50_000, candidate=elsewhere))
+    for _ in range(2):
+        table.attempt("1.0.0", Outcome.failed)
+    for _ in range(3):
+        table.attempt("1.1.0", Outcome.failed)
+
+    assert [("desk", "1.1.0", "consecutive")] == table.trips
+
+
+def test_a_candidate_is_judged_against_stables_own_share(table):
+    """Where stable fails one request in three, as many failures of the candidate trip no CUSUM."""
+    for n in range(300):
+        table.attempt("1.0.0", Outcome.failed if n % 3 == 0 else Outcome.ok)
+    for n in range(60):
+        table.attempt("1.1.0", Outcome.failed if n % 3 == 0 else Outcome.ok)
+
+    assert [] == table.trips
+
+
+def test_forgetting_starts_a_release_afresh(table):
+    """A new attempt at a rollout has a new breaker."""
+    for _ in range(3):
+        table.attempt("1.1.0", Outcome.failed)
+    table.breakers.forget("desk", "1.1.0")
+
+    assert not table.breakers.is_open("desk", "1.1.0")
+    assert {"state": "closed"} == table.breakers.describe("desk", "1.1.0", table.now)
+
+
+def test_a_changed_policy_makes_a_new_breaker(table):
+    """A reload that changes the breaker's numbers counts from zero."""
+    for _ in range(2):
+        table.attempt("1.1.0", Outcome.failed)
+    table.change(breaker=BreakerPolicy(consecutive=4))
+    for _ in range(2):
+        table.attempt("1.1.0", Outcome.failed)
+
+    assert [] == table.trips
+
+
+def test_a_breaker_is_described_with_its_counts(table):
+    """The status shows what a breaker rests on."""
+    table.attempt("1.0.0", Outcome.ok)
+
+    assert "closed" == table.breakers.describe("desk", "1.0.0", table.now)["state"]
+    assert "<Breakers 1 of 1 closed>" == repr(table.breakers)

@@ -1,0 +1,30 @@
+"""A snapshot finds the application of a key."""
+
+import hashlib
+
+import pytest
+
+from gateway.core.app import ANYONE, App
+from gateway.core.snapshot import Snapshot
+
+APP = App("helpdesk")
+KEYS = {hashlib.sha256(b"sk-1").digest(): APP}
+
+
+@pytest.mark.parametrize(
+    ("credential", "app"), [(b"sk-1", APP), (b"sk-2", None), (b"", None), (None, None), (b"sk-1 ", None)]
+)
+def test_a_key_belongs_to_one_application(credential, app):
+    """The whole key, and nothing else."""
+    assert app is Snapshot(1, "r", {}, KEYS).app_of(credential)
+
+
+@pytest.mark.parametrize("credential", [b"anything", b"", None])
+def test_an_open_snapshot_lets_anyone_in(credential):
+    """As the application `local`."""
+    assert ANYONE is Snapshot(1, "r", {}, open=True).app_of(credential)
+
+
+def test_keys_are_not_shown():
+    """A snapshot may be logged."""
+    assert "helpdesk" not in repr(Snapshot(1, "r", {}, KEYS))

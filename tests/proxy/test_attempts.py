@@ -1,0 +1,142 @@
+"""Which releases are tried in which order, and what a failure lets come next."""
+
+import pytest
+
+from gateway.core.assignment import Assignment
+from gateway.core.errors import Malformed, UpstreamFault
+from gateway.core.outcome import Outcome
+from gateway.proxy.attempts import fault_failure, in_band_failure, next_leg, plan_legs, status_failure
+from tests.proxy.playbook import provider, release, route
+
+
+def planned(track, version, *, retries=0, **changes):
+    """The legs of a request, short: version, track, and whether it is stable's or a retry."""
+    more = {name: release(name) for name in ("0.8.0", "0.9.0")}
+    one = route(
+        stable=release("1.0.0", provider=provider(retries=retries)),
+        more=more,
+        fallback=tuple(more.values()),
+        **changes,
+    )
+    legs = plan_legs(one, Assignment(one.releases[version], track, "why"))
+    return legs, [(leg.release.version, leg.track, leg.is_stable, leg.retry) for leg in legs]
+
+
+def test_stable_is_retried_and_then_the_fallbacks_follow():
+    """As often as its provider says, on the track it was assigned on."""
+    assert [
+        ("1.0.0", "stable", True, False),
+        ("1.0.0", "stable", True, True),
+        ("1.0.0", "stable", True, True),
+        ("0.8.0", "fallback", False, False),
+        ("0.9.0", "fallback", False, False),
+    ] == planned("stable", "1.0.0", retries=2)[1]
+
+
+@pytest.mark.parametrize("track", ["canary", "arm", "rule"])
+def test_any_other_release_is_tried_once_and_then_stable_answers(track):
+    """Stable's retries and the fallbacks follow."""
+    assert [
+        ("1.1.0", track, False, False),
+        ("1.0.0", "fallback", True, False),
+        ("1.0.0", "fallback", True, True),
+        ("0.8.0", "fallback", False, False),
+        ("0.9.0", "fallback", False, False),
+    ] == planned(track, "1.1.0", retries=1)[1]
+
+
+def test_a_rule_that_names_stable_is_stable():
+    """It is retried on the rule's track."""
+    assert [("1.0.0", "rule", True, False), ("1.0.0", "rule", True, True)] == planned("rule", "1.0.0", retries=1)[1][:2]
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "1.1.0"])
+def test_a_forced_release_stands_alone(version):
+    """Stable, too."""
+    assert [(version, "forced", version == "1.0.0", False)] == planned("forced", version, retries=2)[1]
+
+
+def test_no_release_is_planned_twice_and_none_that_is_out():
+    """An arm's release may be a fallback as well."""
+    versions = [leg[0] for leg in planned("arm", "0.9.0", out={"0.8.0": "rolled back"})[1]]
+    assert ["0.9.0", "1.0.0"] == versions
+
+
+REPEATABLE = [
+    fault_failure(UpstreamFault("connect", "connect")),
+    fault_failure(UpstreamFault("protocol", "protocol")),
+    fault_failure(UpstreamFault("cut", "cut"), 200),
+    status_failure(500, []),
+    status_failure(503, []),
+    status_failure(529, []),
+]
+FINAL = [
+    fault_failure(UpstreamFault("pool", "pool")),
+    fault_failure(UpstreamFault("first_byte", "first_byte")),
+    fault_failure(UpstreamFault("idle", "idle")),
+    fault_failure(UpstreamFault("total", "total")),
+    status_failure(302, []),
+    status_failure(401, []),
+    status_failure(404, []),
+    status_failure(429, []),
+    in_band_failure(200, "overloaded"),
+]
+
+
+@pytest.mark.parametrize("failure", REPEATABLE, ids=lambda failure: f"{failure.status} {failure.fault!r}")
+def test_connection_errors_and_5xx_may_be_tried_again(failure):
+    """On the same release, as long as it has retries; then the next release is tried."""
+    legs, _ = planned("stable", "1.0.0", retries=2)
+    assert [1, 2, 3, 4, None] == [next_leg(legs, current, failure) for current in range(5)]
+
+
+@pytest.mark.parametrize("failure", FINAL, ids=lambda failure: f"{failure.status} {failure.fault!r}")
+def test_nothing_else_is_tried_again_on_the_same_release(failure):
+    """The next release may still answer."""
+    legs, _ = planned("stable", "1.0.0", retries=2)
+    assert [3, 3, 3, 4, None] == [next_leg(legs, current, failure) for current in range(5)]
+
+
+def test_a_clients_fault_is_final_only_when_stable_says_so():
+    """What another release refuses, the next may take."""
+    legs, _ = planned("canary", "1.1.0")
+    failure = status_failure(400, [])
+    assert [1, None, 3, None] == [next_leg(legs, current, failure) for current in range(4)]
+
+
+def test_a_forced_release_has_no_next():
+    """Whatever its failure."""
+    legs, _ = planned("forced", "1.1.0")
+    assert next_leg(legs, 0, status_failure(500, [])) is None
+
+
+@pytest.mark.parametrize(
+    ("failure", "outcome"),
+    [
+        (fault_failure(UpstreamFault("pool", "full")), Outcome.gateway_fault),
+        (fault_failure(UpstreamFault("connect", "refused")), Outcome.failed),
+        (fault_failure(Malformed("variable")), Outcome.client_fault),
+        (status_failure(429, []), Outcome.rate_limited),
+        (status_failure(400, []), Outcome.client_fault),
+        (status_failure(500, []), Outcome.failed),
+        (in_band_failure(200, "overloaded"), Outcome.failed),
+    ],
+    ids=repr,
+)
+def test_each_failure_has_its_outcome(failure, outcome):
+    """By whose fault it is."""
+    assert outcome is failure.outcome
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "refuses"),
+    [
+        (400, b'{"error":{"message":"unknown: stream_options"}}', True),
+        (422, b"stream_options: extra fields not permitted", True),
+        (400, b"{}", False),
+        (500, b"stream_options", False),
+    ],
+)
+def test_a_refusal_of_usage_names_it(status, body, refuses):
+    """Another 400 is about something else."""
+    assert refuses == status_failure(status, [], body).refuses_usage

@@ -385,9 +385,10 @@ def _fault_before_head(provider: Provider, error: Exception) -> UpstreamFault:
 
 
 def _unreachable(provider: Provider, error: Exception) -> UpstreamFault:
-    way = provider.base_url if provider.proxy is None else f"{provider.base_url} through its proxy"
+    """Say that a provider cannot be reached, without its address: clients read this."""
+    way = "" if provider.proxy is None else " through its proxy"
     reason = str(error) or type(error).__name__
-    return UpstreamFault("connect", f"provider {provider.name} cannot be reached at {way}: {reason}")
+    return UpstreamFault("connect", f"provider {provider.name} cannot be reached{way}: {reason}")
 
 
 def _cut(provider: Provider) -> UpstreamFault:

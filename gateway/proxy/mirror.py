@@ -4,6 +4,7 @@ Nothing here may touch the request it copies: the queue is bounded and drops, th
 that leaves does not end its copy.
 """
 
+import math
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -137,6 +138,13 @@ class Mirror:
         day, usd = self._spent.get((route.name, shadow.release.version), (0, 0.0))
         return usd if day == self._today() else 0.0
 
+    def _spend(self, copy: "Copy", record: Record) -> None:
+        """Add a copy's cost to today's. One that is not known might be any, so it uses a budget up."""
+        unknown = math.inf if 200 <= record.status < 300 else 0.0
+        usd = unknown if record.cost_nano_usd is None else record.cost_nano_usd / 1e9
+        spent = self._spent_today(copy.asked.route, copy.shadow) + usd
+        self._spent[copy.asked.route.name, copy.shadow.release.version] = (self._today(), spent)
+
     def _today(self) -> int:
         return int(self._clock.wall() // 86_400)
 
@@ -149,9 +157,7 @@ class Mirror:
         self._count(copy.asked.route, copy.shadow, "invalid" if valid is False else result)
         self._meters.settle(record)
         self._ledger.append(record)
-        if record.cost_nano_usd is not None:
-            spent = self._spent_today(copy.asked.route, copy.shadow) + record.cost_nano_usd / 1e9
-            self._spent[copy.asked.route.name, copy.shadow.release.version] = (self._today(), spent)
+        self._spend(copy, record)
         self._journal.event(
             "shadow",
             request_id=record.request_id,

@@ -354,14 +354,24 @@ def test_a_spent_budget_stops_the_copies_until_tomorrow():
     assert 3 == len(play.shadow_upstream.calls)
 
 
-def test_an_unknown_cost_spends_nothing():
-    """There is no figure to count with."""
-    play = mirrored(daily_budget_usd=0.00001)
+def test_an_unknown_cost_uses_a_budget_up():
+    """It might be any cost, so it is not taken for nothing."""
+    play = mirrored(daily_budget_usd=1000.0)
     object.__setattr__(play.route.shadow.release.model, "pricing", NoPrice())
+    play.answered()
+    play.shadow_upstream.last.answer()
+    assert "unknown" == play.record.cost_status
+    play.answered()
+    assert ["ok", "over_budget"] == play.results
+
+
+def test_a_copy_that_was_refused_spends_nothing():
+    """A provider that answered with an error has not charged for an answer."""
+    play = mirrored(daily_budget_usd=1000.0)
     for _ in range(2):
         play.answered()
-        play.shadow_upstream.last.answer()
-    assert (["ok", "ok"], "unknown") == (play.results, play.record.cost_status)
+        play.shadow_upstream.last.answer(b"{}", status=500)
+    assert ["failed", "failed"] == play.results
 
 
 def test_a_drain_takes_nothing_more_and_drops_what_waits():

@@ -1,0 +1,247 @@
+"""The rules of the house that no linter knows: sizes, names, mirrors, and what may stand in a tracked file.
+
+An exemption carries its reason and is a ratchet: a test fails when it is no longer needed.
+"""
+
+import ast
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import gateway
+
+ROOT = Path(__file__).parent.parent
+HOUSE = ROOT / "gateway"
+TESTS = ROOT / "tests"
+
+MAX_MODULE_LINES = 499
+MAX_FUNCTION_LINES = 59
+TESTS_PER_PATCH = 100
+
+VAGUE_NAMES = {"utils", "helpers", "models", "manager", "common", "base", "types"}
+
+# Module under gateway/ -> why it has no test file of its own.
+UNTESTED: dict[str, str] = {
+    "core/ports.py": "declares protocols and plain values; every fake and adapter is its test",
+    "wire/dialect.py": "declares protocols and a plain value; every dialect is its test",
+}
+
+# Module under gateway/ -> why it must import a part of gateway within a function.
+LATE_IMPORTS: dict[str, str] = {}
+
+# Composed, so that this file does not hold what it forbids.
+PACKAGE_HOSTS = [
+    ".".join(labels)
+    for labels in (
+        ("pypi", "org"),
+        ("pythonhosted", "org"),
+        ("registry", "npmjs"),
+        ("crates", "io"),
+        ("docker", "io"),
+        ("ghcr", "io"),
+        ("quay", "io"),
+        ("anaconda", "org"),
+    )
+]
+MACHINE_PATHS = ["/".join(("", folder, "")) for folder in ("work", "root", "opt/pypi", "opt/wheels")]
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    """The syntax tree of a Python file."""
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def modules() -> list[Path]:
+    """Every module of the package; migrations apart, which are generated scripts."""
+    return sorted(path for path in HOUSE.rglob("*.py") if "migrations" not in path.parts)
+
+
+def name_of(path: Path) -> str:
+    """A module's path below gateway/, as the lists of exemptions spell it."""
+    return path.relative_to(HOUSE).as_posix()
+
+
+def functions(path: Path) -> Iterator[Function]:
+    """Every function and method in a file, nested ones too."""
+    return (node for node in ast.walk(parsed(path)) if isinstance(node, Function))
+
+
+def written_tests() -> list[tuple[Path, Function]]:
+    """Every test, with the file that holds it."""
+    return [
+        (path, function)
+        for path in sorted(TESTS.rglob("test_*.py"))
+        for function in functions(path)
+        if function.name.startswith("test_")
+    ]
+
+
+def imports_gateway(node: ast.AST) -> bool:
+    """Whether a statement imports the package or a part of it."""
+    match node:
+        case ast.Import(names=names):
+            imported = [alias.name for alias in names]
+        case ast.ImportFrom(module=str(module)):
+            imported = [module]
+        case _:
+            imported = []
+    return any(name.partition(".")[0] == "gateway" for name in imported)
+
+
+def is_patch(node: ast.AST) -> bool:
+    """Whether an expression replaces an attribute behind its owner's back."""
+    if not isinstance(node, ast.Call):
+        return False
+    called = ast.unparse(node.func)
+    return called == "monkeypatch.setattr" or re.search(r"\b(mock|mocker)\.patch\b|^patch\b", called) is not None
+
+
+def tracked_files() -> list[Path]:
+    """What git holds or would hold; the calling test is skipped outside a checkout."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("needs git and a checkout, to know which files are the project's")
+    files = (ROOT / name for name in listed.stdout.split("\0") if name)
+    return [path for path in files if path.is_file()]
+
+
+@cache
+def pyproject() -> dict:
+    """The project's settings."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def test_modules_are_short():
+    """A module that outgrows 499 lines holds more than one noun and is split."""
+    long = {
+        name_of(path): lines
+        for path in modules()
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > MAX_MODULE_LINES
+    }
+    assert {} == long
+
+
+def test_functions_are_short():
+    """A function fits on a screen: at most 59 lines, docstring included."""
+    long = {
+        f"{name_of(path)}:{function.name}": lines
+        for path in modules()
+        for function in functions(path)
+        if (lines := (function.end_lineno or function.lineno) - function.lineno + 1) > MAX_FUNCTION_LINES
+    }
+    assert {} == long
+
+
+def test_no_global_statements():
+    """State lives in objects that are passed along, never in a module."""
+    offenders = [
+        f"{name_of(path)}:{node.lineno}"
+        for path in modules()
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Global)
+    ]
+    assert [] == offenders
+
+
+def test_imports_of_the_package_stand_at_the_top():
+    """An import inside a function hides a cycle, so there is none beyond the listed exemptions."""
+    late = {
+        name_of(path)
+        for path in modules()
+        for function in functions(path)
+        for node in ast.walk(function)
+        if imports_gateway(node)
+    }
+    assert set(LATE_IMPORTS) == late
+
+
+def test_every_module_has_its_test_file():
+    """gateway/core/bucket.py has tests/core/test_bucket.py; one without is listed with its reason."""
+    missing = {
+        name_of(path)
+        for path in modules()
+        if not path.stem.startswith("__")
+        and not (TESTS / path.relative_to(HOUSE).parent / f"test_{path.stem}.py").exists()
+    }
+    assert set(UNTESTED) == missing, " ".join(sorted(missing ^ set(UNTESTED)))
+
+
+def test_no_vague_names():
+    """A module or package is named for what it holds; names that hold anything are refused."""
+    named = {part for path in modules() for part in path.relative_to(HOUSE).with_suffix("").parts}
+    assert set() == named & VAGUE_NAMES
+
+
+def test_tracked_files_name_no_package_host_and_no_path_of_a_machine():
+    """The project installs from whatever index its user has, and from any folder."""
+    hosts = "|".join(re.escape(host) for host in PACKAGE_HOSTS)
+    paths = "|".join(re.escape(path) for path in MACHINE_PATHS)
+    needle = re.compile(rf"{hosts}|(?<![\w.~$}}-])(?:{paths})")
+    found = {
+        f"{path.relative_to(ROOT)}: {match.group()}"
+        for path in tracked_files()
+        for match in needle.finditer(path.read_text(encoding="utf-8", errors="replace"))
+    }
+    assert set() == found
+
+
+def test_every_test_says_what_it_holds():
+    """Each test has a docstring that states the behaviour."""
+    silent = [f"{path.relative_to(TESTS)}:{test.name}" for path, test in written_tests() if not ast.get_docstring(test)]
+    assert [] == silent
+
+
+def test_patches_are_rare():
+    """Real servers and fakes come first: at most one patch for a hundred tests."""
+    patches = [
+        f"{path.relative_to(TESTS)}:{node.lineno}"
+        for path in sorted(TESTS.rglob("*.py"))
+        for node in ast.walk(parsed(path))
+        if is_patch(node)
+    ]
+    allowed = len(written_tests()) // TESTS_PER_PATCH
+    assert len(patches) <= allowed, patches
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("monkeypatch.setattr(module, 'name', 1)", True),
+        ("mock.patch('module.name')", True),
+        ("unittest.mock.patch.object(thing, 'name')", True),
+        ("patch.dict(table)", True),
+        ("monkeypatch.setenv('NAME', 'value')", False),
+        ("client.patch_record(1)", False),
+        ("dispatch()", False),
+    ],
+)
+def test_what_counts_as_a_patch(code: str, expected: bool):
+    """Replacing an attribute counts; setting an environment variable for a test does not."""
+    assert expected == is_patch(ast.parse(code, mode="eval").body)
+
+
+def test_the_version_is_one():
+    """The package, its metadata and the newest released section of the changelog say the same version."""
+    version = pyproject()["project"]["version"]
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    unreleased, *released = re.findall(r"^## \[([^\]]+)\]", changelog, flags=re.MULTILINE)
+    assert version == gateway.__version__
+    assert "Unreleased" == unreleased
+    assert released[:1] in ([], [version])
+
+
+def test_import_contracts_are_named():
+    """A broken import contract is reported by its name, so each has one of its own."""
+    names = [contract.get("name", "") for contract in pyproject()["tool"]["importlinter"]["contracts"]]
+    assert all(names)
+    assert len(names) == len(set(names))

@@ -31,7 +31,8 @@ class Limits:
     """What a stranger may ask for: sizes in bytes, times in seconds.
 
     `head_bytes` covers target and headers. Connections are looked at every `sweep_seconds`, so a deadline is late by
-    up to that much. A refused connection is read on for `linger_seconds`, so that the refusal can be read.
+    up to that much. A refused connection is read on for `linger_seconds`, so that the refusal can be read. What was
+    sent before a connection closed may take `flush_seconds` to be read.
     """
 
     head_bytes: int = 16 * 1024
@@ -42,6 +43,7 @@ class Limits:
     body_seconds: float = 120.0
     sweep_seconds: float = 1.0
     linger_seconds: float = 1.0
+    flush_seconds: float = 60.0
 
 
 class Phase(Enum):
@@ -108,6 +110,7 @@ class EdgeGuard(HttpToolsProtocol):
         self._unreported = 0
         self._reported = False
         self._refusal: Refusal | None = None
+        self._closing_at: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Start the first request's deadline."""
@@ -193,6 +196,8 @@ class EdgeGuard(HttpToolsProtocol):
         if self._phase is Phase.CLOSING:
             if now - self._began > self.limits.linger_seconds:
                 self.transport.close()
+        elif self.transport.is_closing():
+            self._flush(now)
         elif self._phase is Phase.HEAD:
             if self._is_answering():
                 self._began = now
@@ -204,6 +209,13 @@ class EdgeGuard(HttpToolsProtocol):
             is_silent = now - self._progress > self.limits.body_silence_seconds
             if is_silent or now - self._began > self.limits.body_seconds:
                 self._refuse(Refusal(408, "timeout_error", "the request's body did not arrive in time"))
+
+    def _flush(self, now: float) -> None:
+        """A closing connection stays until its client has read what was sent, which one that is deaf never does."""
+        if self._closing_at is None:
+            self._closing_at = now
+        elif now - self._closing_at > self.limits.flush_seconds:
+            self.transport.abort()
 
     def _enter(self, phase: Phase) -> None:
         self._phase = phase

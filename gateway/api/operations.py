@@ -26,7 +26,7 @@ from gateway.core.rollout import Rollout
 LOCAL_OPERATOR = "local"
 TOKEN_OPERATOR = "operator"  # noqa: S105 - the name that acts with the token are recorded under, not a secret
 MAX_REASON = 500
-MAX_BODY = 16 * 1024
+MAX_BODY = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ async def _body(request: Request) -> Mapping[str, Any]:
     async for piece in request.stream():
         raw += piece
         if len(raw) > MAX_BODY:
-            raise HTTPException(413, f"the body is over {MAX_BODY} bytes")
+            raise HTTPException(413, "the body is over 64 KiB")
     try:
         value = json.loads(raw or b"{}")
     except (ValueError, RecursionError) as exc:

@@ -62,7 +62,7 @@ def status_failure(status: int, headers: Headers, body: bytes = b"") -> Failure:
 
 def in_band_failure(status: int, error: str) -> Failure:
     """The failure that an error inside an answer of success stands for."""
-    return Failure(Outcome.failed, error, status=status)
+    return Failure(Outcome.failed, f"the provider's answer failed: {error}", status=status)
 
 
 def fault_failure(fault: UpstreamFault | ClientFault, status: int = 0) -> Failure:

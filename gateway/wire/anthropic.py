@@ -13,7 +13,7 @@ from gateway.core.usage import Usage
 from gateway.wire import sse
 from gateway.wire.dialect import MALFORMED, Scan, StreamScanner
 from gateway.wire.json_body import dump
-from gateway.wire.shape import decoded, error_text, mapping, mappings, text
+from gateway.wire.shape import decoded, error_kind, mapping, mappings, text
 
 _PLAIN = b"event: content_block_delta"
 
@@ -73,7 +73,7 @@ class MessagesScanner:
             case "message_stop":
                 self.scan.finished = self.scan.terminal = True
             case "error":
-                self.scan.error = error_text(said.get("error"))
+                self.scan.error = error_kind(said.get("error"))
 
     def _take_usage(self, said: dict[str, Any]) -> None:
         counts = mapping(said.get("usage"))
@@ -100,7 +100,7 @@ class Anthropic:
             return Scan(error=MALFORMED)
         scan = Scan(finished=True)
         if error := answer.get("error"):
-            scan.error = error_text(error)
+            scan.error = error_kind(error)
         if endpoint == "count_tokens":
             scan.content = "input_tokens" in answer
             return scan

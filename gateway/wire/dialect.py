@@ -20,7 +20,7 @@ class Scan:
         response_id: the provider's name for the answer.
         finished: the terminal event, or the finish reason of every choice, was seen; a whole answer is
             finished.
-        error: type and message of an error inside the answer.
+        error: the type or code of an error inside the answer; never its message, which may quote the prompt.
         content: something that a person would call an answer was seen: text, reasoning, a tool call, a
             refusal, audio.
         terminal: the event after which the protocol sends nothing more was seen; a finish reason is not yet

@@ -12,7 +12,7 @@ from gateway.core.usage import Usage
 from gateway.wire import sse
 from gateway.wire.dialect import Scan
 from gateway.wire.json_body import dump, members
-from gateway.wire.shape import decoded, error_text, mapping, mappings, text
+from gateway.wire.shape import decoded, error_kind, mapping, mappings, text
 
 _TELLING = re.compile(rb'"(?:usage|error|finish_reason|index)"(?!\s*:\s*(?:null|0))')
 """Marks a chunk that can tell something new: it counts, fails, finishes, or is not of the first choice."""
@@ -126,7 +126,7 @@ def take_identity(scan: Scan, said: dict[str, Any]) -> None:
     scan.fingerprint = scan.fingerprint or text(said.get("system_fingerprint"))
     scan.response_id = scan.response_id or text(said.get("id"))
     if error := said.get("error"):
-        scan.error = error_text(error)
+        scan.error = error_kind(error)
 
 
 def _has_content(choice: dict[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from gateway.wire import sse
 from gateway.wire.dialect import Scan
 from gateway.wire.json_body import dump
 from gateway.wire.openai_chat import take_identity
-from gateway.wire.shape import decoded, error_text, mapping, mappings, text
+from gateway.wire.shape import decoded, error_kind, mapping, mappings, text
 
 _DELTA = re.compile(rb"event: response\.[\w.]+\.delta\r?\n")
 
@@ -66,7 +66,7 @@ class ResponsesScanner:
         said = mapping(decoded(event.data or b""))
         kind = text(said.get("type")) or event.name or ""
         if kind == "error" or said.get("error"):
-            self.scan.error = error_text(said.get("error") or said | {"type": None})
+            self.scan.error = error_kind(said.get("error") or said | {"type": None})
         if response := mapping(said.get("response")):
             self._response = response
             _take_response(self.scan, response)
@@ -86,7 +86,7 @@ def _take_response(scan: Scan, response: dict[str, Any]) -> None:
     """Take what a response object says about itself."""
     take_identity(scan, response)
     if response.get("status") == "failed" and not scan.error:
-        scan.error = "failed"
+        scan.error = error_kind(response.get("error")) if response.get("error") else "failed"
     if counts := mapping(response.get("usage")):
         scan.usage = _usage(counts, response)
 

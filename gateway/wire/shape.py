@@ -1,11 +1,12 @@
 """Read values whose shape is the provider's: what is not as expected reads as nothing, and nothing raises."""
 
 import json
+import re
 from typing import Any
 
 import orjson
 
-_LONGEST_ERROR = 300
+_KIND = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 def decoded(data: bytes) -> Any:
@@ -34,8 +35,13 @@ def text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def error_text(error: Any) -> str:
-    """An in-band error in short: its type (or code) and its message, as far as it has them; never empty."""
+def error_kind(error: Any) -> str:
+    """An in-band error's type, or its code; `error` where it has neither that is a plain name.
+
+    Its message is left alone: providers quote prompts there, and what is found here goes into the log.
+    """
     about = mapping(error)
-    parts = [text(about.get("type")) or text(about.get("code")), text(about.get("message")) or text(error)]
-    return ": ".join(filter(None, parts))[:_LONGEST_ERROR] or "error"
+    for said in (about.get("type"), about.get("code")):
+        if isinstance(said, str) and _KIND.fullmatch(said):
+            return said
+    return "error"

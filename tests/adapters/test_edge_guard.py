@@ -36,6 +36,10 @@ class Application:
         self.requests.append(scope["path"])
         if scope["path"] == "/hold":
             await self._wait()
+        if scope["path"] == "/flood":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": bytes(32 << 20)})
+            return
         if scope["path"] == "/stream":
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": b"begun", "more_body": True})
@@ -427,3 +431,12 @@ def test_a_refused_client_that_does_not_leave_is_left(quick):
         send(sock, b"nonsense\r\n\r\n")
         assert 400 == answer(sock)[0]
         wait_for(lambda: quick.guard.watch._guards == set())
+
+
+def test_a_client_that_never_reads_is_given_up():
+    """A closed connection whose answer stays unread is let go after its time."""
+    limits = Limits(sweep_seconds=0.05, flush_seconds=0.2)
+    with Server(limits) as server, server.connection() as sock:
+        send(sock, post(b"/flood", b"connection: close"))
+        wait_for(lambda: server.application.requests)
+        wait_for(lambda: server.guard.watch._guards == set())

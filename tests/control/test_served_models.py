@@ -102,3 +102,13 @@ def test_a_stable_release_is_never_rolled_back_for_a_mismatch(watch):
 def test_a_release_that_was_never_seen_is_described_as_unknown(watch):
     """Nothing is known before the first answer."""
     assert {"served_model": None, "fingerprint": None, "mismatches": 0} == watch.served.describe("desk", "9")
+
+
+def test_what_a_provider_says_of_itself_is_kept_short_and_writable(watch):
+    """A record of it can neither grow nor hold a lone surrogate, which UTF-8 cannot write."""
+    route = playbook.route()
+    watch.served.saw(route, route.stable, "\ud800" + "x" * 1_000, "\udfff")
+
+    assert {"served_model": "?" + "x" * 199, "fingerprint": "?", "mismatches": 1} == watch.served.describe(
+        "desk", "1.0.0"
+    )

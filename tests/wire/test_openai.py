@@ -135,7 +135,7 @@ def test_a_whole_responses_answer():
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        ({"status": "failed", "error": {"code": "server_error", "message": "Oh"}}, "server_error: Oh"),
+        ({"status": "failed", "error": {"code": "server_error", "message": "Oh"}}, "server_error"),
         ({"status": "failed", "error": None}, "failed"),
         ({"status": "incomplete", "error": None}, None),
     ],
@@ -148,7 +148,7 @@ def test_a_failed_response_is_an_error(answer, error):
 @pytest.mark.parametrize("endpoint", ["chat", "completions", "embeddings", "responses"])
 def test_an_error_with_status_200_is_found(endpoint):
     """Some servers answer 200 and put the error inside."""
-    assert "x: y" == scan(endpoint, {"error": {"type": "x", "message": "y"}}).error
+    assert "x" == scan(endpoint, {"error": {"type": "x", "message": "y"}}).error
 
 
 @pytest.mark.parametrize("endpoint", ["chat", "completions", "embeddings", "responses"])

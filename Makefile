@@ -34,7 +34,7 @@ lock: ## write requirements/*.txt anew (needs uv)
 clean: ## remove the environment, caches and builds
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* build dist
 
-$(STAMP): requirements/dev.txt pyproject.toml
+$(STAMP): requirements/dev.txt requirements/previous-sdks.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "make: '$(PYTHON)' is not Python 3.11 or newer; name one that is: make PYTHON=/path/to/python3 $(MAKECMDGOALS)" >&2; \
 		exit 1; }
@@ -42,4 +42,6 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
 	@$(VENV)/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@rm -rf $(VENV)/previous-sdks
+	@$(VENV)/bin/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --no-deps --target $(VENV)/previous-sdks --requirement requirements/previous-sdks.txt
 	@touch $@

@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway.control import admitted
 from gateway.control.policies import Policies, RoutePolicy, load
+from gateway.control.reasons import reason_of
 from gateway.control.recording import Recording
 from gateway.control.releases import compile_release, resolve_providers
 from gateway.control.snapshots import Releases, build_route, build_snapshot
@@ -284,7 +285,7 @@ class Serving:
         live = self.current.routes.get(route)
         if record is None or live is None or version in live.out:
             return
-        reason = f"{rule}: {_sentence(evidence)}"
+        reason = reason_of(rule, evidence)
         if record.rollout is not None and record.rollout.candidate == version and record.rollout.is_open:
             self._roll_back(route, GATEWAY, reason, {"rule": rule, **evidence}, rule)
         elif live.experiment is not None and any(a.release.version == version for a in live.experiment.arms):
@@ -428,8 +429,3 @@ class Serving:
 
 def _unique(versions: Sequence[ServedVersion]) -> list[ServedVersion]:
     return list(dict.fromkeys(versions))
-
-
-def _sentence(evidence: Mapping[str, Any]) -> str:
-    """Say evidence in one line."""
-    return ", ".join(f"{name} {value}" for name, value in evidence.items())

@@ -438,5 +438,5 @@ def test_a_client_that_never_reads_is_given_up():
     limits = Limits(sweep_seconds=0.05, flush_seconds=0.2)
     with Server(limits) as server, server.connection() as sock:
         send(sock, post(b"/flood", b"connection: close"))
-        wait_for(lambda: server.application.requests)
+        wait_for(lambda: server.app.requests)
         wait_for(lambda: server.guard.watch._guards == set())

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.adapters.log_values import MASK, MAX_DEPTH, MAX_ITEMS, MAX_TEXT, rendered
@@ -38,6 +38,7 @@ ANYTHING = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(fields=st.dictionaries(st.text(st.characters()), ANYTHING))
 def test_anything_becomes_one_line_of_json(fields):
     """Whatever comes in, one line of JSON comes out, without a character that a reader would obey."""

@@ -143,7 +143,7 @@ def test_a_compressed_body_is_unpacked(encoding):
 @pytest.mark.parametrize(
     ("body", "encoding", "status"),
     [
-        (gzip.compress(b" " * (33 << 20)), "gzip", 413),
+        (gzip.compress(b" " * (33 << 20), mtime=0), "gzip", 413),
         (b"no gzip", "gzip", 400),
         (PLAIN, "rot13", 415),
     ],

@@ -561,7 +561,10 @@ def test_an_error_inside_a_stream_before_content_is_a_clean_error():
     play = anthropic_play()
     _, downstream = ask_messages(play)
     play.upstream.last.stream(MESSAGE_START, OVERLOADED)
-    assert (502, "the provider's answer failed: overloaded_error") == (downstream.status, downstream.json["error"]["message"])
+    assert (502, "the provider's answer failed: overloaded_error") == (
+        downstream.status,
+        downstream.json["error"]["message"],
+    )
     assert play.upstream.last.cancelled
 
 

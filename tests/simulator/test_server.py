@@ -10,14 +10,20 @@ from gateway.simulator.behaviour import BehaviourError, Faults
 from gateway.simulator.server import running
 
 
+def threads() -> int:
+    """How many simulators run in this process: other tests may have their own."""
+    return [thread.name for thread in threading.enumerate()].count("simulator")
+
+
 def test_it_serves_while_the_block_lasts(chat):
     """Inside the block the simulator answers; after it, nothing listens and no thread is left."""
+    before = threads()
     with running() as sim:
         assert f"http://127.0.0.1:{sim.port}" == sim.url
         assert 200 == httpx2.post(f"{sim.url}/v1/chat/completions", json=chat).status_code
     with pytest.raises(httpx2.ConnectError):
         httpx2.get(sim.url)
-    assert "simulator" not in [thread.name for thread in threading.enumerate()]
+    assert before == threads()
 
 
 def test_it_stops_with_an_answer_under_way(chat):
@@ -59,9 +65,10 @@ def test_a_used_port_is_told():
 
 def test_a_failing_test_stops_the_simulator():
     """An error inside the block goes through, and the simulator stops."""
+    before = threads()
     with pytest.raises(ZeroDivisionError), running():
         raise ZeroDivisionError
-    assert "simulator" not in [thread.name for thread in threading.enumerate()]
+    assert before == threads()
 
 
 def test_the_behaviour_changes_while_it_runs(sim, http, chat):

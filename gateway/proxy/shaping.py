@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 from gateway.core.errors import Malformed
 from gateway.core.ports import Headers, UpstreamRequest
@@ -22,6 +22,8 @@ _PARAMLESS = ("count_tokens",)
 
 _QUERY = "!$%&'()*+,/:;=?@"
 """What a query may hold beside letters, digits and `-._~` (RFC 3986, section 3.4); the rest is percent-encoded."""
+
+_KEYS_IN_QUERY = frozenset((b"key", b"api_key", b"api-key"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,18 @@ def _with_usage(options: Any) -> bytes:
 
 
 def _target(asked: Asked, release: Release) -> str:
-    """The provider's URL with the client's query, in which nothing can end or break the target."""
+    """The provider's URL with the client's query, in which nothing can end or break the target.
+
+    A `key` in it is a credential of the client, which goes no further.
+    """
     url = release.model.provider.base_url.rstrip("/") + asked.caller.endpoint.upstream_path
-    query = asked.caller.head.query
+    query = b"&".join(part for part in asked.caller.head.query.split(b"&") if not _is_credential(part))
     return f"{url}?{quote(query, safe=_QUERY)}" if query else url
+
+
+def _is_credential(part: bytes) -> bool:
+    """Say whether a part of a query is a key, however its name is spelt."""
+    return unquote_to_bytes(part.partition(b"=")[0]).lower() in _KEYS_IN_QUERY
 
 
 def _headers(asked: Asked, release: Release) -> Headers:

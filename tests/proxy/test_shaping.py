@@ -105,6 +105,8 @@ def test_whatever_its_spelling_the_model_is_found():
         ("anthropic", "/v1/messages", "http://up.test/v1/messages"),
         ("anthropic", "/v1/messages/count_tokens", "http://up.test/v1/messages/count_tokens"),
         ("anthropic", "/v1/messages?beta=true", "http://up.test/v1/messages?beta=true"),
+        ("anthropic", "/v1/messages?key=sk-test&beta=true&%4bEY=sk-test", "http://up.test/v1/messages?beta=true"),
+        ("openai", "/v1/chat/completions?api_key=sk-test", "http://up.test/v1/chat/completions"),
         ("openai", "/v1/completions?a=%20/~&b=ü #x", "http://up.test/v1/completions?a=%20/~&b=%C3%BC%20%23x"),
     ],
 )

@@ -264,8 +264,7 @@ class Gateway:
 
         async def end() -> None:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task])
 
         stack.push_async_callback(end)
 

@@ -230,6 +230,11 @@ def inherited() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("PINION_", "COVERAGE_"))}
 
 
+def traced() -> dict[str, str]:
+    """More environment for a gateway whose lines are to be traced for coverage, where this process's are."""
+    return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+
+
 def _collected(stream: IO[str] | None, lines: list[str]) -> threading.Thread:
     """Collect a stream's lines in a thread, until it ends."""
 

@@ -12,7 +12,16 @@ import pytest
 
 from gateway.cli.serve import serve
 from gateway.wiring import Settings
-from tests.gateway_process import CREDENTIALS, SAMPLE, SIMULATOR, inherited, running_gateway, wait_until, write_policies
+from tests.gateway_process import (
+    CREDENTIALS,
+    SAMPLE,
+    SIMULATOR,
+    inherited,
+    running_gateway,
+    traced,
+    wait_until,
+    write_policies,
+)
 
 GIVEN = {
     "policies": ("/p", Path("/p")),
@@ -134,7 +143,7 @@ def test_every_problem_of_the_policies_is_a_line(alone, tmp_path):
 
 def test_it_says_where_it_is_serves_and_drains(tmp_path):
     """One line tells both addresses; requests are served there; SIGTERM ends it with exit code 0."""
-    with running_gateway(tmp_path) as gateway:
+    with running_gateway(tmp_path, env=traced()) as gateway:
         assert [f"pinion 0.1.0 ready: 2 routes on {gateway.url}, operations on {gateway.admin_url}\n"] == gateway.said
         assert 200 == httpx2.get(f"{gateway.url}/v1/models").status_code
         assert "ready\n" == httpx2.get(f"{gateway.admin_url}/readyz").text
@@ -144,7 +153,7 @@ def test_it_says_where_it_is_serves_and_drains(tmp_path):
 
 def test_an_interrupt_while_it_serves_drains(tmp_path):
     """SIGINT ends it as SIGTERM does, and SIGHUP reloads."""
-    with running_gateway(tmp_path) as gateway:
+    with running_gateway(tmp_path, env=traced()) as gateway:
         gateway.process.send_signal(signal.SIGHUP)
         wait_until(lambda: 2 == len(gateway.events("reload_accepted")))
         gateway.process.send_signal(signal.SIGINT)

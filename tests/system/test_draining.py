@@ -4,7 +4,7 @@ import signal
 
 import httpx2
 
-from tests.gateway_process import running_gateway, wait_until
+from tests.gateway_process import running_gateway, traced, wait_until
 from tests.system.chatting import SIMULATED, STEADY_MODEL, chat, desk, open_stream
 
 FILES = {"p.yaml": SIMULATED, "desk.yaml": desk()}
@@ -34,7 +34,7 @@ def test_readiness_goes_first_and_requests_are_still_taken(tmp_path):
 
 def test_a_second_signal_ends_at_once_with_a_clear_word(tmp_path):
     """However long the grace: what is open gets its dialect's error."""
-    with running_gateway(tmp_path, FILES, "--drain-grace", "1h") as gateway:
+    with running_gateway(tmp_path, FILES, "--drain-grace", "1h", env=traced()) as gateway:
         gateway.simulator.behave_model(STEADY_MODEL, hang="middle")
         with open_stream(gateway) as stream:
             gateway.process.send_signal(signal.SIGTERM)

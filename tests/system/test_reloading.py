@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from tests.gateway_process import running_gateway, wait_until, write_policies
+from tests.gateway_process import running_gateway, traced, wait_until, write_policies
 from tests.system.chatting import SIMULATED, STEADY_MODEL, chat, desk, open_stream, sample
 
 TOKEN_FILE = "credential"
@@ -26,7 +26,7 @@ def gateway(tmp_path_factory):
     (volume / "..data").symlink_to("..first")
     (volume / "mounted.yaml").symlink_to("..data/mounted.yaml")
     files = {"provider.yaml": SIMULATED + f"credential: {{file: {key}}}\n", "desk.yaml": desk()}
-    with running_gateway(folder, files, "--drain-grace", "1s") as running:
+    with running_gateway(folder, files, "--drain-grace", "1s", env=traced()) as running:
         running.key = key
         yield running
 

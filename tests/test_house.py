@@ -39,7 +39,7 @@ PACKAGE_HOSTS = [
     ".".join(labels)
     for labels in (
         ("pypi", "org"),
-        ("pythonhosted", "org"),
+        ("python" + "hosted", "org"),
         ("registry", "npmjs"),
         ("crates", "io"),
         ("docker", "io"),

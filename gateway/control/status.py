@@ -13,16 +13,16 @@ from gateway.core.route import Experiment, Route, Shadow
 
 def status(serving: Serving, breakers: Breakers, served_models: ServedModels, now: float) -> dict[str, Any]:
     """Describe the whole gateway at monotonic time `now`."""
-    snapshot = serving.current
+    live = serving.current
     return {
-        "epoch": snapshot.epoch,
-        "revision": snapshot.revision,
-        "dev": snapshot.dev,
-        "open": snapshot.open,
+        "epoch": live.epoch,
+        "revision": live.revision,
+        "dev": live.dev,
+        "open": live.open,
         "reload": None if serving.last_reload is None else describe_reload(serving.last_reload),
         "routes": [
             _route(route, serving.record_of(name).rollout, breakers, served_models, now)
-            for name, route in sorted(snapshot.routes.items())
+            for name, route in sorted(live.routes.items())
         ],
     }
 

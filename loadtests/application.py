@@ -8,6 +8,7 @@ from typing import Any
 from locust import FastHttpUser, events
 
 ROUTE = "support-assistant"
+END = "data: [DONE]\n\n"
 QUESTIONS = (
     "How do I reset my password?",
     "Where is my invoice for last month?",
@@ -71,12 +72,11 @@ class Application(FastHttpUser):
                 answer.failure(f"status {answer.status_code}")
                 return
             first = None
-            last = b""
-            for line in answer.iter_lines():
-                if line and first is None:
-                    first = time.perf_counter() - started
-                last = line or last
-            if last not in (b"data: [DONE]", "data: [DONE]"):
+            last = ""
+            for piece in answer.iter_content(4096):
+                first = first or time.perf_counter() - started
+                last = (last + piece)[-len(END) :]
+            if last != END:
                 answer.failure("the stream ended before its end")
         if first is not None:
             events.request.fire(

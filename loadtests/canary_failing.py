@@ -17,6 +17,7 @@ from locust import between, events, task
 ADMIN_URL = os.environ.get("PINION_ADMIN_URL", "http://127.0.0.1:8081")
 SIMULATOR_URL = os.environ.get("SIMULATOR_URL", "http://127.0.0.1:9000")
 CANDIDATE_MODEL = os.environ.get("CANDIDATE_MODEL", "atlas-large-2026-09-01")
+ENOUGH_PPM = 250_000
 HEALTHY_SECONDS = 5.0
 PATIENCE_SECONDS = 20.0
 
@@ -33,6 +34,11 @@ def rollout() -> dict[str, Any]:
     """Give the route's latest rollout."""
     told: dict[str, Any] = call("GET", f"{ADMIN_URL}/admin/v1/rollouts/{ROUTE}")
     return told
+
+
+def act(verb: str) -> None:
+    """Move the rollout."""
+    call("POST", f"{ADMIN_URL}/admin/v1/rollouts/{ROUTE}/{verb}", {"reason": "load test"})
 
 
 class Asker(Application):
@@ -62,16 +68,18 @@ def spoil(environment: Any) -> None:
 
 @events.test_start.add_listener
 def begin(environment: Any, **_: Any) -> None:
-    """Start the rollout, or try it again."""
+    """Start the rollout, or try it again, and give the candidate a share that is soon seen to fail."""
     verb = {"held": "start", "rolled_back": "retry"}.get(rollout()["state"])
     if verb is not None:
-        call("POST", f"{ADMIN_URL}/admin/v1/rollouts/{ROUTE}/{verb}", {"reason": "load test"})
+        act(verb)
+    while rollout()["weight_ppm"] < ENOUGH_PPM:
+        act("promote")
     gevent.spawn(spoil, environment)
 
 
 @events.test_stop.add_listener
 def end(environment: Any, **_: Any) -> None:
-    """Mend the provider; no caller may have seen a failure."""
+    """Mend the provider; the candidate must be out, and no caller may have seen a failure."""
     call("PATCH", f"{SIMULATOR_URL}/_simulator/faults", {"models": {CANDIDATE_MODEL: {"error_rate": 0.0}}})
-    if environment.stats.total.num_failures:
+    if environment.stats.total.num_failures or rollout()["state"] != "rolled_back":
         environment.process_exit_code = 1

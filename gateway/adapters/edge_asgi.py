@@ -210,13 +210,9 @@ async def _whole_body(receive: Receive, head: Head, limit: int) -> bytes | None:
                 parts.append(message.get("body", b""))
                 size += len(parts[-1])
                 if size > limit:
-                    raise _too_large(limit)
+                    raise TooLarge.body_over(limit)
                 if not message.get("more_body", False):
                     return parts[0] if len(parts) == 1 else b"".join(parts)
     except TimeoutError as exc:
         declared = fields.text(head.headers, b"content-length") or "the whole"
         raise TooSlow(f"the body did not arrive in time ({size} of {declared} bytes); send it faster") from exc
-
-
-def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"the request body is over {limit} bytes; send a smaller one")

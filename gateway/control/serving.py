@@ -292,7 +292,7 @@ class Serving:
             self._take_arm_out(route, live.experiment.name, version, reason, {"rule": rule, **evidence}, rule)
 
     def _roll_back(self, route: str, actor: str, reason: str, evidence: dict[str, Any], rule: str) -> Rollout:
-        record = self._record_of(route)
+        record = self.record_of(route)
         if record.rollout is None:
             raise VerbRefused(f"route {route} has no rollout to roll back")
         now = self._world.clock.wall()
@@ -330,7 +330,7 @@ class Serving:
         """Carry out a verb that gives more traffic: record it, then serve it; a trip that comes meanwhile wins."""
         async with self._changing:
             await self._caught_up()
-            record = self._record_of(route)
+            record = self.record_of(route)
             if record.rollout is None:
                 raise VerbRefused(f"route {route} has no rollout to {verb}; change its serve: line to start one")
             after = act(record, record.rollout, self._world.clock.wall())
@@ -367,20 +367,17 @@ class Serving:
         self._state.served = {(v.kind, v.name, v.version): v.digest for v in recorded.served}
         self.current = replace(self.current, epoch=recorded.epoch)
 
-    def _record_of(self, route: str) -> RouteRecord:
-        record = self._state.records.get(route)
-        if record is None or route not in self.current.routes:
-            known = ", ".join(sorted(self.current.routes)) or "none"
-            raise UnknownSubject(f"no route {route!r}; there is {known}")
-        return record
-
     def record_of(self, route: str) -> RouteRecord:
         """Give a route's recorded state.
 
         Raises:
             UnknownSubject: no such route.
         """
-        return self._record_of(route)
+        record = self._state.records.get(route)
+        if record is None or route not in self.current.routes:
+            known = ", ".join(sorted(self.current.routes)) or "none"
+            raise UnknownSubject(f"no route {route!r}; there is {known}")
+        return record
 
     def _swap_all(self) -> None:
         state, epoch, dev = self._state, self.current.epoch + 1, self._terms.dev

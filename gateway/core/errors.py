@@ -18,7 +18,7 @@ Foreign exceptions are mapped into this tree by the adapter that meets them, wit
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 
 class PinionError(Exception):
@@ -85,6 +85,11 @@ class TooLarge(ClientFault):
 
     status = 413
     code = "request_too_large"
+
+    @classmethod
+    def body_over(cls, limit: int) -> Self:
+        """A request body of more than `limit` bytes."""
+        return cls(f"the request body is over {limit} bytes; send a smaller one")
 
 
 class UnsupportedEncoding(ClientFault):

@@ -83,17 +83,13 @@ def admit_head(head: Head, endpoint: Endpoint, snapshot: Snapshot, limits: Limit
         raise Unauthenticated
     declared = _count(headers.text(head.headers, b"content-length"))
     if declared is not None and declared > limits.max_body:
-        raise _body_too_large(limits)
+        raise TooLarge.body_over(limits.max_body)
     return Caller(head, endpoint, app)
 
 
 def _count(text: str | None) -> int | None:
     """Read a header that should be a count; Python reads other digits than ASCII's, and no number of 5,000 digits."""
     return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 20 else None
-
-
-def _body_too_large(limits: Limits) -> TooLarge:
-    return TooLarge(f"the request body is over {limits.max_body} bytes; send a smaller one")
 
 
 def admit_body(caller: Caller, raw: bytes, snapshot: Snapshot, limits: Limits) -> Asked:
@@ -104,7 +100,7 @@ def admit_body(caller: Caller, raw: bytes, snapshot: Snapshot, limits: Limits) -
             call.
     """
     if len(raw) > limits.max_body:
-        raise _body_too_large(limits)
+        raise TooLarge.body_over(limits.max_body)
     encoding = headers.text(caller.head.headers, b"content-encoding")
     body = compression.decode_body(raw, encoding, limit=limits.max_body)
     parsed = json_body.parse(body, max_depth=limits.max_depth)

@@ -45,8 +45,3 @@ _BY_PATH = MappingProxyType({endpoint.path: endpoint for endpoint in ENDPOINTS})
 def find(path: str) -> Endpoint | None:
     """The endpoint at exactly this raw path, its query taken off: nothing is decoded, folded or trimmed."""
     return _BY_PATH.get(path)
-
-
-def of_dialect(dialect_name: str) -> tuple[Endpoint, ...]:
-    """The endpoints that speak a dialect."""
-    return tuple(endpoint for endpoint in ENDPOINTS if endpoint.dialect_name == dialect_name)

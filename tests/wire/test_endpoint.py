@@ -27,9 +27,3 @@ def test_each_governed_path_is_found(path, name, dialect, streams, upstream):
 def test_other_spellings_are_not_governed_endpoints(path):
     """What a path means is never guessed, or a check of the path could be walked around."""
     assert endpoint.find(path) is None
-
-
-def test_endpoints_of_a_dialect():
-    """The endpoints of one dialect, in the table's order."""
-    assert ["messages", "count_tokens"] == [found.name for found in endpoint.of_dialect("anthropic")]
-    assert () == endpoint.of_dialect("unknown")

@@ -6,10 +6,10 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint serve load lock clean
+.PHONY: help env demo test lint serve load bench bench-quick lock clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 env: $(STAMP) ## make the environment in .venv, from the locked requirements
 
@@ -28,11 +28,17 @@ serve: env ## serve the sample policies against the simulator, until interrupted
 load: env ## load what `make serve` started; SCENARIO names a file in loadtests/
 	@SCENARIO=$(SCENARIO) scripts/load
 
+bench: env ## measure Pinion beside its peers and publish docs/benchmarks.md; takes a quarter of an hour
+	@$(VENV)/bin/python loadtests/throughput.py --publish
+
+bench-quick: env ## measure Pinion beside nginx and Envoy; fails on a regression of the ratios
+	@$(VENV)/bin/python loadtests/throughput.py --quick
+
 lock: ## write requirements/*.txt anew (needs uv)
 	@scripts/lock
 
 clean: ## remove the environment, caches and builds
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* build dist
+	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* build dist
 
 $(STAMP): requirements/dev.txt requirements/previous-sdks.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

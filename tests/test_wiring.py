@@ -7,7 +7,7 @@ import pytest
 
 from gateway.adapters.sql_store import SqlStore
 from gateway.core.errors import PolicyFault, SetupFault, StoreFault
-from gateway.wiring import Gateway, Settings, check_settings, new_request_id
+from gateway.wiring import Gateway, Settings, check_settings
 from tests.control.serving_world import files, route
 from tests.gateway_process import write_policies
 
@@ -126,14 +126,6 @@ async def test_a_store_that_fails_at_the_first_record_is_a_fault_of_the_setup(tm
     async def fail(*_):
         raise StoreFault("the disk is full")
 
-    monkeypatch.setattr(SqlStore, "record_route", fail)
+    monkeypatch.setattr(SqlStore, "record_routes", fail)
     with pytest.raises(SetupFault, match="the disk is full"):
         await Gateway(settings(tmp_path)).run(never)
-
-
-async def test_request_ids_cannot_be_guessed():
-    """128 bits of randomness each."""
-    ids = {new_request_id() for _ in range(100)}
-
-    assert 100 == len(ids)
-    assert all(re.fullmatch("req_[0-9a-f]{32}", one) for one in ids)

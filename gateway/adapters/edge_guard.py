@@ -10,9 +10,10 @@ The law:
 4. A refusal is told in the dialect of the path, unless an answer has begun; then the connection closes.
 
 What makes a message ambiguous is refused by llhttp, the parser below: Content-Length together with
-Transfer-Encoding or twice, an encoding other than chunked, bare line feeds and carriage returns, folded headers,
-blanks before a colon. It accepts a missing and a second Host, of which nothing here makes use. Trailers reach
-uvicorn as headers of the request; they are dropped here, because they come after the request was judged.
+Transfer-Encoding or twice, bare line feeds and carriage returns, folded headers, blanks before a colon. It lets
+other codings pass before chunked, chunked in HTTP/1.0, and the versions 0.9 and 2.0, which are refused here. It
+accepts a missing and a second Host, of which nothing here makes use. Trailers reach uvicorn as headers of the
+request; they are dropped here, because they come after the request was judged, or refused where llhttp obeys them.
 """
 
 import asyncio
@@ -21,9 +22,13 @@ from enum import Enum, auto
 from typing import Any, ClassVar
 from uuid import uuid4
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from gateway.wire.dialects import DIALECTS
+from gateway.wire.http_writer import answer_head
+
+_VERSIONS = frozenset(("1.1", "1.0"))
+_UNTRAILED = frozenset((b"connection", b"proxy-connection"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +111,10 @@ class EdgeGuard(HttpToolsProtocol):
         self._phase = Phase.HEAD
         self._began = self._progress = self.loop.time()
         self._head_bytes = 0
-        self._header_count = 0
         self._unreported = 0
         self._reported = False
+        self._is_old = False
+        self._running: RequestResponseCycle | None = None
         self._refusal: Refusal | None = None
         self._closing_at: float | None = None
 
@@ -120,6 +126,7 @@ class EdgeGuard(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self.watch.remove(self)
+        self._tell_gone()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -141,15 +148,17 @@ class EdgeGuard(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A head begins, possibly in the same piece as what came before it."""
-        super().on_message_begin()
+        self._reported = True
+        self.url = b""
+        self.headers = []
         if self._phase is not Phase.HEAD:
             self._enter(Phase.HEAD)
-        self._head_bytes = self._header_count = 0
+        self._head_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the target."""
-        super().on_url(url)
         self._reported = True
+        self.url += url
         if len(self.url) > self.limits.target_bytes:
             limit = self.limits.target_bytes
             message = f"the request's target is over {limit} bytes; send what is long in the body"
@@ -157,34 +166,58 @@ class EdgeGuard(HttpToolsProtocol):
         self._count_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header. A trailer is dropped."""
+        """Take a header. A trailer is dropped, or refused."""
         self._reported = True
+        name = name.lower()
         if self._phase is Phase.BODY:
+            self._check_trailer(name)
             return
-        self._header_count += 1
+        self.headers.append((name, value))
         self._count_head(len(name) + len(value) + len(b": \r\n"))
-        super().on_header(name, value)
+        if name == b"transfer-encoding":
+            self._check_coding(value)
 
     def on_headers_complete(self) -> None:
         """The head is in; what follows is the body."""
         self._reported = True
+        version = self.parser.get_http_version()
+        self._is_old = version == "1.0"
+        if version not in _VERSIONS:
+            self._stop(Refusal(505, "not_supported", f"HTTP/{version} is not spoken here; send HTTP/1.1"))
         if self.parser.should_upgrade():
             message = "connections are not upgraded here; send the request without an Upgrade header"
             self._stop(Refusal(501, "not_supported", message))
-        super().on_headers_complete()
+        self._take_head()
         self._enter(Phase.BODY)
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
         self._reported = True
         self._progress = self.loop.time()
-        super().on_body(body)
+        self._take_body(body)
 
     def on_message_complete(self) -> None:
         """The request is in; the next one begins when it begins."""
-        super().on_message_complete()
         self._reported = True
+        self._take_end()
         self._phase = Phase.WAITING
+
+    # Where what was received goes
+
+    def _take_head(self) -> None:
+        """Hand a head over to uvicorn, which is told of a request only once its head is within the limits."""
+        url, headers = self.url, self.headers
+        super().on_message_begin()
+        self.url = url
+        self.headers += headers  # the list is part of uvicorn's scope already
+        self.expect_100_continue = self._expects_continue()
+        super().on_headers_complete()
+
+    def _take_body(self, body: bytes) -> None:
+        super().on_body(body)
+
+    def _take_end(self) -> None:
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Tell why the parser has stopped; `msg` is uvicorn's, for a client that spoke no HTTP."""
@@ -193,11 +226,11 @@ class EdgeGuard(HttpToolsProtocol):
 
     def check(self, now: float) -> None:
         """Act on a deadline that is over at loop time `now`."""
-        if self._phase is Phase.CLOSING:
+        if self.transport.is_closing():
+            self._flush(now)
+        elif self._phase is Phase.CLOSING:
             if now - self._began > self.limits.linger_seconds:
                 self.transport.close()
-        elif self.transport.is_closing():
-            self._flush(now)
         elif self._phase is Phase.HEAD:
             if self._is_answering():
                 self._began = now
@@ -205,7 +238,7 @@ class EdgeGuard(HttpToolsProtocol):
                 self._refuse(Refusal(408, "timeout_error", "the request's head did not arrive in time"))
         elif self._phase is Phase.BODY:
             if self.flow.read_paused:
-                self._progress = now
+                self._began = self._progress = now
             is_silent = now - self._progress > self.limits.body_silence_seconds
             if is_silent or now - self._began > self.limits.body_seconds:
                 self._refuse(Refusal(408, "timeout_error", "the request's body did not arrive in time"))
@@ -223,8 +256,26 @@ class EdgeGuard(HttpToolsProtocol):
 
     def _count_head(self, size: int) -> None:
         self._head_bytes += size
-        if self._head_bytes > self.limits.head_bytes or self._header_count > self.limits.headers:
+        if self._head_bytes > self.limits.head_bytes or len(self.headers) > self.limits.headers:
             self._stop(self._head_too_large())
+
+    def _check_coding(self, value: bytes) -> None:
+        """Refuse a coding that another server might read differently, or not at all (RFC 9112, 6.1)."""
+        if value.strip(b" ").lower() != b"chunked" or self.parser.get_http_version() != "1.1":
+            message = "the one Transfer-Encoding is chunked, in HTTP/1.1; send the body so, or with its Content-Length"
+            self._stop(Refusal(400, "invalid_request_error", message))
+
+    def _check_trailer(self, name: bytes) -> None:
+        """Refuse a trailer that the parser would obey: it would read no further request, and say nothing."""
+        if name in _UNTRAILED:
+            message = f"{name.decode()} has no place behind a body; send it in the request's head"
+            self._stop(Refusal(400, "invalid_request_error", message))
+
+    def _expects_continue(self) -> bool:
+        """Whether the client waits for leave to send its body (RFC 9110, 10.1.1)."""
+        return not self._is_old and any(
+            name == b"expect" and value.lower() == b"100-continue" for name, value in self.headers
+        )
 
     def _head_too_large(self) -> Refusal:
         limit = f"{self.limits.head_bytes} bytes or {self.limits.headers} headers"
@@ -234,6 +285,16 @@ class EdgeGuard(HttpToolsProtocol):
         """Stop the parser; uvicorn then asks for the answer by `send_400_response`."""
         self._refusal = refusal
         raise _Refused
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _tell_gone(self) -> None:
+        """Tell the application that its client is gone; uvicorn tells the newest request, which may not have begun."""
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
 
     def _is_answering(self) -> bool:
         return bool(self.pipeline) or (self.cycle is not None and not self.cycle.response_complete)
@@ -248,9 +309,7 @@ class EdgeGuard(HttpToolsProtocol):
         """Answer where that is possible, tell the application that the client is gone, and close."""
         may_answer = self._may_answer()
         self._enter(Phase.CLOSING)
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+        self._tell_gone()
         if may_answer:
             self.transport.write(self._answer(refusal))
         if may_answer and self.transport.can_write_eof():
@@ -272,8 +331,7 @@ class EdgeGuard(HttpToolsProtocol):
             (b"x-should-retry", b"false"),
             (b"connection", b"close"),
         ]
-        lines = [b"%b: %b\r\n" % field for field in headers]
-        return b"".join((STATUS_LINE[refusal.status], *lines, b"\r\n", body))
+        return answer_head(refusal.status, b"", headers, b"\r\n") + body
 
 
 def guarded(limits: Limits) -> type[EdgeGuard]:

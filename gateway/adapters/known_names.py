@@ -1,6 +1,6 @@
 """Which names may stand in a metric's label: those that policies declare, and the latest that once did."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 OTHER = "other"
 """The label of every name that is not known."""
@@ -23,6 +23,10 @@ class KnownNames:
         forgotten = former[: max(0, len(former) - self._remembered)]
         self._names = dict.fromkeys(former[len(forgotten) :]) | declared
         return forgotten
+
+    def are(self, names: Collection[str]) -> bool:
+        """Say whether these very names are known, so that declaring them would change nothing."""
+        return len(names) == len(self._names) and all(map(self._names.__contains__, names))
 
     def label(self, name: str) -> str:
         """Give the name itself where it is known, `other` where not."""

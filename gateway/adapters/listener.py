@@ -10,7 +10,7 @@ from typing import Any
 
 import uvicorn
 
-from gateway.adapters import edge_guard
+from gateway.adapters.edge_guard import EdgeGuard, Limits, guarded
 from gateway.core.errors import SetupFault
 
 BACKLOG = 4096
@@ -51,9 +51,17 @@ class Listener:
     """Serves an ASGI application on a socket from `bind`, by TLS where it has a certificate."""
 
     def __init__(
-        self, application: Any, taken: socket.socket, *, cert: Path | None = None, key: Path | None = None
+        self,
+        application: Any,
+        taken: socket.socket,
+        *,
+        protocol: type[EdgeGuard] | None = None,
+        cert: Path | None = None,
+        key: Path | None = None,
     ) -> None:
-        """`cert` and `key` are PEM files, both or none.
+        """`protocol` is the class of its connections, plain HTTP for the application if left out.
+
+        `cert` and `key` are PEM files, both or none.
 
         Raises:
             SetupFault: they cannot be read, or do not belong together.
@@ -62,7 +70,7 @@ class Listener:
         host, port = taken.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         self.url = f"{'http' if cert is None else 'https'}://{shown}:{port}"
-        self._server = _Server(_config(application, cert, key))
+        self._server = _Server(_config(application, protocol or guarded(Limits()), cert, key))
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -87,10 +95,10 @@ class Listener:
         await self._task
 
 
-def _config(application: Any, cert: Path | None, key: Path | None) -> uvicorn.Config:
+def _config(application: Any, protocol: type[EdgeGuard], cert: Path | None, key: Path | None) -> uvicorn.Config:
     config = uvicorn.Config(
         application,
-        http=edge_guard.guarded(edge_guard.Limits()),
+        http=protocol,
         ws="none",
         lifespan="off",
         log_config=None,

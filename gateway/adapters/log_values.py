@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from itertools import islice
 from pathlib import PurePath
 from typing import Any
@@ -26,6 +27,10 @@ _SECRET_TEXT = re.compile(
     r"|(?<=://)[^/@\s]+(?=@)",  # the user and password of a URL
     re.IGNORECASE,
 )
+_KEY_MARK = re.compile(rb"\bsk-")
+
+_PLAIN = frozenset((str, int, float, bool, type(None)))
+
 _UNSEEN = re.compile("[\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """What JSON leaves as it is and readers obey: DEL, C1 controls, line separators, changes of writing direction."""
 
@@ -36,17 +41,49 @@ def rendered(fields: Mapping[str, Any]) -> bytes:
     Secrets, by name of field or by look, become `***`; text is cut at 2,000 characters, collections at 100 items and
     8 levels; bytes are shown as text; an object that is not data is shown as the name of its type.
     """
-    line = orjson.dumps(_mapping(fields, 0))
+    line = _plain_line(fields) or orjson.dumps(_mapping(fields, 0))
     if not line.isascii() or b"\x7f" in line:
         line = _UNSEEN.sub(lambda found: f"\\u{ord(found.group()):04x}", line.decode()).encode()
     return line + b"\n"
+
+
+def _plain_line(fields: Mapping[str, Any]) -> bytes | None:
+    """Render fields as they are, where a look shows nothing to be done: most lines of a busy log are such."""
+    if not _PLAIN.issuperset(map(type, fields.values())):
+        return None
+    for name in _secret_names(tuple(fields)):
+        if not _is_count(fields[name]):
+            return None
+    try:
+        line = orjson.dumps(fields)
+    except orjson.JSONEncodeError:  # half a surrogate pair, an integer of over 64 bits, a name that is no text
+        return None
+    return None if len(line) > MAX_TEXT or len(fields) > MAX_ITEMS or _may_hold_secret(line) else line
+
+
+def _may_hold_secret(line: bytes) -> bool:
+    """Whether a line has in it what every text has that looks like a secret."""
+    lowered = line.lower()
+    return b"bearer" in lowered or b"basic" in lowered or b"://" in line or _KEY_MARK.search(lowered) is not None
+
+
+@lru_cache(maxsize=1024)
+def _secret_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Which of a line's fields are named as secrets are; the lines of one kind all have the same names."""
+    return tuple(filter(_is_secret, names))
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(name: str) -> bool:
+    """Whether a field's name says that its value is a secret."""
+    return _SECRET_NAME.search(name) is not None
 
 
 def _mapping(fields: Mapping[Any, Any], depth: int) -> dict[str, Any]:
     plain: dict[str, Any] = {}
     for key, value in islice(fields.items(), MAX_ITEMS):
         name = key if isinstance(key, str) else str(_value(key, MAX_DEPTH))
-        hidden = _SECRET_NAME.search(name) is not None and not _is_count(value)
+        hidden = _is_secret(name) and not _is_count(value)
         plain[_text(name)] = MASK if hidden else _value(value, depth)
     if len(fields) > MAX_ITEMS:
         plain["..."] = f"{len(fields) - MAX_ITEMS} more"

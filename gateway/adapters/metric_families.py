@@ -10,6 +10,10 @@ Labels = tuple[str, ...]
 """Label values, in the order of the family's label names."""
 
 
+Cell = list[int]
+"""The count of one series, alone in a list so that it can be changed in place."""
+
+
 class Counter:
     """A family of counters. `name` ends in `_total`; what is counted is multiplied by `unit` when it is read."""
 
@@ -18,11 +22,18 @@ class Counter:
         self._text = text
         self._names = names
         self._unit = unit
-        self._values: dict[Labels, int] = {}
+        self._values: dict[Labels, Cell] = {}
+
+    def cell(self, *labels: str) -> Cell:
+        """Give the place where one series is counted, for who counts in it again and again; the series appears."""
+        cell = self._values.get(labels)
+        if cell is None:
+            cell = self._values[labels] = [0]
+        return cell
 
     def add(self, amount: int, *labels: str) -> None:
         """Count; an amount of 0 makes the series appear."""
-        self._values[labels] = self._values.get(labels, 0) + amount
+        self.cell(*labels)[0] += amount
 
     def forget(self, **gone: str) -> None:
         """Drop every series that has all of these label values."""
@@ -32,9 +43,25 @@ class Counter:
     def family(self) -> CounterMetricFamily:
         """Give the samples."""
         family = CounterMetricFamily(self._name, self._text, labels=self._names)
-        for labels, value in self._values.items():
+        for labels, (value,) in self._values.items():
             family.add_metric(labels, value * self._unit)
         return family
+
+
+class Buckets:
+    """One series of a histogram: how many durations fell into each bucket, and their sum in seconds."""
+
+    __slots__ = ("_bounds", "counts", "total")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self._bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Count one duration; as everywhere in Prometheus a bucket holds its upper end."""
+        self.counts[bisect_left(self._bounds, seconds)] += 1
+        self.total += seconds
 
 
 class Histogram:
@@ -45,30 +72,31 @@ class Histogram:
         self._text = text
         self._bounds = bounds
         self._names = names
-        self._buckets: dict[Labels, list[int]] = {}
-        self._sums: dict[Labels, float] = {}
+        self._series: dict[Labels, Buckets] = {}
+
+    def buckets(self, *labels: str) -> Buckets:
+        """Give one series, for who observes it again and again; it appears."""
+        buckets = self._series.get(labels)
+        if buckets is None:
+            buckets = self._series[labels] = Buckets(self._bounds)
+        return buckets
 
     def observe(self, seconds: float, *labels: str) -> None:
-        """Count one duration; as everywhere in Prometheus a bucket holds its upper end."""
-        buckets = self._buckets.get(labels)
-        if buckets is None:
-            buckets = self._buckets[labels] = [0] * (len(self._bounds) + 1)
-            self._sums[labels] = 0.0
-        buckets[bisect_left(self._bounds, seconds)] += 1
-        self._sums[labels] += seconds
+        """Count one duration."""
+        self.buckets(*labels).observe(seconds)
 
     def forget(self, **gone: str) -> None:
         """Drop every series that has all of these label values."""
-        for labels in _matching(list(self._buckets), self._names, gone):
-            del self._buckets[labels], self._sums[labels]
+        for labels in _matching(list(self._series), self._names, gone):
+            del self._series[labels]
 
     def family(self) -> HistogramMetricFamily:
         """Give the samples."""
         family = HistogramMetricFamily(self._name, self._text, labels=self._names)
         ends = [*(str(bound) for bound in self._bounds), "+Inf"]
-        for labels, buckets in self._buckets.items():
-            cumulative = list(zip(ends, accumulate(buckets), strict=True))
-            family.add_metric(labels, cumulative, self._sums[labels])
+        for labels, buckets in self._series.items():
+            cumulative = list(zip(ends, accumulate(buckets.counts), strict=True))
+            family.add_metric(labels, cumulative, buckets.total)
         return family
 
 

@@ -8,7 +8,7 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, inspect, text
+from sqlalchemy import URL, ClauseElement, Connection, Engine, Table, create_engine, event, inspect, text
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
@@ -124,6 +124,11 @@ class Database:
                 yield connection
         except _FOREIGN as error:
             raise StoreFault(f"{self.path} cannot be read or written: {_reason(error)}") from error
+
+    def written(self, statement: ClauseElement, columns: Sequence[str]) -> str:
+        """Give a statement as its driver takes it, with a place for each of `columns`, in that order."""
+        compiled = statement.compile(dialect=self._engine.dialect, column_keys=list(columns))
+        return str(compiled)
 
     def close(self) -> None:
         """Close the file and let another gateway have it."""

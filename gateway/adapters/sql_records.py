@@ -1,7 +1,9 @@
 """Records as rows of the ledger's one table."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import fields
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -13,7 +15,10 @@ from gateway.core.record import Record, Tried
 
 _FIELDS = tuple(field.name for field in fields(Record))
 _VALUES = attrgetter(*_FIELDS)
-_FROM_PROVIDERS = ("served_model", "fingerprint", "response_id", "upstream_request_id")
+_FROM_PROVIDERS = tuple(
+    _FIELDS.index(name) for name in ("served_model", "fingerprint", "response_id", "upstream_request_id")
+)
+_ATTEMPTS = _FIELDS.index("attempts")
 
 
 class SqlRecords:
@@ -21,12 +26,13 @@ class SqlRecords:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._insert = database.written(insert_if_new(requests), _FIELDS)
 
     def write(self, records: Sequence[Record]) -> None:
         """Write records in one transaction; one whose request id is there already is passed over."""
         rows = [_row(record) for record in records]
         with self._database.transaction() as connection:
-            connection.execute(insert_if_new(requests), rows)
+            connection.exec_driver_sql(self._insert, rows)  # as text: rows of many values are most of the ledger's work
 
     def find(self, request_id: str) -> Record | None:
         """Give the record of a request."""
@@ -54,12 +60,19 @@ class SqlRecords:
             return connection.execute(delete(requests).where(requests.c.id.in_(oldest))).rowcount
 
 
-def _row(record: Record) -> dict[str, Any]:
-    row = dict(zip(_FIELDS, _VALUES(record), strict=True))
-    for name in _FROM_PROVIDERS:
-        row[name] = _storable(row[name])
-    row["attempts"] = [[tried.release, tried.track, tried.outcome, tried.status] for tried in record.attempts]
-    return row
+def _row(record: Record) -> tuple[Any, ...]:
+    """The values of a record, in the order of its fields."""
+    row = list(_VALUES(record))
+    for place in _FROM_PROVIDERS:
+        row[place] = _storable(row[place])
+    row[_ATTEMPTS] = _written(record.attempts)
+    return tuple(row)
+
+
+@lru_cache(maxsize=4096)
+def _written(attempts: tuple[Tried, ...]) -> str:
+    """Attempts as JSON; nearly all requests have one of few."""
+    return json.dumps([[tried.release, tried.track, tried.outcome, tried.status] for tried in attempts])
 
 
 def _storable(text: str | None) -> str | None:

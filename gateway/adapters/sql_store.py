@@ -55,14 +55,14 @@ class SqlStore:
 
     async def record_route(self, record: RouteRecord, events: Sequence[RolloutEvent]) -> int:
         """Write a route's state, with the rollouts that the events changed and the events themselves."""
+        return await self.record_routes([(record, events)])
+
+    async def record_routes(self, moves: Sequence[tuple[RouteRecord, Sequence[RolloutEvent]]]) -> int:
+        """Write the states of several routes, each with its events, in one transaction."""
 
         def write(connection: Connection) -> None:
-            for rollout in (*(item.rollout for item in events), record.rollout):
-                if rollout is not None:
-                    _put(connection, rollouts, "id", _rollout_row(rollout))
-            _put(connection, routes, "name", _route_row(record))
-            if events:
-                connection.execute(rollout_events.insert(), [_event_row(item) for item in events])
+            for record, events in moves:
+                _put_route(connection, record, events)
 
         return await self._write(write)
 
@@ -125,6 +125,15 @@ class SqlStore:
         except RuntimeError as error:
             raise StoreFault(f"{self._database.path} is closed") from error
         return await asyncio.wrap_future(work)
+
+
+def _put_route(connection: Connection, record: RouteRecord, events: Sequence[RolloutEvent]) -> None:
+    for rollout in (*(item.rollout for item in events), record.rollout):
+        if rollout is not None:
+            _put(connection, rollouts, "id", _rollout_row(rollout))
+    _put(connection, routes, "name", _route_row(record))
+    if events:
+        connection.execute(rollout_events.insert(), [_event_row(item) for item in events])
 
 
 def _put(connection: Connection, table: Table, key: str, row: dict[str, Any]) -> None:

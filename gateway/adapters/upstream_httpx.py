@@ -1,4 +1,6 @@
-"""An upstream transport over httpx2: one task a call, HTTP/1.1, no redirects, no cookies, no environment.
+"""An upstream transport over httpx2: one task a call, no redirects, no cookies, no environment.
+
+It is for what the native transport does not do: a proxy, HTTP/2, a certificate of Pinion's own.
 
 It uses httpcore2, the connection pool under httpx2, without the client on top: redirects, cookies and
 decompression are what a proxy must not have. A call runs in a cancel scope of anyio, the cancellation that
@@ -10,8 +12,7 @@ import select
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Any, TypeVarTuple
 from urllib.parse import urlsplit
 
@@ -19,6 +20,15 @@ import anyio
 import httpcore2
 import httpx2
 
+from gateway.adapters.upstream_faults import (
+    broken_off,
+    no_answer,
+    no_free_connection,
+    not_taken,
+    unreachable,
+    unsendable,
+)
+from gateway.adapters.upstream_way import Way
 from gateway.core.errors import UpstreamFault
 from gateway.core.ports import UpstreamListener, UpstreamRequest
 from gateway.core.provider import Provider
@@ -111,31 +121,16 @@ class _Network(httpcore2.AnyIOBackend):
         return _Line(await super().connect_tcp(host, port, timeout, local_address, socket_options))
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """How a provider is reached: calls that agree on all of this share connections."""
-
-    name: str
-    base_url: str
-    ca_file: str | None
-    proxy: str | None = field(repr=False)
-    max_connections: int
-
-    @classmethod
-    def to(cls, provider: Provider) -> "_Way":
-        """Read the way from a provider."""
-        return cls(provider.name, provider.base_url, provider.ca_file, provider.proxy, provider.max_connections)
-
-
 class _Transport:
     """The connections of one way: a pool, and beside it one that keeps none, where each is fresh."""
 
-    def __init__(self, way: _Way, tls: ssl.SSLContext, write_wait: float) -> None:
+    def __init__(self, way: Way, tls: ssl.SSLContext, write_wait: float) -> None:
         self._write_wait = write_wait
         kept = min(MAX_IDLE, way.max_connections)
         self.pooled, self.fresh = (
             httpcore2.AsyncConnectionPool(
                 ssl_context=tls,
+                http2=way.http2,
                 proxy=None if way.proxy is None else _proxy(way.proxy),
                 max_connections=way.max_connections,
                 max_keepalive_connections=idle,
@@ -177,12 +172,13 @@ class _Transport:
 class HttpxCall:
     """One call under way: an `UpstreamCall`."""
 
-    __slots__ = ("_flowing", "_listener", "_request", "_scope")
+    __slots__ = ("_flowing", "_is_cancelled", "_listener", "_request", "_scope")
 
     def __init__(self, request: UpstreamRequest, listener: UpstreamListener) -> None:
         self._request = request
         self._listener = listener
-        self._scope = anyio.CancelScope()
+        self._scope: anyio.CancelScope | None = None
+        self._is_cancelled = False
         self._flowing = asyncio.Event()
         self._flowing.set()
 
@@ -201,7 +197,9 @@ class HttpxCall:
 
     def cancel(self) -> None:
         """Give the call up: the listener hears nothing more, the connection closes at once."""
-        self._scope.cancel()
+        self._is_cancelled = True
+        if self._scope is not None:
+            self._scope.cancel()
 
     def fail(self, fault: UpstreamFault) -> None:
         """Tell the listener that the call failed."""
@@ -209,7 +207,9 @@ class HttpxCall:
 
     async def run(self, transport: _Transport) -> None:
         """Carry the call out and tell the listener how it goes, until it ends, fails or is cancelled."""
-        with self._scope:
+        with anyio.CancelScope() as self._scope:  # made here, since `send` may be called outside of any task
+            if self._is_cancelled:
+                return
             try:
                 response = await transport.open(self._request)
             except _CLIENT_ERRORS as error:
@@ -237,13 +237,13 @@ class HttpxCall:
             except StopAsyncIteration:
                 return True
             except _CLIENT_ERRORS:
-                self.fail(_cut(self.provider))
+                self.fail(broken_off(self.provider))
                 return False
             self._tell(self._listener.upstream_data, data)
 
     def _tell(self, hear: Callable[[*News], None], *news: *News) -> None:
         """Let the listener hear something, unless the call was cancelled."""
-        if not self._scope.cancel_called:
+        if not self._is_cancelled:
             hear(*news)
 
 
@@ -257,10 +257,10 @@ class HttpxUpstream:
 
     def __init__(self, write_wait: float = 30.0) -> None:
         self._write_wait = write_wait
-        self._transports: dict[_Way, _Transport] = {}
+        self._transports: dict[Way, _Transport] = {}
         self._calls: dict[asyncio.Task[None], HttpxCall] = {}
         self._closing: set[asyncio.Task[None]] = set()
-        self._in_use: frozenset[_Way] | None = None
+        self._in_use: frozenset[Way] | None = None
 
     def __repr__(self) -> str:
         connections = [each for transport in self._transports.values() for each in transport.connections]
@@ -280,7 +280,7 @@ class HttpxUpstream:
 
     def retire(self, providers_in_use: Iterable[Provider]) -> None:
         """Close the connections to all other providers: now, or when the last call on them ends."""
-        self._in_use = frozenset(_Way.to(provider) for provider in providers_in_use)
+        self._in_use = frozenset(Way.to(provider) for provider in providers_in_use)
         for way, transport in list(self._transports.items()):
             self._close_if_done_with(way, transport)
 
@@ -294,11 +294,11 @@ class HttpxUpstream:
             await transport.aclose()
 
     async def _carry_out(self, call: HttpxCall) -> None:
-        way = _Way.to(call.provider)
+        way = Way.to(call.provider)
         try:
             transport = self._transport(way)
         except (OSError, ValueError) as error:
-            call.fail(_unreachable(call.provider, error))
+            call.fail(unreachable(call.provider, error))
             return
         transport.calls += 1
         try:
@@ -307,7 +307,7 @@ class HttpxUpstream:
             transport.calls -= 1
             self._close_if_done_with(way, transport)
 
-    def _transport(self, way: _Way) -> _Transport:
+    def _transport(self, way: Way) -> _Transport:
         """Find the transport for a way, or make it.
 
         Raises:
@@ -316,16 +316,10 @@ class HttpxUpstream:
         """
         transport = self._transports.get(way)
         if transport is None:
-            tls = self._system_tls if way.ca_file is None else _certificates(way.ca_file)
-            transport = self._transports[way] = _Transport(way, tls, self._write_wait)
+            transport = self._transports[way] = _Transport(way, way.tls(), self._write_wait)
         return transport
 
-    @cached_property
-    def _system_tls(self) -> ssl.SSLContext:
-        """The system's certificates, read once because that takes long."""
-        return httpx2.create_ssl_context(trust_env=False)
-
-    def _close_if_done_with(self, way: _Way, transport: _Transport) -> None:
+    def _close_if_done_with(self, way: Way, transport: _Transport) -> None:
         if transport.calls or self._in_use is None or way in self._in_use:
             return
         del self._transports[way]
@@ -347,49 +341,27 @@ def _outgoing(request: UpstreamRequest, write_wait: float) -> httpcore2.Request:
     )
 
 
-def _certificates(ca_file: str) -> ssl.SSLContext:
-    """Trust the authorities in a file and no others."""
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except OSError as error:
-        raise OSError(f"its ca_file {ca_file} has no readable certificates ({error})") from error
-
-
 def _proxy(address: str) -> httpcore2.Proxy:
     """Read a proxy from its URL; user and password in it become its own authorization."""
-    proxy = httpx2.Proxy(address)
+    try:
+        proxy = httpx2.Proxy(address)
+    except httpx2.InvalidURL:  # a plain Exception, which quotes what it takes for a port: maybe half a password
+        raise ValueError("the proxy's address is not a valid URL") from None
     if proxy.url.scheme not in {"http", "https"}:
         raise ValueError("the proxy's address must begin with http:// or https://")
     return httpcore2.Proxy(str(proxy.url), auth=proxy.raw_auth, headers=proxy.headers.raw)
 
 
 def _fault_before_head(provider: Provider, error: Exception) -> UpstreamFault:
-    """Say what a failure before the head of an answer was.
-
-    The client's own words are kept out where they may quote a request or an answer, and so a credential.
-    """
+    """Say what a failure before the head of an answer was."""
     match error:
         case httpcore2.PoolTimeout():
-            message = f"all {provider.max_connections} connections to provider {provider.name} are in use"
-            return UpstreamFault("pool", f"{message}; raise its max_connections or send less")
+            return no_free_connection(provider)
         case httpcore2.WriteTimeout():
-            return UpstreamFault("first_byte", f"provider {provider.name} does not take the request in time")
+            return not_taken(provider)
         case httpcore2.LocalProtocolError():
-            message = f"the request to provider {provider.name} cannot be sent: a header is not valid HTTP"
-            return UpstreamFault("protocol", message)
+            return unsendable(provider)
         case httpcore2.RemoteProtocolError() | httpcore2.ReadError():
-            message = f"provider {provider.name} closed the connection, or spoke no HTTP/1.1, before it answered"
-            return UpstreamFault("protocol", message)
+            return no_answer(provider)
         case _:
-            return _unreachable(provider, error)
-
-
-def _unreachable(provider: Provider, error: Exception) -> UpstreamFault:
-    """Say that a provider cannot be reached, without its address: clients read this."""
-    way = "" if provider.proxy is None else " through its proxy"
-    reason = str(error) or type(error).__name__
-    return UpstreamFault("connect", f"provider {provider.name} cannot be reached{way}: {reason}")
-
-
-def _cut(provider: Provider) -> UpstreamFault:
-    return UpstreamFault("cut", f"provider {provider.name} broke its answer off before the end")
+            return unreachable(provider, error)

@@ -43,7 +43,7 @@ class Applications:
         return application
 
     def _caller(self, request: Request) -> App:
-        app = self._current().app_of(headers.credential(request.scope["headers"]))
+        app = self._current().app_of(headers.credential(headers.first_values(request.scope["headers"])))
         if app is None:
             raise Unauthenticated
         return app

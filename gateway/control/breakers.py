@@ -45,13 +45,13 @@ class Breakers:
         live = self._live().routes.get(route.name)
         if live is not None and live.is_out(release):
             return None
-        return self._breaker(route, release.version).permit(now)
+        return self._breaker(live or route, release.version).permit(now)
 
     def report(self, route: Route, release: Release, permit: Permit, outcome: Outcome, now: float) -> None:
         """Hear how a permitted attempt ended; act when it trips the breaker."""
         key = route.name, release.version
-        breaker = self._breaker(route, release.version)
         live = self._live().routes.get(route.name, route)
+        breaker = self._breaker(live, release.version)
         is_candidate = live.can_roll_back(release.version)
         baseline = self._share(route.name, live.stable.version).share if is_candidate else None
         if outcome in _JUDGED and not is_candidate:
@@ -89,12 +89,12 @@ class Breakers:
         breaker = self._breakers.get((route, version))
         return {"state": BreakerState.closed.value} if breaker is None else breaker.snapshot(now)
 
-    def _breaker(self, route: Route, version: str) -> Breaker:
-        """Give a release's breaker; one made under another policy starts afresh."""
-        policy = self._live().routes.get(route.name, route).breaker
-        breaker = self._breakers.get((route.name, version))
-        if breaker is None or breaker.policy != policy:
-            breaker = self._breakers[route.name, version] = Breaker(policy)
+    def _breaker(self, live: Route, version: str) -> Breaker:
+        """Give a release's breaker, by its route as it is now; one made under another policy starts afresh."""
+        policy = live.breaker
+        breaker = self._breakers.get((live.name, version))
+        if breaker is None or (breaker.policy is not policy and breaker.policy != policy):
+            breaker = self._breakers[live.name, version] = Breaker(policy)
         return breaker
 
     def _share(self, route: str, version: str) -> FailingShare:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 
-from gateway.control.policy_declared import Declared, Findings, declare
+from gateway.control.policy_declared import Declared, Findings, Readings, declare
 from gateway.control.policy_documents import AppDocument, ProviderDocument
 from gateway.control.policy_routes import Parts, apps_of, plans_of, route_of
 from gateway.control.policy_upstreams import Models, prompt_of, provider_of
@@ -29,6 +29,7 @@ __all__ = [
     "ModelPolicy",
     "Policies",
     "ProviderPolicy",
+    "Readings",
     "ReleasePolicy",
     "RoutePolicy",
     "ShadowPolicy",
@@ -37,14 +38,14 @@ __all__ = [
 ]
 
 
-def load(files: Mapping[str, str]) -> Policies:
-    """Load a policy set from its files: relative name to text.
+def load(files: Mapping[str, str], readings: Readings | None = None) -> Policies:
+    """Load a policy set from its files: relative name to text. `readings` remembers the files of the last one.
 
     Raises:
         PolicyFault: the set is not acceptable; it carries every problem of every file, by file and line.
     """
     findings = Findings()
-    declared = declare(files, findings)
+    declared = declare(files, findings, Readings() if readings is None else readings)
     if not declared.found and not findings.problems:
         raise PolicyFault([Problem(".", 1, "there is no policy here", "write one in a file that ends in .yaml")])
     policies = _put_together(files, declared)

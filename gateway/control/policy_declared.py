@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from gateway.control.policy_documents import Keys
 from gateway.control.policy_schema import KINDS, meant, problem_at, read_keys
-from gateway.control.policy_text import Document, Place, one_line, read_documents
+from gateway.control.policy_text import Document, Place, Reading, one_line, read_documents
 from gateway.control.policy_values import Where
 from gateway.core.errors import Problem
 
@@ -82,20 +82,40 @@ class Declared:
         return self.cut or (kind, name.partition("@")[0]) in self.spoilt
 
 
-def declare(files: Mapping[str, str], findings: Findings) -> Declared:
-    """Read every document of a set of files (name to text)."""
+class Readings:
+    """What the files of the last set said. A file that has not changed since is not read again."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], tuple[Reading, list[Keys | list[Problem]]]] = {}
+
+    def __repr__(self) -> str:
+        return f"<Readings of {len(self._known)} files>"
+
+    def read(self, files: Mapping[str, str]) -> Iterator[tuple[Reading, list[Keys | list[Problem]]]]:
+        """Read each file of a set, in order of names: its documents, and the keys or the problems of each."""
+        known, self._known = self._known, {}
+        for file in sorted(files):
+            place = file, files[file]
+            read = known.get(place)
+            if read is None:
+                reading = read_documents(*place)
+                read = reading, [read_keys(document) for document in reading.documents]
+            self._known[place] = read
+            yield read
+
+
+def declare(files: Mapping[str, str], findings: Findings, readings: Readings) -> Declared:
+    """Take every document of a set of files (name to text)."""
     declared = Declared(findings)
-    for file in sorted(files):
-        reading = read_documents(file, files[file])
+    for reading, keys_of_each in readings.read(files):
         findings.problems += reading.problems
         declared.cut = declared.cut or reading.cut
-        for document in reading.documents:
-            _take(declared, document)
+        for document, keys in zip(reading.documents, keys_of_each, strict=True):
+            _take(declared, document, keys)
     return declared
 
 
-def _take(declared: Declared, document: Document) -> None:
-    keys = read_keys(document)
+def _take(declared: Declared, document: Document, keys: Keys | list[Problem]) -> None:
     if isinstance(keys, list):
         kind, name = document.value.get("kind"), document.value.get("name")
         declared.findings.problems += keys

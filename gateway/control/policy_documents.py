@@ -23,7 +23,7 @@ from gateway.control.policy_fields import (
     Version,
 )
 from gateway.core.duration import format_duration
-from gateway.core.provider import DialectName, Timeouts
+from gateway.core.provider import DialectName, Timeouts, TransportName
 
 _TIMEOUTS = Timeouts()
 
@@ -82,6 +82,15 @@ class TimeoutKeys(Keys):
     """Over the whole attempt."""
 
 
+class ClientCertificateKeys(Keys):
+    """A certificate that Pinion shows, as PEM files."""
+
+    cert: Line
+    """The certificate and its chain."""
+    key: Line
+    """Its private key."""
+
+
 class ProviderDocument(Keys):
     """An upstream API: where it is, how it is reached, and with what credential."""
 
@@ -103,6 +112,12 @@ class ProviderDocument(Keys):
     """A file of certificates to trust for it, in place of the system's."""
     proxy: ProxyUrl | None = None
     """An HTTP proxy to reach it by."""
+    transport: TransportName | None = None
+    """What carries the calls; native when left out, or httpx where a key below or the proxy needs it."""
+    http2: bool = False
+    """Whether to speak HTTP/2 with it, where it offers that."""
+    client_certificate: ClientCertificateKeys | None = None
+    """What to show it when it asks who connects."""
 
 
 class PriceKeys(Keys):

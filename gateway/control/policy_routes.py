@@ -20,7 +20,7 @@ from gateway.control.policy_values import (
 from gateway.control.route_documents import ExperimentKeys, ReleaseKeys, RouteDocument, RuleKeys, WhenKeys
 from gateway.core.app import ANYONE, App
 from gateway.core.breaker import BreakerPolicy
-from gateway.core.bucket import BUCKETS, Range, Salt, rule_salt
+from gateway.core.bucket import BUCKETS, Range, rule_salt, salt
 from gateway.core.digest import digest
 from gateway.core.plan import Plan
 from gateway.core.prompt import PromptVersion
@@ -157,7 +157,7 @@ def _rule(route: Route, index: int, keys: RuleKeys, parts: Parts) -> Rule:
         input_over=None if lengths is None else lengths.over,
         input_under=None if lengths is None else lengths.under,
         share=None if when.percent is None else Range(0, when.percent),
-        salt=None if when.percent is None else Salt(rule_salt(route.keys.name, index)),
+        salt=None if when.percent is None else salt(rule_salt(route.keys.name, index)),
     )
 
 

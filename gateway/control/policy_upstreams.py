@@ -21,7 +21,7 @@ from gateway.control.upstream_names import is_exact, is_latest, model_and_versio
 from gateway.core.digest import digest
 from gateway.core.price import Price
 from gateway.core.prompt import PromptVersion, variables_of
-from gateway.core.provider import PUBLIC_BASE_URL, DialectName, Provider, Timeouts
+from gateway.core.provider import PUBLIC_BASE_URL, ClientCertificate, DialectName, Provider, Timeouts
 
 _CREDENTIAL_HEADER: Mapping[DialectName, str] = {
     "openai": "authorization",
@@ -37,6 +37,10 @@ def provider_of(declared: Declaration[ProviderDocument], findings: Findings) -> 
     base_url = keys.base_url or PUBLIC_BASE_URL[keys.dialect]
     for said, remedy in _doubts(base_url, keys.dialect):
         findings.warn(declared, ("base_url",), said, remedy)
+    for key, said, remedy in _impossible(keys, base_url):
+        findings.wrong(declared, (key,), said, remedy)
+    needs_httpx = keys.proxy is not None or keys.http2 or keys.client_certificate is not None
+    shown = keys.client_certificate
     provider = Provider(
         name=keys.name,
         dialect=keys.dialect,
@@ -46,9 +50,26 @@ def provider_of(declared: Declaration[ProviderDocument], findings: Findings) -> 
         max_connections=keys.max_connections,
         ca_file=keys.ca_file,
         proxy=keys.proxy,
+        transport=keys.transport or ("httpx" if needs_httpx else "native"),
+        http2=keys.http2,
+        client_certificate=None if shown is None else ClientCertificate(shown.cert, shown.key),
     )
     credential = None if keys.credential is None else _credential(keys.credential, keys.dialect)
     return ProviderPolicy(provider, credential, declared.where)
+
+
+def _impossible(keys: ProviderDocument, base_url: str) -> Iterable[tuple[str, str, str]]:
+    """What the keys ask for together and no transport does: the key at fault, the problem, the remedy."""
+    asked = {
+        "proxy": keys.proxy is not None,
+        "http2": keys.http2,
+        "client_certificate": keys.client_certificate is not None,
+    }
+    for key, is_asked in asked.items():
+        if is_asked and keys.transport == "native":
+            yield "transport", f": native has no {key}", "write httpx, or leave transport out"
+        if is_asked and key != "proxy" and urlsplit(base_url).scheme != "https":
+            yield key, f" goes with TLS, and {base_url} has none", "leave it out, or use https"
 
 
 def _credential(keys: CredentialKeys, dialect: DialectName) -> CredentialSource:

@@ -14,12 +14,20 @@ MAX_NAME = 200
 
 @dataclass(slots=True)
 class Sighting:
-    """What one release's answers said last, what they said first, and how many did not fit."""
+    """What one release's answers said last, what they said first, and how many did not fit.
+
+    `fits` is the release that the last one was held against and fitted.
+    """
 
     first_model: str | None = None
     model: str | None = None
     fingerprint: str | None = None
     mismatches: int = 0
+    fits: Release | None = None
+
+    def says_again(self, release: Release, model: str | None, fingerprint: str | None) -> bool:
+        """Whether an answer says what the last one said, which was right: nearly every one does."""
+        return self.fits is release and self.model == model and self.fingerprint == fingerprint
 
 
 class ServedModels:
@@ -41,7 +49,12 @@ class ServedModels:
 
     def saw(self, route: Route, release: Release, served_model: str | None, fingerprint: str | None) -> None:
         """Hear what an answer said of its model."""
-        served_model, fingerprint = _bounded(served_model), _bounded(fingerprint)
+        sighting = self._seen.get((route.name, release.version))
+        if sighting is not None and sighting.says_again(release, served_model, fingerprint):
+            return
+        self._look(route, release, _bounded(served_model), _bounded(fingerprint))
+
+    def _look(self, route: Route, release: Release, served_model: str | None, fingerprint: str | None) -> None:
         sighting = self._seen.setdefault((route.name, release.version), Sighting())
         if sighting.first_model is None:
             sighting.first_model = served_model
@@ -50,7 +63,8 @@ class ServedModels:
         pinned = release.model.fingerprint
         drifted = pinned is not None and fingerprint is not None and fingerprint != pinned
         self._log_change(route, release, sighting, served_model, fingerprint, wrong=wrong or drifted)
-        if not (wrong or drifted):
+        sighting.fits = None if wrong or drifted else release
+        if sighting.fits is not None:
             return
         sighting.mismatches += 1
         self._meters.mismatch(route.name, release.version)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.control import admitted
-from gateway.control.policies import Policies, RoutePolicy, load
+from gateway.control.policies import Policies, Readings, RoutePolicy, load
 from gateway.control.reasons import reason_of
 from gateway.control.recording import Recording
 from gateway.control.releases import compile_release, resolve_providers
@@ -111,6 +111,7 @@ class Serving:
         self._terms = terms
         self._on_swap = list(on_swap)
         self._state = State()
+        self._readings = Readings()
         self._changing = asyncio.Lock()
         self._fresh: Callable[[str, str], None] = lambda _route, _version: None
         self.current = Snapshot(epoch=0, revision="", routes={})
@@ -164,13 +165,14 @@ class Serving:
         return reload
 
     async def _admit(self, files: Mapping[str, str]) -> Reload:
-        policies = await asyncio.to_thread(load, files)
+        policies = await asyncio.to_thread(load, files, self._readings)
         async with self._changing:
             await self._caught_up()
             releases = await asyncio.to_thread(self._compile, policies)
             problems = admitted.problems(policies, releases, self._state.records, self._state.served, self._terms)
             if problems:
                 raise PolicyFault(problems)
+            await asyncio.sleep(0)  # each of these steps takes a thousand routes' time, in which nobody is served
             decisions = await self._reconcile(policies)
             self._state.policies, self._state.releases = policies, releases
             self._state.records |= {name: decision.record for name, decision in decisions.items()}
@@ -178,6 +180,7 @@ class Serving:
             for verb, rollout in events:
                 self._begin_afresh(verb, rollout)
             self._swap_all()
+            await asyncio.sleep(0)
             self._note_served()
         for verb, rollout in events:
             self._tell(verb, rollout)
@@ -214,13 +217,15 @@ class Serving:
             for name, route in policies.routes.items()
             if name not in decided or decided[name][0] is not records.get(name)
         ]:
+            await self._caught_up()
+            moves = []
             for route in undecided:
-                await self._caught_up()
                 before = records.get(route.name)
                 decision = self._decide(route, before)
                 decided[route.name] = before, decision
                 if decision.record != before:
-                    await self._write(decision.record, decision.events)
+                    moves.append((decision.record, decision.events))
+            await self._write_all(moves)
         return {name: decision for name, (_, decision) in decided.items()}
 
     def _decide(self, route: RoutePolicy, before: RouteRecord | None) -> Decision:
@@ -351,8 +356,17 @@ class Serving:
             raise StoreFault("the store cannot be written: earlier acts are not recorded yet; try again soon")
 
     async def _write(self, record: RouteRecord, events: Sequence[tuple[str, Rollout]]) -> None:
+        await self._write_all([(record, events)])
+
+    async def _write_all(self, moves: Sequence[tuple[RouteRecord, Sequence[tuple[str, Rollout]]]]) -> None:
+        """Record moves in one transaction; where there are none, let requests be served all the same."""
+        if not moves:
+            await asyncio.sleep(0)
+            return
         now = self._world.clock.wall()
-        await self._world.store.record_route(record, [RolloutEvent(now, verb, rollout) for verb, rollout in events])
+        await self._world.store.record_routes(
+            [(record, [RolloutEvent(now, verb, rollout) for verb, rollout in events]) for record, events in moves]
+        )
 
     def _begin_afresh(self, verb: str, rollout: Rollout) -> None:
         """A new attempt owes nothing to what was held against an earlier one."""

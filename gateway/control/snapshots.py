@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from gateway.control.policies import ExperimentPolicy, Policies, RoutePolicy, ShadowPolicy
-from gateway.core.bucket import Salt, arm_ranges, experiment_salt, shadow_salt
+from gateway.core.bucket import arm_ranges, experiment_salt, salt, shadow_salt
 from gateway.core.ports import ArmOut
 from gateway.core.release import Release
 from gateway.core.rollout import RolloutState, RouteRecord
@@ -41,7 +41,7 @@ def build_route(policy: RoutePolicy, releases: Releases, record: RouteRecord, ar
     rollout = record.rollout
     canary = None
     if rollout is not None and rollout.state is RolloutState.running:
-        canary = Canary(own[rollout.candidate], rollout.weight_ppm, Salt(rollout.salt), rollout.id)
+        canary = Canary(own[rollout.candidate], rollout.weight_ppm, salt(rollout.salt), rollout.id)
     return Route(
         name=policy.name,
         dialect=policy.dialect,
@@ -65,7 +65,7 @@ def _experiment(route: str, policy: ExperimentPolicy | None, own: Mapping[str, R
         return None
     ranges = arm_ranges([arm.ppm for arm in policy.arms])
     arms = tuple(Arm(arm.name, own[arm.release], held) for arm, held in zip(policy.arms, ranges, strict=True))
-    return Experiment(policy.name, Salt(experiment_salt(route, policy.name)), arms)
+    return Experiment(policy.name, salt(experiment_salt(route, policy.name)), arms)
 
 
 def _shadow(route: str, policy: ShadowPolicy | None, own: Mapping[str, Release]) -> Shadow | None:
@@ -74,7 +74,7 @@ def _shadow(route: str, policy: ShadowPolicy | None, own: Mapping[str, Release])
     return Shadow(
         release=own[policy.release],
         ppm=policy.ppm,
-        salt=Salt(shadow_salt(route, policy.release)),
+        salt=salt(shadow_salt(route, policy.release)),
         max_body=policy.max_body,
         timeout=policy.timeout,
         daily_budget_usd=policy.daily_budget_usd,

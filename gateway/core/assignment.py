@@ -1,15 +1,15 @@
 """Which release answers a request, on which track, and why. The same request always gets the same answer."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from gateway.core.errors import Forbidden
 from gateway.core.release import Release
 from gateway.core.route import Route, Track
 from gateway.core.unit import Unit
+from gateway.core.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Facts:
     """What an assignment may depend on.
 
@@ -30,7 +30,7 @@ class Facts:
         return None if self.found_unit is None else self.found_unit.value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Assignment:
     """The release for a request, its track, a sentence why, and the bucket where one was computed."""
 

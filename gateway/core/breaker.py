@@ -18,7 +18,8 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from gateway.core.cusum import THRESHOLD, Cusum, hypotheses
-from gateway.core.outcome import Outcome, counts_as_failure, is_good
+from gateway.core.outcome import Outcome
+from gateway.core.value import value
 from gateway.core.window import Window
 
 
@@ -62,7 +63,7 @@ class BreakerPolicy:
     slow_rate: float = 0.8
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Permit:
     """Leave to send one attempt, given by one generation of a breaker; half-open ones number a `probe`."""
 
@@ -147,8 +148,8 @@ class Breaker:
             return None
         if permit.probe is not None:
             self._in_flight.pop(permit.probe, None)
-        failed = counts_as_failure(outcome)
-        if not (failed or is_good(outcome)):
+        failed = outcome is Outcome.failed
+        if not (failed or outcome is Outcome.ok or outcome is Outcome.slow):
             return None
         slow = (slow or outcome is Outcome.slow) and self.policy.slow_over is not None
         if self.state is BreakerState.half_open:

@@ -13,11 +13,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+from functools import lru_cache
 from itertools import accumulate
 
 ALGORITHM = "v1"
 BUCKETS = 1_000_000
 _PPM_PER_PERCENT = BUCKETS // 100
+
+
+@lru_cache(maxsize=10_000)
+def salt(text: str) -> "Salt":
+    """Give the salt of a text, prepared once: a snapshot of many routes is made anew at every change of one."""
+    return Salt(text)
 
 
 @dataclass(frozen=True, slots=True)

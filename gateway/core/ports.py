@@ -13,6 +13,7 @@ from gateway.core.price import Pricing
 from gateway.core.provider import DialectName, Provider
 from gateway.core.record import Record
 from gateway.core.rollout import Rollout, RouteRecord
+from gateway.core.value import value
 
 Headers = list[tuple[bytes, bytes]]
 """Header fields in order, names in lower case."""
@@ -32,6 +33,8 @@ class Clock(Protocol):
 
 class Downstream(Protocol):
     """Where an exchange's answer goes. Calls return at once; `start` comes first, `finish` or `abort` last.
+
+    With `finish` or `abort` the exchange is over, and may be given back.
 
     When what was written piles up, the edge tells the exchange to `pause`, and to `resume` once it has drained.
     """
@@ -103,7 +106,7 @@ class Exchanges(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class UpstreamRequest:
     """A request as it leaves: `target` is the absolute URL, with its query."""
 
@@ -213,7 +216,11 @@ class Journal(Protocol):
     """The structured log. One event a line; never a prompt, an answer or a secret."""
 
     def event(self, name: str, /, *, level: str = "info", **fields: Any) -> None:
-        """Write an event, never waiting. `level` is info, warning or error."""
+        """Write an event, never waiting. `level` is info, warning or error; the fields must not change afterwards."""
+        ...
+
+    def request(self, record: Record, message: str) -> None:
+        """Write how a request ended, never waiting; `message` says what went wrong, or nothing."""
         ...
 
 
@@ -270,6 +277,10 @@ class Store(Protocol):
 
     async def record_route(self, record: RouteRecord, events: Sequence[RolloutEvent]) -> int:
         """Write a route's state, with the rollouts that the events changed and the events themselves."""
+        ...
+
+    async def record_routes(self, moves: Sequence[tuple[RouteRecord, Sequence[RolloutEvent]]]) -> int:
+        """Write the states of several routes, each with its events, in one transaction."""
         ...
 
     async def record_arm_out(self, arm: ArmOut) -> int:

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from gateway.core.usage import Usage
+from gateway.core.value import value
 
 CostStatus = Literal["exact", "estimated", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Cost:
     """The price of one answer in billionths of a US dollar, or None with status `unknown`."""
 

@@ -5,6 +5,8 @@ from typing import Literal
 
 DialectName = Literal["openai", "anthropic", "gemini"]
 
+TransportName = Literal["native", "httpx"]
+
 PUBLIC_BASE_URL: dict[str, str] = {
     "openai": "https://api.openai.com/v1",
     "anthropic": "https://api.anthropic.com",
@@ -37,11 +39,21 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """What Pinion shows a provider that asks who connects: paths of a certificate chain and its key, as PEM."""
+
+    cert: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """One upstream API.
 
     `retries` counts further attempts of a stable release on connection errors and 5xx before the first byte.
-    `ca_file` and `proxy` are how it is reached; None means the system's certificates and no proxy.
+    `ca_file`, `client_certificate`, `proxy` and `http2` are how it is reached; None means the system's certificates,
+    none of Pinion's own, and no proxy. `transport` names what carries the calls: the native one speaks HTTP/1.1
+    directly, and httpx does what that one does not: proxies, HTTP/2, client certificates.
     """
 
     name: str
@@ -53,3 +65,6 @@ class Provider:
     max_connections: int = 1000
     ca_file: str | None = None
     proxy: str | None = field(default=None, repr=False)
+    transport: TransportName = "native"
+    http2: bool = False
+    client_certificate: ClientCertificate | None = None

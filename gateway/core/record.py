@@ -1,9 +1,11 @@
 """A record: the compact row that each request leaves in the ledger. It holds no prompt and no answer."""
 
-from dataclasses import dataclass
+from typing import Any
+
+from gateway.core.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Tried:
     """One attempt of a request: which release on which track, how it ended, the upstream's status (0: none)."""
 
@@ -13,7 +15,7 @@ class Tried:
     status: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Record:
     """One request as it ended.
 
@@ -53,3 +55,22 @@ class Record:
     epoch: int
     shadow_of: str | None = None
     schema_valid: bool | None = None
+
+    def summary(self) -> dict[str, Any]:
+        """Give what the log says of the request, cost in US dollars."""
+        return {
+            "request_id": self.request_id,
+            "route": self.route,
+            "release": self.release,
+            "track": self.track,
+            "app": self.app,
+            "endpoint": self.endpoint,
+            "outcome": self.outcome,
+            "status": self.status,
+            "seconds": round(self.seconds, 6),
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "cost_usd": None if self.cost_nano_usd is None else self.cost_nano_usd / 1e9,
+            "input_digest": self.input_digest,
+            "attempts": len(self.attempts),
+        }

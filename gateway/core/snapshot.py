@@ -22,14 +22,21 @@ class Snapshot:
     keys: Mapping[bytes, App] = field(default_factory=dict, repr=False)
     open: bool = False
     dev: bool = False
+    _known: dict[bytes, App] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def app_of(self, credential: bytes | None) -> App | None:
         """Find the application that a credential belongs to; None when it belongs to none.
 
-        The look-up is by digest of the whole credential, so its timing tells nothing about a stored key.
+        The look-up is by digest of the whole credential, so its timing tells nothing about a stored key. A key that was
+        good once is known from then on by itself.
         """
         if self.open:
             return ANYONE
         if not credential:
             return None
-        return self.keys.get(hashlib.sha256(credential).digest())
+        app = self._known.get(credential)
+        if app is None:
+            app = self.keys.get(hashlib.sha256(credential).digest())
+            if app is not None:
+                self._known[credential] = app
+        return app

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from gateway.core.digest import canonical
+from gateway.core.value import value
 
 EXPLICIT_HEADER = "x-pinion-unit"
 MAX_UNIT_CHARS = 1024
@@ -51,7 +52,7 @@ DEFAULT_STICKY_BY = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unit:
     """A unit's bare value and the place it was found in."""
 
@@ -91,12 +92,12 @@ def _look(source: UnitSource, header: Callable[[str], str | None], body: Mapping
 def _at(body: Mapping[str, Any], path: tuple[str, ...]) -> str | None:
     value: Any = body
     for name in path:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict | Mapping):
             return None
         value = value.get(name)
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return None
-    return str(value)
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _bounded(value: str) -> str:

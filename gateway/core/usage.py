@@ -1,13 +1,19 @@
 """What one answer used, in words that every provider's counts are brought to."""
 
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Collection
+from typing import Any, Self
+
+from gateway.core.value import value
 
 _MOST = 1 << 50
 """No answer counts this much: a larger number is a provider's mistake, and may not fit a ledger's column."""
 
 
-@dataclass(frozen=True, slots=True)
+_TOTALS = frozenset(("input_tokens", "output_tokens"))
+_COUNTS = frozenset((int,))
+
+
+@value
 class Usage:
     """The tokens of one answer. The counts are totals, and every part lies inside its total.
 
@@ -48,7 +54,7 @@ class Usage:
         of, makes the whole usage unknown. A tier or speed that is not text is left out.
         """
         sent = {name: count for name, count in counts.items() if count is not None}
-        if not ({"input_tokens", "output_tokens"} <= sent.keys() and all(map(_is_count, sent.values()))):
+        if not (sent.keys() >= _TOTALS and _are_counts(sent.values())):
             return None
         usage = cls(
             **sent,  # type: ignore[arg-type]  # every value was just found to be a count
@@ -56,6 +62,15 @@ class Usage:
             speed=speed if isinstance(speed, str) else None,
         )
         return usage if usage._adds_up() else None
+
+    @classmethod
+    def plain(cls, input_tokens: object, output_tokens: object, service_tier: str | None) -> Self | None:
+        """A usage of nothing but the two totals, as `checked` makes it."""
+        if type(input_tokens) is not int or type(output_tokens) is not int:
+            return None
+        if not (0 <= input_tokens < _MOST and 0 <= output_tokens < _MOST):
+            return None
+        return cls(input_tokens, output_tokens, service_tier=service_tier)
 
     def _adds_up(self) -> bool:
         return (
@@ -67,5 +82,5 @@ class Usage:
         )
 
 
-def _is_count(value: object) -> bool:
-    return type(value) is int and 0 <= value < _MOST
+def _are_counts(values: Collection[Any]) -> bool:
+    return _COUNTS.issuperset(map(type, values)) and min(values) >= 0 and max(values) < _MOST

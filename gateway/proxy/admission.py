@@ -18,6 +18,7 @@ from gateway.core.errors import (
 from gateway.core.head import Head
 from gateway.core.route import Route
 from gateway.core.snapshot import Snapshot
+from gateway.core.value import value
 from gateway.wire import compression, headers, json_body
 from gateway.wire.endpoint import Endpoint
 
@@ -34,7 +35,7 @@ class Limits:
     max_depth: int = 64
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Caller:
     """Who asks at which endpoint, known from the head alone."""
 
@@ -43,7 +44,7 @@ class Caller:
     app: App
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Asked:
     """A whole request: its body as bytes (decompressed) and parsed, and the route it names.
 
@@ -64,7 +65,7 @@ class Asked:
     @property
     def sdk_retries(self) -> int:
         """How often the client's SDK says it has tried this request before."""
-        count = _count(headers.text(self.caller.head.headers, RETRY_COUNT_HEADER))
+        count = _count(self.caller.head.first.get(RETRY_COUNT_HEADER))
         return count if count is not None and count < 1000 else 0
 
 
@@ -78,18 +79,17 @@ def admit_head(head: Head, endpoint: Endpoint, snapshot: Snapshot, limits: Limit
         raise MethodNotAllowed(f"{endpoint.path} takes POST, not {head.method}")
     if head.size() > limits.max_head:
         raise HeadTooLarge(f"the request's headers are over {limits.max_head} bytes; send fewer or shorter ones")
-    app = snapshot.app_of(headers.credential(head.headers))
+    app = snapshot.app_of(headers.credential(head.first))
     if app is None:
         raise Unauthenticated
-    declared = _count(headers.text(head.headers, b"content-length"))
-    if declared is not None and declared > limits.max_body:
+    if (_count(head.first.get(b"content-length")) or 0) > limits.max_body:
         raise TooLarge.body_over(limits.max_body)
     return Caller(head, endpoint, app)
 
 
-def _count(text: str | None) -> int | None:
-    """Read a header that should be a count; Python reads other digits than ASCII's, and no number of 5,000 digits."""
-    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 20 else None
+def _count(said: bytes | None) -> int | None:
+    """Read a header that should be a count; Python reads no number of 5,000 digits."""
+    return int(said) if said is not None and said.isdigit() and len(said) < 20 else None
 
 
 def admit_body(caller: Caller, raw: bytes, snapshot: Snapshot, limits: Limits) -> Asked:
@@ -101,14 +101,16 @@ def admit_body(caller: Caller, raw: bytes, snapshot: Snapshot, limits: Limits) -
     """
     if len(raw) > limits.max_body:
         raise TooLarge.body_over(limits.max_body)
-    encoding = headers.text(caller.head.headers, b"content-encoding")
-    body = compression.decode_body(raw, encoding, limit=limits.max_body)
+    first = caller.head.first
+    body = raw
+    if b"content-encoding" in first:
+        body = compression.decode_body(raw, headers.text(first, b"content-encoding"), limit=limits.max_body)
     parsed = json_body.parse(body, max_depth=limits.max_depth)
     name = parsed.get("model")
     if not isinstance(name, str) or not name:
         raise Malformed("the body has no model; name a route, for example " + _routes_of(caller.app, snapshot))
     route = find_route(caller.app, name, caller.endpoint.dialect_name, snapshot)
-    forced = headers.text(caller.head.headers, FORCE_HEADER)
+    forced = headers.text(first, FORCE_HEADER) if FORCE_HEADER in first else None
     return Asked(
         caller=caller,
         snapshot=snapshot,
@@ -144,7 +146,7 @@ def _routes_of(app: App, snapshot: Snapshot) -> str:
 def _variables(parsed: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Find the prompt's variables; a `prompt` with an id is one that the provider keeps, and none of Pinion's."""
     prompt = parsed.get("prompt")
-    if not isinstance(prompt, Mapping) or "id" in prompt:
+    if prompt is None or not isinstance(prompt, Mapping) or "id" in prompt:
         return None
     variables = prompt.get("variables")
     if variables is None:

@@ -13,10 +13,11 @@ from gateway.wire import headers
 
 def facts_of(asked: Asked, follow_ups: FollowUps) -> Facts:
     """Gather what the assignment of a request may depend on."""
-    fields = asked.caller.head.headers
+    fields = asked.caller.head.first
 
     def header(name: str) -> str | None:
-        return headers.text(fields, name.encode())
+        key = name.encode()
+        return headers.text(fields, key) if key in fields else None
 
     previous = asked.parsed.get("previous_response_id")
     app = asked.caller.app.name
@@ -42,7 +43,7 @@ def assigned(asked: Asked, follow_ups: FollowUps) -> tuple[Assignment, Unit | No
 
 def _input_chars(route: Route, parsed: Mapping[str, Any]) -> int:
     """Count the characters of input, which only rules about length ask for."""
-    if not any(rule.input_over is not None or rule.input_under is not None for rule in route.rules):
+    if not route.rules or not any(r.input_over is not None or r.input_under is not None for r in route.rules):
         return 0
     inputs = [parsed.get(name) for name in ("system", "instructions", "messages", "input", "prompt")]
     return sum(_chars(value) for value in inputs)

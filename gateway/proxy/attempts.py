@@ -8,6 +8,7 @@ from gateway.core.outcome import Outcome, classify_status
 from gateway.core.ports import Headers
 from gateway.core.release import Release
 from gateway.core.route import Route, Track
+from gateway.core.value import value
 
 _CONNECTION_FAULTS = frozenset(("connect", "protocol", "cut"))
 """Faults of a connection. A deadline is none: its time is spent, and a second try would spend it again."""
@@ -15,7 +16,7 @@ _CONNECTION_FAULTS = frozenset(("connect", "protocol", "cut"))
 _NAMES_USAGE = b"stream_options"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Leg:
     """One possible attempt: a release on a track. `retry` repeats the release of the leg before it."""
 
@@ -86,14 +87,22 @@ def plan_legs(route: Route, assignment: Assignment) -> tuple[Leg, ...]:
     if assignment.track == "forced":
         return (first,)
     legs = [first] if is_stable else [first, Leg(route.stable, "fallback", is_stable=True)]
-    again = Leg(route.stable, legs[-1].track, is_stable=True, retry=True)
-    legs += [again] * route.stable.model.provider.retries
-    tried = {leg.release.version for leg in legs}
+    retries = route.stable.model.provider.retries
+    if retries:
+        legs += [Leg(route.stable, legs[-1].track, is_stable=True, retry=True)] * retries
+    if route.fallback:
+        legs += _fallbacks(route, {leg.release.version for leg in legs})
+    return tuple(legs)
+
+
+def _fallbacks(route: Route, tried: set[str]) -> list[Leg]:
+    """The attempts that a route's fallbacks may come to, each release once."""
+    legs = []
     for release in route.fallback:
         if release.version not in tried and not route.is_out(release):
             tried.add(release.version)
             legs.append(Leg(release, "fallback", is_stable=False))
-    return tuple(legs)
+    return legs
 
 
 def next_leg(legs: tuple[Leg, ...], current: int, failure: Failure) -> int | None:

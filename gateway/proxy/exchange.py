@@ -16,6 +16,7 @@ tick that carries deadlines, the drain. Acts come out through two ports, downstr
 Nothing that arrives in `closed` changes anything. An event without an entry raises.
 """
 
+from collections.abc import Callable
 from enum import StrEnum
 
 from gateway.core.breaker import Permit
@@ -68,6 +69,7 @@ class Exchange:
     def __init__(self, around: Surroundings, downstream: Downstream, endpoint: Endpoint, head: Head) -> None:
         """Begin with a request's head; a head that is refused is answered at once."""
         self._around = around
+        self.now = around.clock.monotonic
         self._downstream = downstream
         self._endpoint = endpoint
         self._dialect = DIALECTS[endpoint.dialect_name]
@@ -90,10 +92,6 @@ class Exchange:
     def wants_body(self) -> bool:
         """Whether the request's body is still wanted; not once its head was refused."""
         return self.state is State.receiving
-
-    def now(self) -> float:
-        """The monotonic time."""
-        return self._around.clock.monotonic()
 
     # Events from the edge
 
@@ -125,9 +123,9 @@ class Exchange:
         if attempt is not None:
             attempt.cancel()
         if attempt is not None and attempt.is_answered:
-            self._close_answered(attempt, "gone")
+            self._close_answered(attempt, _nobody, "gone")
         else:
-            self._close(Outcome.cancelled, "the client left", "gone")
+            self._close(Outcome.cancelled, "the client left", _nobody, "gone")
 
     def pause(self) -> None:
         """The client reads too slowly: stop reading from the provider."""
@@ -148,8 +146,8 @@ class Exchange:
             return
         if self._paused_at is not None:
             if now - self._paused_at > WRITE_STALL_SECONDS:
-                self._downstream.abort()
                 self.client_gone()
+                self._downstream.abort()
             return
         fault = attempt.overdue(now)
         if fault is not None:
@@ -342,8 +340,7 @@ class Exchange:
 
     def _answer(self, answer: Refusal, outcome: Outcome, message: str) -> None:
         self._start_whole(answer.status, answer.headers, answer.body)
-        self._downstream.finish()
-        self._close(outcome, message)
+        self._close(outcome, message, self._downstream.finish)
 
     def _start(self, status: int, headers: Headers, body: bytes) -> None:
         self._status = status
@@ -358,12 +355,11 @@ class Exchange:
 
     def _complete(self, attempt: Attempt) -> None:
         """The client has all of the answer. The provider may still have to end its own, and is given a moment."""
-        self._downstream.finish()
         attempt.exchange = None
         if attempt.call is not None:
             self.resume()
             self._around.lingering.add(attempt, self.now())
-        self._close_answered(attempt)
+        self._close_answered(attempt, self._downstream.finish)
 
     def _break_off(self, attempt: Attempt, outcome: Outcome, message: str) -> None:
         """The rest will not come: say so in the dialect's form, or where it has none, cut the connection."""
@@ -373,19 +369,17 @@ class Exchange:
             return
         if event := attempt.failure_event(message):
             self._downstream.write(event)
-            self._downstream.finish()
-        else:
-            self._downstream.abort()
-        self._close(outcome, message)
+        self._close(outcome, message, self._downstream.finish if event else self._downstream.abort)
 
-    def _close_answered(self, attempt: Attempt, event: str = "answered") -> None:
+    def _close_answered(self, attempt: Attempt, tell: Callable[[], None], event: str = "answered") -> None:
         """Settle by what was found in the answer."""
         error = attempt.scan.error if attempt.scan is not None else None
-        self._close(Outcome.ok if error is None else Outcome.failed, error or "", event)
+        self._close(Outcome.ok if error is None else Outcome.failed, error or "", tell, event)
 
-    def _close(self, outcome: Outcome, message: str, event: str = "answered") -> None:
-        """Settle, once."""
+    def _close(self, outcome: Outcome, message: str, tell: Callable[[], None], event: str = "answered") -> None:
+        """End, tell the client's side by `tell`, and settle, once. The client does not wait for the settlement."""
         self._become(event)
+        tell()
         ending = Ending(outcome, self._status, message, self.now())
         attempt, self._attempt = self._attempt, None
         if self._way is None:
@@ -395,3 +389,7 @@ class Exchange:
 
     def _become(self, event: str) -> None:
         self.state = TRANSITIONS[self.state, event]
+
+
+def _nobody() -> None:
+    """There is no client to tell any more."""

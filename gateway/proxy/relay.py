@@ -161,10 +161,9 @@ def relay_for(dialect: Dialect, endpoint: str, upstream_headers: Headers, *, hid
     Raises:
         UpstreamFault: its Content-Encoding is not one that can be read.
     """
-    encoding = headers.text(upstream_headers, b"content-encoding")
-    decoder = None if encoding is None else Decoder(encoding)
-    content_type = headers.text(upstream_headers, b"content-type") or ""
-    if content_type.lower().startswith("text/event-stream"):
+    first = headers.first_values(upstream_headers)
+    decoder = Decoder(headers.text(first, b"content-encoding")) if b"content-encoding" in first else None
+    if first.get(b"content-type", b"").lower().startswith(b"text/event-stream"):
         return StreamRelay(dialect, endpoint, decoder, hide_usage=hide_usage)
     return AnswerRelay(dialect, endpoint, decoder)
 

@@ -1,13 +1,12 @@
 """Last step: what became of a request, told to the breakers, the meters, the ledger and the log."""
 
-from dataclasses import dataclass
-
 from gateway.core.outcome import Outcome, is_good
 from gateway.core.ports import Headers, Journal
 from gateway.core.price import UNKNOWN_COST, Cost
 from gateway.core.record import Record, Tried
 from gateway.core.unit import unit_digest
 from gateway.core.usage import Usage
+from gateway.core.value import value
 from gateway.proxy.attempt import Attempt
 from gateway.proxy.surroundings import Surroundings
 from gateway.proxy.way import Way
@@ -15,8 +14,11 @@ from gateway.wire import headers
 from gateway.wire.dialect import Scan
 from gateway.wire.endpoint import Endpoint
 
+NOTHING_FOUND = Scan()
+"""What is known of an answer that was not read."""
 
-@dataclass(frozen=True, slots=True)
+
+@value
 class Ending:
     """How a request ended: `status` is what the client was told (0: nothing), `at` monotonic seconds."""
 
@@ -56,14 +58,15 @@ def settle(around: Surroundings, way: Way, attempt: Attempt | None, ending: Endi
     """
     way.verdicts.close(ending.at)
     outcome = _paced(way, ending)
+    scan = None if attempt is None else attempt.scan
     if attempt is not None and attempt.permit is not None:
         around.breakers.report(way.asked.route, attempt.leg.release, attempt.permit, outcome, ending.at)
-    record = record_of(way, attempt, ending, outcome, around.clock.wall())
+    record = record_of(way, attempt, scan or NOTHING_FOUND, ending, outcome, around.clock.wall())
     around.meters.settle(record)
     around.ledger.append(record)
-    if attempt is not None and attempt.scan is not None:
-        _learn(around, way, attempt, attempt.scan)
-    _log(around.journal, record, ending.message)
+    if attempt is not None and scan is not None:
+        _learn(around, way, attempt, scan)
+    around.journal.request(record, ending.message)
 
 
 def _paced(way: Way, ending: Ending) -> Outcome:
@@ -84,10 +87,9 @@ def _learn(around: Surroundings, way: Way, attempt: Attempt, scan: Scan) -> None
         around.served_models.saw(route, release, scan.served_model, scan.fingerprint)
 
 
-def record_of(way: Way, attempt: Attempt | None, ending: Ending, outcome: Outcome, at: float) -> Record:
+def record_of(way: Way, attempt: Attempt | None, scan: Scan, ending: Ending, outcome: Outcome, at: float) -> Record:
     """Make a request's record, at wall time `at`."""
     asked, assignment, leg = way.asked, way.assignment, way.leg
-    scan = attempt.scan if attempt is not None and attempt.scan is not None else Scan()
     usage, cost = scan.usage, _cost(way, scan.usage, at)
     first = way.first_content_at
     return Record(
@@ -133,36 +135,16 @@ def _cost(way: Way, usage: Usage | None, at: float) -> Cost:
 
 def _tried(way: Way, attempt: Attempt | None, outcome: Outcome) -> tuple[Tried, ...]:
     """The failed attempts as they were judged, then the one that answered."""
-    tried = [
+    failed = [
         Tried(v.leg.release.version, v.leg.track, (v.outcome or v.failure.outcome).value, v.failure.status)
         for v in way.verdicts
     ]
-    if attempt is not None:
-        tried.append(Tried(attempt.leg.release.version, attempt.leg.track, outcome.value, attempt.status))
-    return tuple(tried)
+    if attempt is None:
+        return tuple(failed)
+    return (*failed, Tried(attempt.leg.release.version, attempt.leg.track, outcome.value, attempt.status))
 
 
 def upstream_id(fields: Headers) -> str | None:
     """The provider's own id of a request: OpenAI's header or Anthropic's."""
-    return headers.text(fields, b"x-request-id") or headers.text(fields, b"request-id")
-
-
-def _log(journal: Journal, record: Record, message: str) -> None:
-    journal.event(
-        "request",
-        request_id=record.request_id,
-        route=record.route,
-        release=record.release,
-        track=record.track,
-        app=record.app,
-        endpoint=record.endpoint,
-        outcome=record.outcome,
-        status=record.status,
-        seconds=round(record.seconds, 6),
-        input_tokens=record.input_tokens,
-        output_tokens=record.output_tokens,
-        cost_usd=None if record.cost_nano_usd is None else record.cost_nano_usd / 1e9,
-        input_digest=record.input_digest,
-        attempts=len(record.attempts),
-        **({"message": message} if message else {}),
-    )
+    first = headers.first_values(fields)
+    return headers.text(first, b"x-request-id") or headers.text(first, b"request-id")

@@ -1,7 +1,8 @@
 """Third step: the request as it leaves. The release's model, prompt and parameters win; every other byte passes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
@@ -9,8 +10,12 @@ from gateway.core.errors import Malformed
 from gateway.core.ports import Headers, UpstreamRequest
 from gateway.core.prompt import PromptVersion
 from gateway.core.release import Release
+from gateway.core.value import value
 from gateway.proxy.admission import Asked
 from gateway.wire import headers, json_body
+
+Placed = tuple[dict[str, bytes], dict[str, bytes]]
+"""Where a prompt goes: members with their new values, and arrays with their new first elements."""
 
 _SYSTEM_ROLES = ("system", "developer")
 
@@ -26,7 +31,7 @@ _QUERY = "!$%&'()*+,/:;=?@"
 _KEYS_IN_QUERY = frozenset((b"key", b"api_key", b"api-key"))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Shaped:
     """A request ready to leave. `hide_usage`: the provider is asked for usage that the client did not ask for."""
 
@@ -44,17 +49,19 @@ def shape(asked: Asked, release: Release, *, ask_usage: bool = True) -> Shaped:
     """
     endpoint = asked.caller.endpoint.name
     edits: dict[str, bytes | None] = {} if endpoint in _PARAMLESS else {**release.encoded_params}
-    edits["model"] = json_body.dump(release.model.upstream_model)
+    edits["model"] = release.model.encoded_name
     options = release.params.get("stream_options", asked.parsed.get("stream_options"))
     hide_usage = ask_usage and _injects_usage(asked, options)
     if hide_usage:
         edits["stream_options"] = _with_usage(options)
     if asked.variables is not None:
         edits["prompt"] = None
+    first: Mapping[str, bytes] = json_body.NOTHING
     if release.prompt is not None and endpoint not in _PROMPTLESS:
         text = release.prompt.render(asked.variables or {})
-        edits.update(_PLACES[endpoint](asked, release.prompt, text))
-    body = json_body.splice(asked.body, edits)
+        placed, first = _PLACES[endpoint](asked, release.prompt, text)
+        edits.update(placed)
+    body = json_body.splice(asked.body, edits, first=first, parsed=asked.parsed)
     return Shaped(
         UpstreamRequest(release.model.provider, _target(asked, release), _headers(asked, release), body),
         hide_usage,
@@ -80,6 +87,8 @@ def _target(asked: Asked, release: Release) -> str:
     A `key` in it is a credential of the client, which goes no further.
     """
     url = release.model.provider.base_url.rstrip("/") + asked.caller.endpoint.upstream_path
+    if not asked.caller.head.query:
+        return url
     query = b"&".join(part for part in asked.caller.head.query.split(b"&") if not _is_credential(part))
     return f"{url}?{quote(query, safe=_QUERY)}" if query else url
 
@@ -103,46 +112,47 @@ def _headers(asked: Asked, release: Release) -> Headers:
     return passed
 
 
-def _in_messages(asked: Asked, prompt: PromptVersion, text: str) -> dict[str, bytes | None]:
+def _in_messages(asked: Asked, prompt: PromptVersion, text: str) -> Placed:
     """Chat: the first system message."""
-    raw = _raw_array(asked, "messages")
-    if prompt.place == "replace":
-        raw = _without_system(raw, asked.parsed["messages"])
-    message = json_body.dump({"role": "system", "content": text})
-    return {"messages": json_body.insert_first(raw, message)}
+    turns = _array(asked, "messages")
+    message = _system_message(text)
+    if prompt.place != "replace":
+        return {}, {"messages": message}
+    kept = _without_system(asked, "messages", turns)
+    return {"messages": json_body.insert_first(kept, message)}, {}
 
 
-def _in_system(asked: Asked, prompt: PromptVersion, text: str) -> dict[str, bytes | None]:
+def _in_system(asked: Asked, prompt: PromptVersion, text: str) -> Placed:
     """Anthropic: the top-level `system`, as text or as the first block."""
     own = asked.parsed.get("system")
     if prompt.place == "replace" or own is None:
-        return {"system": json_body.dump(text)}
+        return {"system": json_body.dump(text)}, {}
     if isinstance(own, str):
-        return {"system": json_body.dump(f"{text}\n\n{own}")}
-    block = json_body.dump({"type": "text", "text": text})
-    return {"system": json_body.insert_first(_raw_array(asked, "system"), block)}
+        return {"system": json_body.dump(f"{text}\n\n{own}")}, {}
+    _array(asked, "system")
+    return {}, {"system": json_body.dump({"type": "text", "text": text})}
 
 
-def _in_instructions(asked: Asked, prompt: PromptVersion, text: str) -> dict[str, bytes | None]:
+def _in_instructions(asked: Asked, prompt: PromptVersion, text: str) -> Placed:
     """Responses: the `instructions`; the input may hold system messages, too."""
     own = asked.parsed.get("instructions")
     if prompt.place == "replace":
         turns = asked.parsed.get("input")
-        kept = {"input": _without_system(_raw_array(asked, "input"), turns)} if isinstance(turns, list) else {}
-        return {"instructions": json_body.dump(text), **kept}
+        kept = {"input": _without_system(asked, "input", turns)} if isinstance(turns, list) else {}
+        return {"instructions": json_body.dump(text), **kept}, {}
     if not isinstance(own, str):
-        return {"instructions": json_body.dump(text)}
-    return {"instructions": json_body.dump(f"{text}\n\n{own}")}
+        return {"instructions": json_body.dump(text)}, {}
+    return {"instructions": json_body.dump(f"{text}\n\n{own}")}, {}
 
 
-def _in_prompt(asked: Asked, prompt: PromptVersion, text: str) -> dict[str, bytes | None]:
+def _in_prompt(asked: Asked, prompt: PromptVersion, text: str) -> Placed:
     """Completions: in front of the prompt, which has no system place to replace."""
     del prompt
     own = asked.parsed.get("prompt")
     if isinstance(own, str):
-        return {"prompt": json_body.dump(f"{text}\n\n{own}")}
+        return {"prompt": json_body.dump(f"{text}\n\n{own}")}, {}
     if isinstance(own, list) and own and all(isinstance(item, str) for item in own):
-        return {"prompt": json_body.dump([f"{text}\n\n{item}" for item in own])}
+        return {"prompt": json_body.dump([f"{text}\n\n{item}" for item in own])}, {}
     raise Malformed("this route has a prompt, so the body's prompt must be a string or a list of strings")
 
 
@@ -156,16 +166,25 @@ _PLACES = {
 """Where each endpoint keeps instructions to the model."""
 
 
-def _raw_array(asked: Asked, name: str) -> bytes:
-    """The bytes of one of the body's arrays."""
-    if not isinstance(asked.parsed.get(name), list):
+def _array(asked: Asked, name: str) -> list[Any]:
+    """One of the body's arrays."""
+    value = asked.parsed.get(name)
+    if not isinstance(value, list):
         raise Malformed(f"{name} must be an array")
-    member = next(member for member in json_body.members(asked.body) if member.key == name)
-    return asked.body[member.value_start : member.value_end]
+    return value
 
 
-def _without_system(raw: bytes, turns: list[Any]) -> bytes:
+def _without_system(asked: Asked, name: str, turns: list[Any]) -> bytes:
+    """The bytes of one of the body's arrays, less the system messages in it."""
+    start, end = next((start, end) for key, _, start, end in json_body.members(asked.body) if key == name)
+    raw = asked.body[start:end]
     return json_body.without(raw, [place for place, turn in enumerate(turns) if _is_system(turn)])
+
+
+@lru_cache(maxsize=1024)
+def _system_message(text: str) -> bytes:
+    """A system message; a prompt without inputs is the same for every request."""
+    return json_body.dump({"role": "system", "content": text})
 
 
 def _is_system(turn: Any) -> bool:

@@ -77,8 +77,9 @@ class Verdicts:
 
     def stable_accepted(self, now: float) -> None:
         """Stable has taken the request: who did not has failed."""
-        for verdict in self._open():
-            self._judge(verdict, Outcome.failed, Outcome.failed, now)
+        if self._verdicts:
+            for verdict in self._open():
+                self._judge(verdict, Outcome.failed, Outcome.failed, now)
 
     def stable_is_out(self) -> None:
         """Stable's breaker lets nothing through."""
@@ -86,6 +87,8 @@ class Verdicts:
 
     def close(self, now: float) -> None:
         """The request has ended: nothing more will be learnt. An excused failure gives its permit back uncounted."""
+        if not self._verdicts:
+            return
         excused = self._stable_is_out or any(
             verdict.leg.is_stable and verdict.failure.outcome in _REFUTED for verdict in self._verdicts
         )

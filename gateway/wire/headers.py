@@ -6,6 +6,7 @@ them.
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -34,17 +35,24 @@ _UNSAFE = re.compile(rb"[\r\n\0]")
 _RENAMED = {b"x-request-id": b"x-upstream-request-id"}
 
 
-def value(headers: Headers, name: bytes) -> bytes | None:
+def first_values(headers: Headers) -> dict[bytes, bytes]:
+    """The first value under each name, for who looks up several."""
+    return dict(reversed(headers))
+
+
+def value(headers: Headers | dict[bytes, bytes], name: bytes) -> bytes | None:
     """The first value under a lower-case name."""
+    if isinstance(headers, dict):
+        return headers.get(name)
     for key, content in headers:
         if key == name:
             return content
     return None
 
 
-def text(headers: Headers, name: bytes) -> str | None:
+def text(headers: Headers | dict[bytes, bytes], name: bytes) -> str | None:
     """The first value under a lower-case name as text: UTF-8 where it is that, Latin-1 otherwise."""
-    content = value(headers, name)
+    content = headers.get(name) if isinstance(headers, dict) else value(headers, name)
     if content is None:
         return None
     try:
@@ -53,16 +61,16 @@ def text(headers: Headers, name: bytes) -> str | None:
         return content.decode("latin-1")
 
 
-def credential(headers: Headers) -> bytes | None:
+def credential(headers: dict[bytes, bytes]) -> bytes | None:
     """The key that an application sent: a Bearer token, else x-api-key, else api-key, else x-goog-api-key.
 
     One that is empty does not count; None where there is no other.
     """
-    scheme, _, token = (value(headers, b"authorization") or b"").strip().partition(b" ")
+    scheme, _, token = headers.get(b"authorization", b"").strip().partition(b" ")
     if scheme.lower() == b"bearer" and (token := token.strip()):
         return token
     for name in _CREDENTIALS:
-        if key := (value(headers, name) or b"").strip():
+        if key := headers.get(name, b"").strip():
             return key
     return None
 
@@ -74,12 +82,14 @@ def forwardable_request(headers: Headers, *, drop: Collection[bytes] = ()) -> He
     own headers, the names in `drop`, names with an underscore (servers read them as hyphens, so they could
     pass for a header that was taken off), and values that hold CR, LF or NUL.
     """
-    ended = _REQUEST_ENDS_HERE.union(_named_by_connection(headers), drop)
-    return [
-        header
-        for header in _safe(headers)
-        if header[0] not in ended and not header[0].startswith(_REQUEST_PREFIXES_END_HERE) and b"_" not in header[0]
-    ]
+    ended = {*_named_by_connection(headers), *drop}
+    return [header for header in _safe(headers) if _goes_on(header[0]) and header[0] not in ended]
+
+
+@lru_cache(maxsize=4096)
+def _goes_on(name: bytes) -> bool:
+    """Whether a header of this name may go on to a provider. Clients send the same few names again and again."""
+    return not (name in _REQUEST_ENDS_HERE or name.startswith(_REQUEST_PREFIXES_END_HERE) or b"_" in name)
 
 
 def forwardable_response(headers: Headers, *, drop: Collection[bytes] = ()) -> Headers:
@@ -89,22 +99,30 @@ def forwardable_response(headers: Headers, *, drop: Collection[bytes] = ()) -> H
     names in `drop` (content-encoding, where the body was decoded), and values that hold CR, LF or NUL. The
     provider's x-request-id becomes x-upstream-request-id, for x-request-id is Pinion's.
     """
-    ended = _RESPONSE_ENDS_HERE.union(_named_by_connection(headers), drop)
+    ended = {*_named_by_connection(headers), *drop}
     return [
-        (_RENAMED.get(name, name), content)
+        (back, content)
         for name, content in _safe(headers)
-        if name not in ended and not name.startswith(_RESPONSE_PREFIXES_END_HERE)
+        if (back := _comes_back_as(name)) is not None and name not in ended
     ]
+
+
+@lru_cache(maxsize=4096)
+def _comes_back_as(name: bytes) -> bytes | None:
+    """The name under which a provider's header goes back; None where it stays behind."""
+    if name in _RESPONSE_ENDS_HERE or name.startswith(_RESPONSE_PREFIXES_END_HERE):
+        return None
+    return _RENAMED.get(name, name)
 
 
 def _named_by_connection(headers: Headers) -> list[bytes]:
-    return [
-        option.strip().lower() for name, content in headers if name == b"connection" for option in content.split(b",")
-    ]
+    said = [content for name, content in headers if name == b"connection"]
+    return [option.strip().lower() for option in b",".join(said).split(b",")] if said else []
 
 
 def _safe(headers: Headers) -> Headers:
     """The headers whose values cannot end their line early; nearly always all, which one look tells."""
-    if not _UNSAFE.search(b" ".join([content for _, content in headers])):
+    values = b"".join([content for _, content in headers])
+    if not (b"\n" in values or b"\r" in values or b"\0" in values):
         return headers
     return [header for header in headers if not _UNSAFE.search(header[1])]

@@ -9,7 +9,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, NamedTuple, NoReturn
+from types import MappingProxyType
+from typing import Any, NoReturn
 
 import orjson
 
@@ -20,6 +21,8 @@ _STRING = rb'"(?:(?:[^"]*+(?<=[^\\]\\)")*+[^"]*+(?<!\\)"|[^"\\]*+(?:\\.[^"\\]*+)
 
 DEEPEST = 64
 """How deep a body may nest, for reading and for editing."""
+
+NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 MOST_VALUES = 2_000_000
 """How many values a body may hold: a value can take thirty times the memory of its bytes once it is read."""
@@ -37,6 +40,23 @@ def _value_pattern() -> bytes:
 _ITEM = re.compile(rb"[\s,:]*+(?:(" + _value_pattern() + rb")|[\]}])", re.DOTALL)
 """The next value in a container, or the container's end. In what is known to be JSON, commas tell nothing."""
 
+_MEMBER = re.compile(
+    rb"[\s,]*+(?:(" + _STRING + rb")[\s:]*+(" + _value_pattern() + rb")|\})",
+    re.DOTALL,
+)
+"""The next member of an object, or the object's end, in what is known to be JSON."""
+
+_SCALAR = re.compile(rb"[\w.+-]++")
+"""A number, or one of true, false and null."""
+
+_CLOSING_BRACE = ord("}")
+
+_EMPTY_ARRAY = re.compile(rb"\[\s*+\]")
+
+_KEY_END = re.compile(rb'"\s*+:')
+
+_LOOSE_KEY_END = re.compile(rb'"\s++:')
+
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -49,6 +69,16 @@ def parse(body: bytes, *, max_depth: int = DEEPEST) -> dict[str, Any]:
     """
     if len(body) > MOST_VALUES and body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
         raise Malformed(f"The body has more than {MOST_VALUES} values; send a smaller one.")
+    parsed = _parsed_at_once(body)
+    if parsed is None:
+        parsed = _parsed_strictly(body, max_depth)
+    if _may_nest_deeper(body, max_depth) and _nests_deeper(parsed, max_depth):
+        raise _too_deep(max_depth)
+    return parsed
+
+
+def _parsed_strictly(body: bytes, max_depth: int) -> dict[str, Any]:
+    """Read a body, or say why it cannot be read."""
     try:
         parsed = _STRICT.decode(body.decode())
     except UnicodeDecodeError as error:
@@ -63,11 +93,41 @@ def parse(body: bytes, *, max_depth: int = DEEPEST) -> dict[str, Any]:
         raise Malformed("The body has a number with too many digits to read.") from error
     if not isinstance(parsed, dict):
         raise Malformed("The body must be one JSON object, {...}.")
-    if body.count(b"[") + body.count(b"{") > max_depth and _nests_deeper(parsed, max_depth):
-        raise _too_deep(max_depth)
     if _SURROGATE_ESCAPE.search(body):
         _refuse_lone_surrogates(parsed)
     return parsed
+
+
+def _parsed_at_once(body: bytes) -> dict[str, Any] | None:
+    """Read a body by the fast decoder, where it is certain that no key stands twice in one object; None elsewhere.
+
+    That decoder keeps the last of two members with one name and says nothing. But every member has a quote and then a
+    colon, so a body with no more of those than members in what was read has no member hidden.
+    """
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    is_certain = isinstance(parsed, dict) and _count_members(parsed) == len(_KEY_END.findall(body))
+    return parsed if is_certain else None
+
+
+def _count_members(value: dict[str, Any] | list[Any]) -> int:
+    """How many members all objects in a value have together."""
+    if isinstance(value, dict):
+        count = len(value)
+        inner: Iterable[Any] = value.values()
+    else:
+        count, inner = 0, value
+    for item in inner:
+        if item.__class__ is dict or item.__class__ is list:
+            count += _count_members(item)
+    return count
+
+
+def _may_nest_deeper(body: bytes, limit: int) -> bool:
+    """Whether a body has brackets enough to nest more than `limit` deep."""
+    return body.count(b"[") + body.count(b"{") > limit
 
 
 def dump(value: Any) -> bytes:
@@ -78,13 +138,8 @@ def dump(value: Any) -> bytes:
         return json.dumps(value, separators=(",", ":")).encode()
 
 
-class Member(NamedTuple):
-    """One member of an object: its key as text, and where its key and its value lie in the body."""
-
-    key: str
-    key_start: int
-    value_start: int
-    value_end: int
+Member = tuple[str, int, int, int]
+"""One member of an object: its key as text, and where in the body its key begins, its value begins, its value ends."""
 
 
 def members(body: bytes, start: int | None = None) -> list[Member]:
@@ -93,60 +148,152 @@ def members(body: bytes, start: int | None = None) -> list[Member]:
     Raises:
         Malformed: there is no whole object there.
     """
-    values = _values(body, start, b"{")
-    try:
-        pairs = zip(values[::2], values[1::2], strict=True)
-        return [Member(_key(body[key:end]), key, value, value_end) for (key, end), (value, value_end) in pairs]
-    except ValueError as error:
-        raise Malformed("The body has an object whose keys and values do not go in pairs.") from error
+    position = len(body) - len(body.lstrip()) if start is None else start
+    if body[position : position + 1] != b"{":
+        raise Malformed(f"There is no {{ at offset {position} of the JSON.")
+    found: list[Member] = []
+    position += 1
+    while member := _MEMBER.match(body, position):
+        position = member.end()
+        if member.lastindex is None:
+            return found
+        start, end = member.span(2)
+        found.append((_key(member[1]), member.start(1), start, end))
+    raise Malformed(f"The JSON breaks off, or nests more than {DEEPEST} deep, at offset {position}.")
 
 
-def elements(body: bytes, start: int | None = None) -> list[tuple[int, int]]:
-    """Where each element of the array lies that opens at offset `start` (or first in the body), in order.
+def elements(array: bytes) -> list[tuple[int, int]]:
+    """Where each element of an array lies, in order.
 
     Raises:
         Malformed: there is no whole array there.
     """
-    return _values(body, start, b"[")
+    if not array.startswith(b"["):
+        raise Malformed("There is no [ at offset 0 of the JSON.")
+    spans: list[tuple[int, int]] = []
+    position = 1
+    while item := _ITEM.match(array, position):
+        if item.lastindex is None:
+            return spans
+        spans.append(item.span(1))
+        position = item.end()
+    raise Malformed(f"The JSON breaks off, or nests more than {DEEPEST} deep, at offset {position}.")
 
 
-def splice(body: bytes, edits: Mapping[str, bytes | None], *, parsed: Mapping[str, Any] | None = None) -> bytes:
+def splice(
+    body: bytes,
+    edits: Mapping[str, bytes | None],
+    *,
+    first: Mapping[str, bytes] = NOTHING,
+    parsed: Mapping[str, Any] | None = None,
+) -> bytes:
     """The body with members of its top-level object replaced, removed or appended; no other byte changes.
 
     `edits` maps a key to the JSON bytes of its new value, or to None, which takes the member out. A key
-    that the body does not have goes to the end. `body` is one that `parse` accepts; `parsed`, its result,
-    saves the scan when there is nothing to do.
+    that the body does not have goes to the end. `first` maps the key of an array that the body has to the JSON bytes
+    of a new first element of it. `body` is one that `parse` accepts; `parsed`, its result, spares most bodies a scan.
 
     Raises:
         Malformed: the body is not a whole JSON object.
     """
-    if parsed is not None and all(new is None and key not in parsed for key, new in edits.items()):
-        return body
-    spans = members(body)
+    changes = None if parsed is None else _changes_at_sight(body, edits, first, parsed)
+    if changes is None:
+        changes = _changes(body, members(body), edits, first)
+    return _changed(body, changes) if changes else body
+
+
+def _changes(
+    body: bytes, spans: list[Member], edits: Mapping[str, bytes | None], first: Mapping[str, bytes]
+) -> list["Change"]:
+    """What `splice` changes, in order, by where each member of the body lies."""
     absent = dict(edits)
     changes: list[Change] = []
     removed: set[int] = set()
-    for index, member in enumerate(spans):
-        if member.key in absent:
-            new = absent.pop(member.key)
+    for index, (key, _, start, end) in enumerate(spans):
+        if key in absent:
+            new = absent.pop(key)
             if new is None:
                 removed.add(index)
             else:
-                changes.append((member.value_start, member.value_end, new))
+                changes.append((start, end, new))
+        elif key in first:
+            comma = b"" if _EMPTY_ARRAY.match(body, start) else b","
+            changes.append((start + 1, start + 1, first[key] + comma))
     if removed:
-        changes += _cuts([(member.key_start, member.value_end) for member in spans], removed)
+        changes += _cuts([(key_start, value_end) for _, key_start, _, value_end in spans], removed)
+        changes.sort()
     added = [dump(key) + b":" + new for key, new in absent.items() if new is not None]
     if added:
-        end = spans[-1].value_end if spans else body.index(b"{") + 1
+        end = spans[-1][3] if spans else body.index(b"{") + 1
         comma = b"," if len(spans) > len(removed) else b""
         changes.append((end, end, comma + b",".join(added)))
-    return _changed(body, sorted(changes))
+    return changes
+
+
+def _changes_at_sight(
+    body: bytes, edits: Mapping[str, bytes | None], first: Mapping[str, bytes], parsed: Mapping[str, Any]
+) -> list["Change"] | None:
+    """What `splice` changes, without a scan of the body; None where that cannot be seen at once.
+
+    In a body that escapes no character by its number and has no blank before a colon, every key is spelt as it is, and
+    its colon follows. Where that spelling of a key of the body occurs just once, it is its place; where it occurs
+    again, in a nested object or as the end of a longer key, nothing is at sight.
+    """
+    if not parsed or (b"\\" in body and b"\\u" in body) or _LOOSE_KEY_END.search(body):
+        return None
+    changes: list[Change] = []
+    added = b""
+    for key, new in edits.items():
+        if key not in parsed:
+            added += b"" if new is None else b"," + dump(key) + b":" + new
+            continue
+        span = None if new is None else _value_at_sight(body, key, parsed[key])
+        if new is None or span is None:
+            return None
+        changes.append((*span, new))
+    for key, element in first.items():
+        start = _place_at_sight(body, key)
+        if start is None:
+            return None
+        comma = b"" if _EMPTY_ARRAY.match(body, start) else b","
+        changes.append((start + 1, start + 1, element + comma))
+    changes.sort()
+    if added:
+        end = len(body) - 1
+        while body[end] != _CLOSING_BRACE:
+            end -= 1
+        changes.append((end, end, added))
+    return changes
+
+
+def _place_at_sight(body: bytes, key: str) -> int | None:
+    """Where the value of a key begins."""
+    spelling = b'"' + key.encode() + b'":'
+    at = body.find(spelling)
+    if at < 0 or body.find(spelling, at + 1) >= 0:
+        return None
+    at += len(spelling)
+    while body[at] in b" \t\r\n":
+        at += 1
+    return at
+
+
+def _value_at_sight(body: bytes, key: str, value: Any) -> tuple[int, int] | None:
+    """Where the value of a key lies, for texts without escapes and numbers."""
+    start = _place_at_sight(body, key)
+    if start is None:
+        return None
+    if isinstance(value, str):
+        end = body.find(b'"', start + 1) + 1
+        return (start, end) if body[start + 1 : end - 1] == value.encode() else None
+    number = _SCALAR.match(body, start)
+    return None if number is None else number.span()
 
 
 def insert_first(array: bytes, element: bytes) -> bytes:
     """A JSON array with `element` put before its first one."""
     start = array.index(b"[") + 1
-    comma = b"," if elements(array) else b""
+    comma = b"" if _EMPTY_ARRAY.match(array, start - 1) else b","
     return array[:start] + element + comma + array[start:]
 
 
@@ -181,23 +328,14 @@ def _changed(body: bytes, changes: Iterable[Change]) -> bytes:
     return b"".join(pieces)
 
 
-def _values(body: bytes, start: int | None, opening: bytes) -> list[tuple[int, int]]:
-    """Begins and ends of all that stands directly in a container: an object's keys and values take turns."""
-    position = len(body) - len(body.lstrip()) if start is None else start
-    if body[position : position + 1] != opening:
-        raise Malformed(f"There is no {opening.decode()} at offset {position} of the JSON.")
-    spans: list[tuple[int, int]] = []
-    position += 1
-    while item := _ITEM.match(body, position):
-        if item.lastindex is None:
-            return spans
-        spans.append(item.span(1))
-        position = item.end()
-    raise Malformed(f"The JSON breaks off, or nests more than {DEEPEST} deep, at offset {position}.")
-
-
 def _key(token: bytes) -> str:
-    return json.loads(token) if b"\\" in token else token[1:-1].decode()
+    if b"\\" not in token:
+        return token[1:-1].decode()
+    try:
+        key: str = json.loads(token)
+    except ValueError as error:
+        raise Malformed("The JSON has a key that cannot be read.") from error
+    return key
 
 
 def _nests_deeper(value: Any, limit: int) -> bool:
@@ -240,4 +378,10 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return built
 
 
-_STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
+def _whole_number(digits: str) -> int | float:
+    """A whole number as the fast decoder reads it: one of more than 64 bits is a float."""
+    number = int(digits)
+    return number if -(1 << 63) <= number < 1 << 64 else float(digits)
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_int=_whole_number)

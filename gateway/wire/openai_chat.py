@@ -111,7 +111,7 @@ def scan_embeddings(body: bytes) -> Scan:
     Raises:
         Malformed: the answer is not a JSON object.
     """
-    spans = {member.key: slice(member.value_start, member.value_end) for member in members(body)}
+    spans = {key: slice(start, end) for key, _, start, end in members(body)}
     answer = {key: decoded(body[span]) for key, span in spans.items() if key != "data"}
     scan = Scan(finished=True, content="data" in spans)
     take_identity(scan, answer)
@@ -131,14 +131,23 @@ def take_identity(scan: Scan, said: dict[str, Any]) -> None:
 
 def _has_content(choice: dict[str, Any]) -> bool:
     """Whether a choice, of a chunk or of a whole answer, holds something of the answer."""
-    said = mapping(choice.get("delta")) or mapping(choice.get("message"))
-    return bool(choice.get("text")) or any(said.get(kind) for kind in _CONTENT)
+    said = choice.get("delta") or choice.get("message")
+    if isinstance(said, dict):
+        if said.get("content"):
+            return True
+        for kind in _CONTENT:
+            if said.get(kind):
+                return True
+    return bool(choice.get("text"))
 
 
 def _usage(counts: dict[str, Any], service_tier: str | None) -> Usage | None:
     """The usage that a `usage` object tells; its details are parts of its two counts."""
-    prompt = mapping(counts.get("prompt_tokens_details"))
-    completion = mapping(counts.get("completion_tokens_details"))
+    prompt = counts.get("prompt_tokens_details")
+    completion = counts.get("completion_tokens_details")
+    if prompt is None and completion is None:
+        return Usage.plain(counts.get("prompt_tokens"), counts.get("completion_tokens"), service_tier)
+    prompt, completion = mapping(prompt), mapping(completion)
     return Usage.checked(
         input_tokens=counts.get("prompt_tokens"),
         output_tokens=_output_tokens(counts, completion.get("reasoning_tokens")),
@@ -153,10 +162,13 @@ def _usage(counts: dict[str, Any], service_tier: str | None) -> Usage | None:
 
 def _output_tokens(counts: dict[str, Any], reasoning: Any) -> Any:
     """All output. Some compatible servers count reasoning beside the completion; then their total says so."""
-    prompt, completion, total = (counts.get(f"{part}_tokens") for part in ("prompt", "completion", "total"))
+    completion = counts.get("completion_tokens")
+    if not reasoning:
+        return completion
+    prompt, total = counts.get("prompt_tokens"), counts.get("total_tokens")
     known = [count for count in (prompt, completion, reasoning) if isinstance(count, int)]
-    beside = reasoning and len(known) == 3 and sum(known) == total
-    return sum(known[1:]) if beside else completion
+    is_beside = len(known) == 3 and sum(known) == total
+    return sum(known[1:]) if is_beside else completion
 
 
 def _is_usage_alone(chunk: dict[str, Any]) -> bool:

@@ -15,10 +15,13 @@ class Certificate:
     key: Path
     authority: Path
 
-    def server_context(self) -> ssl.SSLContext:
-        """A TLS context for a server that shows it."""
+    def server_context(self, asks_for: Path | None = None) -> ssl.SSLContext:
+        """A TLS context for a server that shows it; clients must show one that `asks_for` vouches for."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.cert, self.key)
+        if asks_for is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(asks_for)
         return context
 
 

@@ -6,10 +6,11 @@ A subclass gives the `edge` fixture: an `EdgeServer` around a `Stage`.
 import asyncio
 import http.client
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -42,11 +43,13 @@ class Exchange:
     def body(self, raw: bytes) -> None:
         if self.faults:
             return
+        self.wants_body = False
         self.whole = raw
         self.events.append("body")
         self.stage.script(self)
 
     def refuse(self, fault: ClientFault) -> None:
+        self.wants_body = False
         self.faults.append(fault)
         self.events.append("refused")
         self.answer(fault.status, fault.message.encode())
@@ -81,6 +84,13 @@ def nothing(exchange: Exchange) -> None:
     del exchange
 
 
+def flood(exchange: Exchange) -> None:
+    """Begin an answer with more than any buffer holds."""
+    exchange.begin()
+    for _ in range(16):
+        exchange.downstream.write(bytes(1 << 20))
+
+
 class Stage:
     """Port `Exchanges`: a request is played by `script` once its body is whole; `refusal` refuses it by its head."""
 
@@ -103,7 +113,6 @@ class Stage:
         exchange = Exchange(self, downstream, head)
         self.opened.append(exchange)
         if self.refusal is not None:
-            exchange.wants_body = False
             exchange.refuse(self.refusal)
         return exchange
 
@@ -143,6 +152,14 @@ class Connection:
         response = self.head(method)
         return response.status, response.read()
 
+    def answers(self) -> list[tuple[int, bytes]]:
+        """Read answers until the other side closes."""
+        read = []
+        with suppress(ConnectionError):
+            while True:
+                read.append(self.answer())
+        return read
+
     def line(self) -> bytes:
         """Read a line."""
         return self._reader.readline()
@@ -174,6 +191,9 @@ class EdgeServer:
 
     config: Callable[[Any], uvicorn.Config]
     stage: Stage = field(default_factory=Stage)
+    loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+    trust: ssl.SSLContext | None = None
+    """What its clients trust, where it speaks TLS."""
 
     def __enter__(self) -> Self:
         self.server = uvicorn.Server(self.config(self.stage))
@@ -184,7 +204,7 @@ class EdgeServer:
         return self
 
     def _run(self) -> None:
-        with asyncio.Runner() as runner:
+        with asyncio.Runner(loop_factory=self.loop) as runner:
             self._loop = runner.get_loop()
             runner.run(self.server.serve())
 
@@ -206,14 +226,29 @@ class EdgeServer:
         """Act on the serving loop."""
         self._loop.call_soon_threadsafe(act, *args)
 
+    def settle(self) -> None:
+        """Wait until the serving loop has done what it had to do by now."""
+        went_round = threading.Event()
+        self.call(self._go_round, 20, went_round)
+        assert went_round.wait(PATIENCE)
+
+    def _go_round(self, times: int, went_round: threading.Event) -> None:
+        if times:
+            self._loop.call_soon(self._go_round, times - 1, went_round)
+        else:
+            went_round.set()
+
     @contextmanager
     def connection(self, receive_buffer: int | None = None) -> Any:
         """A connection to it; a small `receive_buffer` is full soon."""
-        with closing(socket.socket()) as sock:
+        with ExitStack() as stack:
+            sock = stack.enter_context(closing(socket.socket()))
             if receive_buffer is not None:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
             sock.settimeout(PATIENCE)
             sock.connect(("127.0.0.1", self.port))
+            if self.trust is not None:
+                sock = stack.enter_context(self.trust.wrap_socket(sock, server_hostname="127.0.0.1"))
             client = Connection(sock)
             try:
                 yield client
@@ -407,7 +442,7 @@ class EdgeContract:
 
     def test_a_client_that_does_not_read_is_let_go_by_a_cut(self, edge):
         """The exchange is closed though the client takes nothing more."""
-        edge.stage.script = lambda exchange: (exchange.begin(), exchange.downstream.write(b"x" * (16 << 20)))
+        edge.stage.script = flood
         with edge.connection(receive_buffer=4096) as client:
             client.send(request())
             edge.heard("pause")
@@ -416,7 +451,7 @@ class EdgeContract:
 
     def test_a_client_that_leaves_without_reading_is_gone(self, edge):
         """What is queued for it goes with it."""
-        edge.stage.script = lambda exchange: (exchange.begin(), exchange.downstream.write(b"x" * (16 << 20)))
+        edge.stage.script = flood
         with edge.connection(receive_buffer=4096) as client:
             client.send(request())
             edge.heard("pause")
@@ -451,6 +486,133 @@ class EdgeContract:
         with edge.connection() as client:
             client.send(b"".join(request(b"%d" % n) for n in range(5)))
             assert [(200, b"%d" % n) for n in range(5)] == [client.answer() for _ in range(5)]
+
+    def test_requests_of_both_kinds_sent_at_once_are_answered_in_order(self, edge):
+        """Governed or not, each is answered in its turn."""
+        with edge.connection() as client:
+            client.send(b"".join(request(b"%d" % n, path=GOVERNED if n % 3 else f"/{n}") for n in range(12)))
+            expected = [(200, b"%d" % n) if n % 3 else (404, b"/%d" % n) for n in range(12)]
+            assert expected == [client.answer() for _ in range(12)]
+
+    def test_a_request_behind_a_stream_waits(self, edge):
+        """It is not begun before the stream has ended, and is answered then."""
+        edge.stage.script = lambda exchange: (exchange.begin(), exchange.downstream.write(b"one"))
+        with edge.connection() as client:
+            client.send(request() + request(b"two"))
+            answer = client.head()
+            assert b"one" == answer.read1()
+            edge.settle()
+            assert 1 == len(edge.stage.opened)
+            edge.stage.script = echo
+            edge.call(edge.exchange.downstream.finish)
+            assert b"" == answer.read()
+            assert (200, b"two") == client.answer()
+
+    def test_a_client_that_asks_to_close_is_hung_up_on(self, edge):
+        """After its answer, which says so."""
+        with edge.connection() as client:
+            client.send(request(b"{}", "Connection: close"))
+            answer = client.head()
+            assert ("close", b"{}") == (answer.getheader("connection"), answer.read())
+            assert [] == client.answers()
+
+    @pytest.mark.parametrize("fields", [[], [(b"content-length", b"3")]])
+    def test_an_old_client_gets_its_answer_and_the_end_of_the_connection(self, edge, fields):
+        """HTTP/1.0, whether the answer states its length or not."""
+        edge.stage.script = lambda exchange: (
+            exchange.begin(200, *fields),
+            exchange.downstream.write(b"one"),
+            exchange.downstream.finish(),
+        )
+        with edge.connection() as client:
+            client.send(request().replace(b"HTTP/1.1", b"HTTP/1.0"))
+            assert [(200, b"one")] == client.answers()
+        assert b"{}" == edge.exchange.whole
+
+    def test_a_server_that_stops_lets_an_answer_end(self, edge):
+        """Then it hangs up, and at once where nothing is under way."""
+        edge.stage.script = lambda exchange: (exchange.begin(), exchange.downstream.write(b"one"))
+        with edge.connection() as client, edge.connection() as idle:
+            idle.send(request(path="/other"))
+            assert 404 == idle.answer()[0]
+            client.send(request())
+            answer = client.head()
+            assert b"one" == answer.read1()
+            for connection in tuple(edge.server.server_state.connections):
+                edge.call(connection.shutdown)
+            assert [] == idle.answers()
+            edge.call(edge.exchange.downstream.write, b"two")
+            edge.call(edge.exchange.downstream.finish)
+            assert b"two" == answer.read()
+            assert [] == client.answers()
+
+    def test_a_refused_head_with_a_whole_body_keeps_the_connection(self, edge):
+        """The body is passed over, and the next request is taken."""
+        edge.stage.refusal = ClientFault("who are you")
+        with edge.connection() as client:
+            for _ in range(2):
+                client.send(request(b"body"))
+                assert (400, b"who are you") == client.answer()
+        assert [["refused"], ["refused"]] == [exchange.events for exchange in edge.stage.opened]
+
+    def test_the_rest_of_a_refused_request_is_never_a_request(self, edge):
+        """However much it looks like one."""
+        edge.stage.refusal = ClientFault("who are you")
+        marked = request(b"!", "X-Marker: 1")
+        with edge.connection() as client:
+            client.send(request(b"", length=len(marked)))
+            assert 400 == client.answer()[0]
+            client.send(marked, request(b"{}", "Connection: close"))
+            client.answers()
+        assert not [exchange for exchange in edge.stage.opened if (b"x-marker", b"1") in exchange.head.headers]
+
+    def test_a_client_may_send_a_body_over_the_limit_to_its_end_before_it_reads(self, edge):
+        """The refusal is there when it does."""
+        with edge.connection() as client:
+            client.send(request(b"x" * (2 * MAX_BODY)))
+            assert (413, b"the request body is over 1000000 bytes; send a smaller one") == client.answer()
+        assert ["refused"] == edge.exchange.events
+
+    def test_an_answer_to_head_has_its_length_and_no_body(self, edge):
+        """What is written of a body is not sent, and the connection is kept."""
+        with edge.connection() as client:
+            client.send(request(b"{}", method="HEAD") + request(b"next"))
+            answer = client.head("HEAD")
+            assert ("2", b"") == (answer.getheader("content-length"), answer.read())
+            assert (200, b"next") == client.answer()
+
+    @pytest.mark.parametrize("status", [204, 304])
+    def test_an_answer_without_content_has_no_framing(self, edge, status):
+        """Its head is all of it, and the connection is kept."""
+        edge.stage.script = lambda exchange: (exchange.begin(status), exchange.downstream.finish())
+        with edge.connection() as client:
+            client.send(request())
+            answer = client.head()
+            assert (status, None, b"") == (answer.status, answer.getheader("transfer-encoding"), answer.read())
+            edge.stage.script = echo
+            client.send(request(b"next"))
+            assert (200, b"next") == client.answer()
+
+    @pytest.mark.parametrize(
+        ("target", "query"),
+        [
+            (f"http://other{GOVERNED}", b""),
+            (f"https://other:1{GOVERNED}?a=b", b"a=b"),
+            (f"{GOVERNED}#fragment", b""),
+            (f"{GOVERNED}?a=b#fragment", b"a=b"),
+            (f"{GOVERNED}?a=?b", b"a=?b"),
+        ],
+    )
+    def test_a_target_may_be_longer_than_its_path(self, edge, target, query):
+        """An absolute one, and one with a fragment, which no client should send."""
+        assert (200, b"{}") == edge.ask(request(path=target))
+        assert (GOVERNED, query) == (edge.exchange.head.path, edge.exchange.head.query)
+
+    @pytest.mark.parametrize("target", ["*", "http://other/x"])
+    def test_a_target_without_a_governed_path_goes_to_the_others(self, edge, target):
+        """Whatever its form."""
+        assert 404 == edge.ask(request(path=target, method="OPTIONS"))[0]
+        assert [] == edge.stage.opened
 
     def test_an_exchange_that_fails_ends_its_request_alone(self, edge):
         """The client is not left waiting, and the server goes on."""

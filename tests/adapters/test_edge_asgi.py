@@ -1,11 +1,14 @@
 """The exchange behind plain ASGI."""
 
+from functools import partial
+
 import anyio
 import pytest
 import uvicorn
 
 from gateway.adapters import edge_asgi
 from gateway.adapters.edge_asgi import AsgiEdge
+from gateway.adapters.edge_guard import Limits, guarded
 from gateway.core.errors import ClientFault
 from tests.adapters.edge_contract import (
     CHUNKED,
@@ -18,14 +21,15 @@ from tests.adapters.edge_contract import (
     request,
     wait_for,
 )
+from tests.adapters.smuggling import CORPUS, has_one_meaning
 
 
-def configured(stage: Stage) -> uvicorn.Config:
-    """A server with the ASGI edge."""
+def configured(stage: Stage, http="httptools") -> uvicorn.Config:
+    """A server with the ASGI edge, by whatever protocol."""
     return uvicorn.Config(
         AsgiEdge(stage, others),
         port=0,
-        http="httptools",
+        http=http,
         log_config=None,
         ws="none",
         lifespan="off",
@@ -72,6 +76,29 @@ class TestAsgiEdge(EdgeContract):
             client.send(request())
             wait_for(lambda: edge.stage.closed)
         assert 1 == len(edge.stage.closed)
+
+
+@pytest.fixture(scope="module")
+def guarded_server():
+    """One server behind the guard."""
+    limits = Limits(sweep_seconds=0.05, linger_seconds=0.05)
+    with EdgeServer(partial(configured, http=guarded(limits))) as running:
+        yield running
+
+
+class TestGuardedAsgiEdge(EdgeContract):
+    """The contract, behind the guard, which strangers meet first."""
+
+    @pytest.fixture
+    def edge(self, guarded_server):
+        """The server, anew."""
+        with guarded_server.fresh():
+            yield guarded_server
+
+    @pytest.mark.parametrize("case", CORPUS, ids=lambda case: case.name)
+    def test_a_message_has_one_meaning_or_none(self, edge, case):
+        """What an ambiguous message says is not guessed, and its rest is no request."""
+        has_one_meaning(edge, case, apart=False)
 
 
 class Played:

@@ -22,6 +22,7 @@ class Application:
     """Answers with what it got: the path, the header names, the body's length.
 
     `/stream` begins an answer and ends it when told, `/hold` reads no body until told; both count as `waiting`.
+    `/listen` begins an answer and waits for its client to leave.
     """
 
     def __init__(self):
@@ -46,8 +47,10 @@ class Application:
             await self._wait()
             await send({"type": "http.response.body", "body": b"ended"})
             return
+        if scope["path"] == "/listen":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
         size, message = 0, {"more_body": True}
-        while message.get("more_body"):
+        while message.get("more_body") or scope["path"] == "/listen":
             message = await receive()
             if message["type"] == "http.disconnect":
                 self.gone += 1
@@ -262,6 +265,9 @@ def test_many_trailers_are_dropped(patient):
         b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\ncontent-length: 2\r\n\r\n{}",
         b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: -2\r\n\r\n{}",
         b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: identity\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.0\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
         b"POST / HTTP/1.1\nhost: a\ncontent-length: 2\n\n{}",
         b"POST / HTTP/1.1\r\nhost: a\nx: y\r\ncontent-length: 2\r\n\r\n{}",
         b"POST / HTTP/1.1\r\nhost: a\rx: y\r\ncontent-length: 2\r\n\r\n{}",
@@ -279,6 +285,32 @@ def test_ambiguous_messages_are_refused(patient, data):
     assert "application/json" == headers["content-type"]
     assert "HTTP/1.1" in orjson.loads(body)["error"]["message"]
     assert count == len(patient.app.requests)
+
+
+@pytest.mark.parametrize("line", [b"GET / HTTP/2.0", b"GET / HTTP/0.9", b"GET /"])
+def test_other_versions_are_refused(patient, line):
+    """They frame their messages in other ways."""
+    status, _, body = patient.ask(line + b"\r\n\r\n")
+    assert 505 == status
+    assert "HTTP/1.1" in orjson.loads(body)["error"]["message"]
+
+
+@pytest.mark.parametrize("name", [b"connection", b"Proxy-Connection"])
+def test_a_trailer_that_the_parser_would_obey_is_refused(unhurried, name):
+    """It would read on and say nothing, so that the next request would wait for ever."""
+    data = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n%b: close\r\n\r\n" % name
+    status, _, body = unhurried.ask(data)
+    assert 400 == status
+    assert name.decode().lower() in orjson.loads(body)["error"]["message"]
+
+
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+def test_leave_to_send_a_body_is_given_to_who_understands_it(patient, version):
+    """HTTP/1.0 knows no answer before the answer."""
+    with patient.connection() as sock:
+        send(sock, post(b"/", b"expect: 100-continue", body=b"{}").replace(b"HTTP/1.1", b"HTTP/" + version))
+        first = sock.recv(65536)
+    assert (version == b"1.1") == first.startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
 @pytest.mark.parametrize("chunk", [b"2\n{}\n0\n\n", b"2 \r\n{}\r\n0\r\n\r\n", b"zz\r\n", b"2\r\n{}xx0\r\n\r\n"])
@@ -399,6 +431,19 @@ def test_nothing_is_written_before_the_answers_that_come_first(unhurried):
     assert b"HTTP/1.1 400" not in received
 
 
+@pytest.mark.parametrize("rest", [post(), post() + b"nonsense\r\n\r\n", post(body=b"{}")[:-1]])
+def test_an_application_hears_that_its_client_is_gone_whatever_waits_behind(unhurried, rest):
+    """Though the connection knows of a newer request, which never begins."""
+    with unhurried.connection() as sock:
+        send(sock, post(b"/listen") + rest)
+        wait_for(lambda: unhurried.app.requests)
+        for guard in tuple(unhurried.guard.watch._guards):
+            guard.loop.call_soon_threadsafe(guard.transport.abort)
+        until_closed(sock)
+    wait_for(lambda: unhurried.app.gone == 1)
+    assert ["/listen"] == unhurried.app.requests
+
+
 def test_a_late_body_whose_answer_has_begun_closes():
     """With an answer begun, a 408 would be part of it: the connection just closes."""
     with Server(Limits(body_silence_seconds=1.0, sweep_seconds=0.05)) as server, server.connection() as sock:
@@ -439,4 +484,14 @@ def test_a_client_that_never_reads_is_given_up():
     with Server(limits) as server, server.connection() as sock:
         send(sock, post(b"/flood", b"connection: close"))
         wait_for(lambda: server.app.requests)
+        wait_for(lambda: server.guard.watch._guards == set())
+
+
+def test_a_refused_client_that_never_reads_is_given_up():
+    """Its refusal waits behind what it has left unread."""
+    limits = Limits(sweep_seconds=0.05, linger_seconds=0.05, flush_seconds=0.2)
+    with Server(limits) as server, server.connection() as sock:
+        send(sock, post(b"/flood"))
+        wait_for(lambda: server.app.requests)
+        send(sock, b"nonsense\r\n\r\n")
         wait_for(lambda: server.guard.watch._guards == set())

@@ -1,26 +1,25 @@
 """The transport over httpx2: the contract of every transport, and what is its own."""
 
 import asyncio
-import random
 from contextlib import suppress
 
+import h2.config
+import h2.connection
+import h2.events
 import pytest
 
 from gateway.adapters.upstream_httpx import HttpxUpstream
-from gateway.core.provider import Provider, Timeouts
+from gateway.core.provider import ClientCertificate
 from tests.adapters.certificates import issue
 from tests.adapters.upstream_contract import (
-    CHUNKED,
-    PATIENCE,
-    SHORT,
     Line,
     Listener,
+    Seen,
     UpstreamContract,
     answers,
-    is_silent,
+    connections,
     peer_of,
     request_to,
-    wait_for,
 )
 
 pytestmark = pytest.mark.anyio
@@ -49,81 +48,6 @@ async def call(upstream, url: str, **arguments) -> Listener:
 
 class TestContract(UpstreamContract):
     """Everything that a transport must do."""
-
-
-async def test_ten_thousand_cancelled_calls_leave_the_pool_whole(upstream):
-    """Calls given up at random moments, far more at a time than connections: none takes its place with it."""
-    chance = random.Random(7)
-
-    async def script(line: Line) -> None:
-        while True:
-            await line.request()
-            await asyncio.sleep(chance.random() * 0.003)
-            await line.say(CHUNKED[:-5])
-            await asyncio.sleep(chance.random() * 0.003)
-            await line.say(CHUNKED[-5:])
-
-    async def give_up(url: str) -> None:
-        listener = Listener()
-        under_way = upstream.send(request_to(url, max_connections=10), listener)
-        await asyncio.sleep(chance.random() * 0.02)
-        under_way.cancel()
-
-    async with peer_of(script) as peer:
-        for _ in range(100):
-            await asyncio.gather(*(give_up(peer.url) for _ in range(100)))
-        await wait_for(lambda: " 0 calls" in repr(upstream))
-        peer.script = answers
-        for _ in range(20):
-            assert "end" == (await call(upstream, peer.url, max_connections=10)).kinds[-1]
-
-
-async def test_a_listener_that_raises_does_not_keep_the_connection(upstream):
-    """A fault in the listener is reported by the loop, and its call's place is free again."""
-
-    class Broken(Listener):
-        def upstream_end(self) -> None:
-            raise LookupError("a fault of the listener")
-
-    reported = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["exception"]))
-    async with peer_of(answers) as peer:
-        upstream.send(request_to(peer.url, max_connections=1), Broken())
-        await wait_for(lambda: reported)
-        assert b"{}" == (await call(upstream, peer.url, max_connections=1)).body
-    assert ["a fault of the listener"] == [str(error) for error in reported]
-
-
-async def test_certificates_come_from_the_ca_file(upstream, certificate):
-    """With the authority that signed it a provider is trusted; with the system's alone it is not."""
-    async with peer_of(answers, ssl=certificate.server_context()) as peer:
-        distrusted = await call(upstream, peer.url)
-        trusted = await call(upstream, peer.url, ca_file=str(certificate.authority))
-    assert [("failed", "connect")] == distrusted.heard
-    assert "certificate" in distrusted.fault.message
-    assert b"{}" == trusted.body
-
-
-async def test_a_ca_file_that_cannot_be_read_is_a_connect_fault(upstream, tmp_path):
-    """A missing file and one without certificates are told as faults, again at every call."""
-    empty = tmp_path / "empty.pem"
-    empty.write_text("nothing")
-    for ca_file in (str(tmp_path / "missing.pem"), str(empty), str(empty)):
-        listener = await call(upstream, "https://localhost:1/v1", ca_file=ca_file)
-        assert [("failed", "connect")] == listener.heard
-        assert ca_file in listener.fault.message
-
-
-async def test_the_provider_may_hang_up_during_the_handshake(upstream, certificate):
-    """A connection that ends before TLS stands is a connect fault."""
-
-    async def script(line: Line) -> None:
-        await line.reader.read(1)
-
-    async with peer_of(script) as peer:
-        url = peer.url.replace("http:", "https:")
-        listener = await call(upstream, url, ca_file=str(certificate.authority))
-    assert [("failed", "connect")] == listener.heard
 
 
 async def test_plain_requests_go_through_a_proxy(upstream):
@@ -180,16 +104,22 @@ async def test_a_proxy_that_refuses_is_a_connect_fault(upstream):
     assert "hush" not in listener.fault.message
 
 
-@pytest.mark.parametrize("address", ["socks5://localhost:1", "ftp://localhost", "http://[", "localhost:8080"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "socks5://localhost:1",
+        "ftp://localhost",
+        "http://[",
+        "localhost:8080",
+        "http://localhost:port",
+        "http://me:hu/sh@a",
+    ],
+)
 async def test_an_unusable_proxy_is_a_connect_fault(upstream, address):
-    """An address that is no HTTP proxy is told when it is met."""
-    assert [("failed", "connect")] == (await call(upstream, "http://acme.test/v1", proxy=address)).heard
-
-
-async def test_a_target_that_is_no_url_is_a_connect_fault(upstream):
-    """Schemes that are not HTTP's cannot be called."""
-    for url in ("gopher://localhost", "localhost/v1", "http://localhost:port"):
-        assert [("failed", "connect")] == (await call(upstream, url)).heard
+    """An address that is no HTTP proxy is told when it is met, and not quoted: it may hold a password."""
+    listener = await call(upstream, "http://acme.test/v1", proxy=address)
+    assert [("failed", "connect")] == listener.heard
+    assert "hu" not in listener.fault.message
 
 
 async def test_a_request_that_is_not_taken_is_given_up():
@@ -208,100 +138,137 @@ async def test_a_request_that_is_not_taken_is_given_up():
     assert [("failed", "first_byte")] == listener.heard
 
 
-async def test_an_early_answer_to_a_long_request_is_heard(upstream):
-    """A provider may refuse before it has read everything; its answer is passed on."""
+class Http2:
+    """The provider's side of one HTTP/2 connection; `answer` is called with each stream whose request is whole."""
 
-    async def script(line: Line) -> None:
-        await line.reader.readuntil(b"\r\n\r\n")
-        await line.say(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\n{}")
-        await line.gone()
+    def __init__(self, line: Line, answer) -> None:
+        self.line = line
+        self.answer = answer
+        self.talk = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding=False))
+        self.requests: dict[int, Seen] = {}
 
-    async with peer_of(script) as peer:
-        listener = await call(upstream, peer.url, body=b"x" * 20_000_000)
-    assert [("head", 413), ("data", b"{}"), ("end", None)] == listener.heard
+    async def run(self) -> None:
+        """Serve until the other side closes."""
+        self.talk.initiate_connection()
+        await self.line.say(self.talk.data_to_send())
+        with suppress(ConnectionError):
+            while data := await self.line.reader.read(65536):
+                for event in self.talk.receive_data(data):
+                    self.hear(event)
+                await self.line.say(self.talk.data_to_send())
+
+    def hear(self, event: h2.events.Event) -> None:
+        """Keep what belongs to a request, answer when it is whole."""
+        match event:
+            case h2.events.RequestReceived():
+                self.requests[event.stream_id] = Seen(b"HTTP/2", event.headers, b"")
+            case h2.events.DataReceived():
+                self.requests[event.stream_id].body += event.data
+                self.talk.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            case h2.events.StreamEnded():
+                self.line.peer.requests.append(self.requests[event.stream_id])
+                self.answer(self.talk, event.stream_id)
+
+    @staticmethod
+    def head(talk: h2.connection.H2Connection, stream: int) -> None:
+        """Send the head of an answer."""
+        talk.send_headers(stream, [(":status", "200"), ("content-type", "application/json")])
+
+    @staticmethod
+    def whole(talk: h2.connection.H2Connection, stream: int) -> None:
+        """Send an answer."""
+        Http2.head(talk, stream)
+        talk.send_data(stream, b"{}", end_stream=True)
 
 
-async def test_calls_share_connections_only_when_they_reach_the_provider_in_the_same_way(upstream):
-    """Another name, limit or authority has connections of its own; another timeout has not."""
-    async with peer_of(answers) as peer:
-        await call(upstream, peer.url)
-        await call(upstream, peer.url, timeouts=Timeouts(connect=1.0, idle=1.0))
+@pytest.fixture
+def secure(certificate):
+    """What a provider needs to be reached by HTTP/2, and the TLS context of one that speaks it."""
+    context = certificate.server_context()
+    context.set_alpn_protocols(["h2"])
+    return {"http2": True, "ca_file": str(certificate.authority)}, context
+
+
+async def test_http_2(upstream, secure):
+    """A provider that speaks it gets the same request, and its answer is heard in the same way."""
+    arguments, context = secure
+    body = bytes(range(256)) * 1000
+    async with peer_of(lambda line: Http2(line, Http2.whole).run(), ssl=context) as peer:
+        listener = await call(upstream, peer.url, body=body, **arguments)
+        assert [("head", 200), ("data", b"{}"), ("end", None)] == listener.heard
+        assert [(b"content-type", b"application/json")] == listener.headers
+        (seen,) = peer.requests
+        assert body == seen.body
+        assert {
+            b":method": b"POST",
+            b":scheme": b"https",
+            b":path": b"/v1/chat?x=1",
+            b":authority": f"localhost:{peer.port}".encode(),
+            b"content-type": b"application/json",
+            b"authorization": b"Bearer sk-secret",
+            b"content-length": b"%d" % len(body),
+        } == dict(seen.headers)
+
+
+async def test_http_2_carries_many_calls_on_one_connection(upstream, secure):
+    """Calls at the same time and one after another share it; it is idle after them."""
+    arguments, context = secure
+    async with peer_of(lambda line: Http2(line, Http2.whole).run(), ssl=context) as peer:
+        await asyncio.gather(*(call(upstream, peer.url, **arguments) for _ in range(20)))
+        assert "end" == (await call(upstream, peer.url, **arguments)).kinds[-1]
+        assert (1, 21) == (len(peer.lines), len(peer.requests))
+        assert (1, 1) == connections(upstream)
+
+
+async def test_a_stream_of_http_2_may_break_alone(upstream, secure):
+    """A reset of one stream is told as `protocol` before its head and `cut` after it; other calls go on."""
+    arguments, context = secure
+
+    def answer(talk: h2.connection.H2Connection, stream: int) -> None:
+        if stream == 3:
+            Http2.head(talk, stream)
+            talk.send_data(stream, b"half")
+        if stream in {1, 3}:
+            talk.reset_stream(stream)
+        else:
+            Http2.whole(talk, stream)
+
+    async with peer_of(lambda line: Http2(line, answer).run(), ssl=context) as peer:
+        before = await call(upstream, peer.url, **arguments)
+        after = await call(upstream, peer.url, **arguments)
+        other = await call(upstream, peer.url, **arguments)
         assert 1 == len(peer.lines)
-        await call(upstream, peer.url, max_connections=7)
-        assert 2 == len(peer.lines)
-        expected = "<HttpxUpstream 2 transports, 0 calls, 2 connections, 2 of them idle>"
-        await wait_for(lambda: expected == repr(upstream))
+    assert [("failed", "protocol")] == before.heard
+    assert ("failed", "cut") == after.heard[-1]
+    assert "end" == other.kinds[-1]
 
 
-async def test_retired_connections_close(upstream):
-    """What is no longer in use closes at once when idle, and when its last call ends otherwise."""
-    gone = []
-    answer_now = asyncio.Event()
-
-    async def script(line: Line) -> None:
-        while (await line.request()).body != b"slow":
-            await line.say(SHORT)
-        await answer_now.wait()
-        await line.say(SHORT)
-        await line.gone()
-        gone.append(line.number)
-
-    async with peer_of(script) as peer:
-        kept, old = request_to(peer.url), request_to(peer.url, body=b"slow", max_connections=5)
-        idle = request_to(peer.url, max_connections=6)
-        for request in (kept, idle):
-            listener = Listener()
-            upstream.send(request, listener)
-            await listener.over()
-        slow = Listener()
-        upstream.send(old, slow)
-        await wait_for(lambda: len(peer.requests) == 3)
-        upstream.retire([kept.provider])
-        expected = "<HttpxUpstream 2 transports, 1 calls, 2 connections, 1 of them idle>"
-        await wait_for(lambda: expected == repr(upstream))
-        answer_now.set()
-        await slow.over()
-        await wait_for(lambda: gone == [2])
-        await wait_for(lambda: "<HttpxUpstream 1 transports, 0 calls, 1 connections" in repr(upstream))
-        assert b"{}" == slow.body
-        assert b"{}" == (await call(upstream, peer.url)).body
-        assert 3 == len(peer.lines)
+@pytest.mark.parametrize("offered", [["http/1.1"], None])
+async def test_a_provider_without_http_2_is_spoken_to_as_ever(upstream, certificate, offered):
+    """HTTP/2 is offered and never insisted on; without TLS it is not even offered."""
+    context = certificate.server_context()
+    if offered is not None:
+        context.set_alpn_protocols(offered)
+    async with peer_of(answers, ssl=context) as peer, peer_of(answers) as plain:
+        assert b"{}" == (await call(upstream, peer.url, http2=True, ca_file=str(certificate.authority))).body
+        assert b"{}" == (await call(upstream, plain.url, http2=True)).body
+        assert b"POST /v1/chat?x=1 HTTP/1.1" == peer.requests[0].line == plain.requests[0].line
 
 
-async def test_a_retired_provider_may_still_be_called(upstream):
-    """A request under an old snapshot may come late: it is served, and nothing stays open after it."""
-    async with peer_of(answers) as peer:
-        upstream.retire([Provider("another", "openai", "http://localhost:1/v1")])
-        assert b"{}" == (await call(upstream, peer.url)).body
-        await wait_for(lambda: "<HttpxUpstream 0 transports, 0 calls, 0 connections" in repr(upstream))
+async def test_a_provider_may_ask_who_connects(upstream, certificate, tmp_path):
+    """Pinion shows the certificate that the policy names; without one the provider refuses, and that is a fault."""
+    own = issue(tmp_path)
+    shown = ClientCertificate(str(own.cert), str(own.key))
+    trusting = {"ca_file": str(certificate.authority)}
+    async with peer_of(answers, ssl=certificate.server_context(asks_for=own.authority)) as peer:
+        assert b"{}" == (await call(upstream, peer.url, client_certificate=shown, **trusting)).body
+        assert ["failed"] == (await call(upstream, peer.url, **trusting)).kinds
+        assert 1 == len(peer.requests)
 
 
-async def test_aclose_gives_up_every_call(certificate):
-    """Closing cancels what is under way, and waits until every connection is closed."""
-    upstream = HttpxUpstream()
-    closed = asyncio.Event()
-
-    async def script(line: Line) -> None:
-        await is_silent(line)
-        closed.set()
-
-    async with peer_of(script) as peer, peer_of(answers, ssl=certificate.server_context()) as other:
-        listener = Listener()
-        upstream.send(request_to(peer.url), listener)
-        await call(upstream, other.url, ca_file=str(certificate.authority))
-        await wait_for(lambda: len(peer.requests) == 1)
-        await upstream.aclose()
-        assert "<HttpxUpstream 0 transports, 0 calls, 0 connections, 0 of them idle>" == repr(upstream)
-        async with asyncio.timeout(PATIENCE):
-            await closed.wait()
-    assert [] == listener.heard
-
-
-async def test_the_environment_is_not_read(upstream, monkeypatch, certificate):
-    """Proxies and certificates named in environment variables change nothing."""
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"):
-        monkeypatch.setenv(name, "http://localhost:1")
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
-    async with peer_of(answers) as plain, peer_of(answers, ssl=certificate.server_context()) as secure:
-        assert b"{}" == (await call(upstream, plain.url)).body
-        assert [("failed", "connect")] == (await call(upstream, secure.url)).heard
+async def test_a_client_certificate_that_cannot_be_read_is_a_connect_fault(upstream, tmp_path):
+    """The message names the file."""
+    missing = str(tmp_path / "missing.pem")
+    listener = await call(upstream, "https://localhost:1", client_certificate=ClientCertificate(missing, missing))
+    assert [("failed", "connect")] == listener.heard
+    assert missing in listener.fault.message

@@ -1,10 +1,13 @@
 """What every implementation of the port `Upstream` must do: the tests, run once for each, and the provider they need.
 
-A test module makes a class of `UpstreamContract` and gives it a fixture `upstream` with the transport under test.
+A test module makes a class of `UpstreamContract` and gives it two fixtures: `upstream` with the transport under test,
+and `certificate`, for localhost and trusted by no system.
 """
 
 import asyncio
 import gzip
+import random
+import re
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -61,6 +64,8 @@ class Line:
 
     async def say(self, data: bytes) -> None:
         """Send bytes, and wait until the connection takes more."""
+        if self.writer.transport.is_closing():  # where asyncio passes it over, uvloop raises another error
+            raise ConnectionResetError
         self.writer.write(data)
         await self.writer.drain()
 
@@ -189,6 +194,13 @@ async def wait_for(reached: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
+def connections(upstream) -> tuple[int, int]:
+    """How many connections a transport says it has, and how many of them are idle."""
+    found = re.search(r"(\d+) connections, (\d+) of them idle", repr(upstream))
+    assert found
+    return int(found[1]), int(found[2])
+
+
 async def answers(line: Line) -> None:
     """A script: answer every request shortly."""
     while True:
@@ -250,6 +262,14 @@ class UpstreamContract:
         upstream.send(request_to("http://localhost:1/v1"), listener)
         assert [] == listener.heard
         await listener.over()
+
+    async def test_a_call_may_begin_in_a_callback(self, upstream):
+        """The exchange is driven by callbacks, where no task is running."""
+        listener = Listener()
+        async with peer_of(answers) as peer:
+            asyncio.get_running_loop().call_soon(upstream.send, request_to(peer.url), listener)
+            await listener.over()
+        assert b"{}" == listener.body
 
     async def test_an_empty_body_has_a_head_and_an_end(self, upstream):
         """An answer without a body has no data at all."""
@@ -590,3 +610,168 @@ class UpstreamContract:
             assert b"{}" == (await self.call(upstream, peer.url)).body
         assert [] == unheard.heard
         assert ["head", "data", "end"] == listener.kinds
+
+    async def test_ten_thousand_cancelled_calls_leave_the_pool_whole(self, upstream):
+        """Calls given up at random moments, far more at a time than connections: none takes its place with it."""
+        chance = random.Random(7)
+
+        async def script(line: Line) -> None:
+            while True:
+                await line.request()
+                await asyncio.sleep(chance.random() * 0.003)
+                await line.say(CHUNKED[:-5])
+                await asyncio.sleep(chance.random() * 0.003)
+                await line.say(CHUNKED[-5:])
+
+        async def give_up(url: str) -> None:
+            listener = Listener()
+            under_way = upstream.send(request_to(url, max_connections=10), listener)
+            await asyncio.sleep(chance.random() * 0.02)
+            under_way.cancel()
+
+        async with peer_of(script) as peer:
+            for _ in range(100):
+                await asyncio.gather(*(give_up(peer.url) for _ in range(100)))
+            await wait_for(lambda: len(set(connections(upstream))) == 1)
+            peer.script = answers
+            for _ in range(20):
+                assert "end" == (await self.call(upstream, peer.url, max_connections=10)).kinds[-1]
+
+    async def test_a_listener_that_raises_does_not_keep_the_connection(self, upstream):
+        """A fault in the listener is reported by the loop, and its call's place is free again."""
+
+        class Broken(Listener):
+            def upstream_end(self) -> None:
+                raise LookupError("a fault of the listener")
+
+        reported = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["exception"]))
+        async with peer_of(answers) as peer:
+            upstream.send(request_to(peer.url, max_connections=1), Broken())
+            await wait_for(lambda: reported)
+            assert b"{}" == (await self.call(upstream, peer.url, max_connections=1)).body
+        assert ["a fault of the listener"] == [str(error) for error in reported]
+
+    async def test_certificates_come_from_the_ca_file(self, upstream, certificate):
+        """With the authority that signed it a provider is trusted; with the system's alone it is not."""
+        async with peer_of(answers, ssl=certificate.server_context()) as peer:
+            distrusted = await self.call(upstream, peer.url)
+            trusted = await self.call(upstream, peer.url, ca_file=str(certificate.authority))
+        assert [("failed", "connect")] == distrusted.heard
+        assert "certificate" in distrusted.fault.message
+        assert b"{}" == trusted.body
+
+    async def test_a_ca_file_that_cannot_be_read_is_a_connect_fault(self, upstream, tmp_path):
+        """A missing file and one without certificates are told as faults, again at every call."""
+        empty = tmp_path / "empty.pem"
+        empty.write_text("nothing")
+        for ca_file in (str(tmp_path / "missing.pem"), str(empty), str(empty)):
+            listener = await self.call(upstream, "https://localhost:1/v1", ca_file=ca_file)
+            assert [("failed", "connect")] == listener.heard
+            assert ca_file in listener.fault.message
+
+    async def test_the_provider_may_hang_up_during_the_handshake(self, upstream, certificate):
+        """A connection that ends before TLS stands is a connect fault."""
+
+        async def script(line: Line) -> None:
+            await line.reader.read(1)
+
+        async with peer_of(script) as peer:
+            url = peer.url.replace("http:", "https:")
+            listener = await self.call(upstream, url, ca_file=str(certificate.authority))
+        assert [("failed", "connect")] == listener.heard
+
+    async def test_a_target_that_is_no_url_is_a_connect_fault(self, upstream):
+        """Schemes that are not HTTP's cannot be called."""
+        for url in ("gopher://localhost", "localhost/v1", "http://localhost:port"):
+            assert [("failed", "connect")] == (await self.call(upstream, url)).heard
+
+    async def test_an_early_answer_to_a_long_request_is_heard(self, upstream):
+        """A provider may refuse before it has read everything; its answer is passed on."""
+
+        async def script(line: Line) -> None:
+            await line.reader.readuntil(b"\r\n\r\n")
+            await line.say(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\n{}")
+            await line.gone()
+
+        async with peer_of(script) as peer:
+            listener = await self.call(upstream, peer.url, body=b"x" * 20_000_000)
+        assert [("head", 413), ("data", b"{}"), ("end", None)] == listener.heard
+
+    async def test_calls_share_connections_only_when_they_reach_the_provider_in_the_same_way(self, upstream):
+        """Another name, limit or authority has connections of its own; another timeout has not."""
+        async with peer_of(answers) as peer:
+            await self.call(upstream, peer.url)
+            await self.call(upstream, peer.url, timeouts=Timeouts(connect=1.0, idle=1.0))
+            assert 1 == len(peer.lines)
+            await self.call(upstream, peer.url, max_connections=7)
+            assert 2 == len(peer.lines)
+            await wait_for(lambda: connections(upstream) == (2, 2))
+
+    async def test_retired_connections_close(self, upstream):
+        """What is no longer in use closes at once when idle, and when its last call ends otherwise."""
+        gone = []
+        answer_now = asyncio.Event()
+
+        async def script(line: Line) -> None:
+            while (await line.request()).body != b"slow":
+                await line.say(SHORT)
+            await answer_now.wait()
+            await line.say(SHORT)
+            await line.gone()
+            gone.append(line.number)
+
+        async with peer_of(script) as peer:
+            kept, old = request_to(peer.url), request_to(peer.url, body=b"slow", max_connections=5)
+            idle = request_to(peer.url, max_connections=6)
+            for request in (kept, idle):
+                listener = Listener()
+                upstream.send(request, listener)
+                await listener.over()
+            slow = Listener()
+            upstream.send(old, slow)
+            await wait_for(lambda: len(peer.requests) == 3)
+            upstream.retire([kept.provider])
+            await wait_for(lambda: connections(upstream) == (2, 1))
+            answer_now.set()
+            await slow.over()
+            await wait_for(lambda: gone == [2])
+            await wait_for(lambda: connections(upstream) == (1, 1))
+            assert b"{}" == slow.body
+            assert b"{}" == (await self.call(upstream, peer.url)).body
+            assert 3 == len(peer.lines)
+
+    async def test_a_retired_provider_may_still_be_called(self, upstream):
+        """A request under an old snapshot may come late: it is served, and nothing stays open after it."""
+        async with peer_of(answers) as peer:
+            upstream.retire([Provider("another", "openai", "http://localhost:1/v1")])
+            assert b"{}" == (await self.call(upstream, peer.url)).body
+            await wait_for(lambda: connections(upstream) == (0, 0))
+
+    async def test_aclose_gives_up_every_call(self, upstream, certificate):
+        """Closing cancels what is under way, and waits until every connection is closed."""
+        closed = asyncio.Event()
+
+        async def script(line: Line) -> None:
+            await is_silent(line)
+            closed.set()
+
+        async with peer_of(script) as peer, peer_of(answers, ssl=certificate.server_context()) as other:
+            listener = Listener()
+            upstream.send(request_to(peer.url), listener)
+            await self.call(upstream, other.url, ca_file=str(certificate.authority))
+            await wait_for(lambda: len(peer.requests) == 1)
+            await upstream.aclose()
+            assert (0, 0) == connections(upstream)
+            async with asyncio.timeout(PATIENCE):
+                await closed.wait()
+        assert [] == listener.heard
+
+    async def test_the_environment_is_not_read(self, upstream, monkeypatch, certificate):
+        """Proxies and certificates named in environment variables change nothing."""
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"):
+            monkeypatch.setenv(name, "http://localhost:1")
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
+        async with peer_of(answers) as plain, peer_of(answers, ssl=certificate.server_context()) as secure:
+            assert b"{}" == (await self.call(upstream, plain.url)).body
+            assert [("failed", "connect")] == (await self.call(upstream, secure.url)).heard

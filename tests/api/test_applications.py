@@ -154,7 +154,7 @@ async def test_an_assignment_is_that_of_the_governed_endpoints():
         unit = f"Zoë-{number}".encode()
         told = (await house.ask("/v1/assignment?model=desk", x_pinion_unit=unit)).json()
         exchange, _ = play.open()
-        exchange._caller.head.headers.append((b"x-pinion-unit", unit))
+        exchange._caller.head.first[b"x-pinion-unit"] = unit
         exchange.body(b'{"model":"desk","messages":[{"role":"user","content":"hi"}]}')
         play.upstream.last.answer()
 

@@ -62,8 +62,13 @@ class Store:
         return self.disk.recorded
 
     async def record_route(self, record, events):
+        return await self.record_routes([(record, events)])
+
+    async def record_routes(self, moves):
         await self.before()
-        epoch = await self._write(routes={**self.disk.recorded.routes, record.route: record}, events=events)
+        routes = {record.route: record for record, _ in moves}
+        events = [event for _, events in moves for event in events]
+        epoch = await self._write(routes={**self.disk.recorded.routes, **routes}, events=events)
         await self.after()
         return epoch
 

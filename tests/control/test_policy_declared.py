@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.control.policy_declared import Findings, declare
+from gateway.control.policy_declared import Findings, Readings, declare
 from gateway.control.policy_documents import AppDocument, Keys, ProviderDocument
 from gateway.control.policy_values import Where
 
@@ -13,7 +13,7 @@ PROMPT = "---\nkind: prompt\nname: t\nversion: {}\n---\nhello\n"
 def test_documents_are_found_by_kind_in_order_of_files_and_lines():
     """Whatever order the files came in."""
     files = {"b.yaml": APP.replace("name: a", "name: b"), "a.yaml": f"{APP}---\n{APP.replace('name: a', 'name: c')}"}
-    declared = declare(files, Findings())
+    declared = declare(files, Findings(), Readings())
     assert [("a", Where("a.yaml", 1)), ("c", Where("a.yaml", 5)), ("b", Where("b.yaml", 1))] == [
         (each.keys.name, each.where) for each in declared.all_of(AppDocument)
     ]
@@ -23,7 +23,7 @@ def test_documents_are_found_by_kind_in_order_of_files_and_lines():
 def test_a_name_is_declared_once():
     """The second one is told, with the place of the first."""
     findings = Findings()
-    declared = declare({"a.yaml": APP, "b.yaml": f"# again\n{APP}"}, findings)
+    declared = declare({"a.yaml": APP, "b.yaml": f"# again\n{APP}"}, findings, Readings())
     assert ["b.yaml:3: app a is declared twice; keep one; the first is at a.yaml:1"] == [
         str(problem) for problem in findings.problems
     ]
@@ -34,7 +34,7 @@ def test_a_prompt_is_known_by_its_version_too():
     """Two versions are two prompts, the same one twice is a mistake."""
     findings = Findings()
     files = {"a.prompt": PROMPT.format("1.0"), "b.prompt": PROMPT.format("1.1"), "c.prompt": PROMPT.format("1.0")}
-    declared = declare(files, findings)
+    declared = declare(files, findings, Readings())
     assert {("prompt", "t@1.0"), ("prompt", "t@1.1")} == set(declared.found)
     assert ["c.prompt:3: prompt t@1.0 is declared twice; keep one; the first is at a.prompt:2"] == [
         str(problem) for problem in findings.problems
@@ -44,7 +44,7 @@ def test_a_prompt_is_known_by_its_version_too():
 def referred(files, kind, name):
     """What a reference from the first application finds wrong."""
     findings = Findings()
-    declared = declare({"a.yaml": APP, **files}, findings)
+    declared = declare({"a.yaml": APP, **files}, findings, Readings())
     at = next(iter(declared.all_of(Keys)))
     findings.problems.clear()
     assert declared.refer(at, ("routes", 0), kind, name, {}) is None
@@ -80,6 +80,6 @@ def test_a_release_is_looked_for_in_its_own_document():
 
 def test_a_reference_gives_what_it_names():
     """The value that the table has."""
-    declared = declare({"a.yaml": APP}, Findings())
+    declared = declare({"a.yaml": APP}, Findings(), Readings())
     at = next(iter(declared.all_of(AppDocument)))
     assert 7 == declared.refer(at, (), "route", "x", {"x": 7})

@@ -223,7 +223,7 @@ def test_every_problem_of_a_document_is_told_once():
         "a.yaml:2: provider p: name has no value; write one, or remove the key".replace("provider p", "this provider"),
         "a.yaml:3: this provider: dialect is 'x'; write 'openai', 'anthropic' or 'gemini'",
         "a.yaml:4: unknown key 'y' in this provider; remove it; the keys here are kind, name, dialect, base_url, "
-        "credential, timeouts, retries, max_connections, ca_file, proxy",
+        "credential, timeouts, retries, max_connections, ca_file, proxy, transport, http2, client_certificate",
     ] == told("kind: provider\nname:\ndialect: x\ny: 1\n")
 
 

@@ -6,7 +6,7 @@ from gateway.control.policies import CredentialSource, load
 from gateway.core.digest import digest
 from gateway.core.errors import PolicyFault
 from gateway.core.price import Price
-from gateway.core.provider import Timeouts
+from gateway.core.provider import ClientCertificate, Timeouts
 
 PROVIDER = "kind: provider\nname: p\ndialect: openai\n"
 MODEL = "---\nkind: model\nname: m\nprovider: p\nowner: us\nversions:\n"
@@ -28,6 +28,58 @@ def model(keys, provider=PROVIDER):
     """The one model version that a set declares."""
     policies = load({"a.yaml": f'{provider}{MODEL}  "1": {keys}\n'})
     return policies.models["m@1"]
+
+
+SECURE = PROVIDER + "base_url: https://p.test/v1\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("", "native"),
+        ("transport: native", "native"),
+        ("transport: httpx", "httpx"),
+        ("proxy: http://proxy:3128", "httpx"),
+        ("http2: true", "httpx"),
+        ("client_certificate: {cert: /c.pem, key: /c.key}", "httpx"),
+        ("http2: true\ntransport: httpx", "httpx"),
+    ],
+)
+def test_the_transport_is_the_fast_one_unless_something_needs_the_other(more, expected):
+    """What only one transport does chooses it, so that nobody has to know."""
+    assert expected == load({"a.yaml": SECURE + more + "\n"}).providers["p"].provider.transport
+
+
+def test_what_httpx_alone_does_passes_into_the_provider():
+    """HTTP/2 and the certificate that Pinion shows."""
+    more = "http2: true\nclient_certificate: {cert: /c.pem, key: /c.key}\n"
+    provider = load({"a.yaml": SECURE + more}).providers["p"].provider
+    assert (True, ClientCertificate("/c.pem", "/c.key")) == (provider.http2, provider.client_certificate)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("proxy: http://proxy:3128", "provider p: transport: native has no proxy; write httpx, or leave transport out"),
+        ("http2: true", "provider p: transport: native has no http2; write httpx, or leave transport out"),
+        (
+            "client_certificate: {cert: a, key: b}",
+            "provider p: transport: native has no client_certificate; write httpx, or leave transport out",
+        ),
+    ],
+)
+def test_native_is_refused_where_it_cannot(more, told):
+    """A transport that was named is not changed silently for another."""
+    assert [f"a.yaml:5: {told}"] == refusal({"a.yaml": SECURE + f"transport: native\n{more}\n"})
+
+
+@pytest.mark.parametrize("more", ["http2: true", "client_certificate: {cert: a, key: b}"])
+def test_what_goes_with_tls_is_refused_without(more):
+    """HTTP/2 is agreed on, and certificates are shown, in TLS's handshake."""
+    key = more.partition(":")[0]
+    text = PROVIDER + "base_url: http://127.0.0.1:1/v1\n" + more + "\n"
+    told = f"provider p: {key} goes with TLS, and http://127.0.0.1:1/v1 has none; leave it out, or use https"
+    assert [f"a.yaml:5: {told}"] == refusal({"a.yaml": text})
 
 
 @pytest.mark.parametrize(

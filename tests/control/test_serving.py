@@ -402,16 +402,16 @@ async def test_nothing_overtakes_an_act_that_is_not_recorded_yet(monkeypatch):
         assert (False, "store", "rolled_back") == (reload.accepted, reload.problems[0].file, process.state)
 
 
-async def test_a_store_that_fails_halfway_through_a_reload_leaves_all_as_it_was():
-    """A set is taken whole or not at all, though a part of it may be recorded by then."""
+async def test_a_store_that_fails_amid_a_reload_leaves_all_as_it_was():
+    """A set is taken whole or not at all, and recorded so."""
     async with serving(files(route("desk"), route("other"))) as process:
         assert await process.recording.settled(5)
-        before = process.serving.current
+        before, recorded = process.serving.current, process.store.disk.recorded
 
         async def fail_from_now_on():
             process.store.away = True
 
-        process.store.after = fail_from_now_on
+        process.store.before = fail_from_now_on
         new = [
             route(name, "1.3.0", releases="1.0.0 1.3.0", more="rollout: {steps: [{percent: 5}]}")
             for name in ("desk", "other")
@@ -419,8 +419,9 @@ async def test_a_store_that_fails_halfway_through_a_reload_leaves_all_as_it_was(
         assert not (await process.serving.reload(files(*new))).accepted
         assert before is process.serving.current
         assert process.serving.record_of("desk").rollout is None
+        assert recorded is process.store.disk.recorded
 
-        process.store.away, process.store.after = False, Store().after
+        process.store.away, process.store.before = False, Store().before
         assert (await process.serving.reload(files(*new))).accepted
         assert 50_000 == process.desk.weight_ppm("1.3.0")
 

@@ -171,11 +171,14 @@ def test_an_answer_cut_after_its_last_word_is_whole(take, openai_sdk):
 
 
 def test_an_error_within_a_stream_is_passed_on(take, openai_sdk, anthropic_sdk):
-    """What the provider tells after some content raises with the provider's own words, and is counted as failed."""
+    """What the provider tells after some content raises with the provider's own words, and is counted as failed.
+
+    The content comes a moment before: an error that comes with it is heard in time for another release to answer.
+    """
     told = {"after": 6, "type": "overloaded_error", "message": "too much to do"}
     chat, messages = take("chat"), take("messages")
-    chat.behave(stream_error=told)
-    messages.behave(stream_error=told)
+    chat.behave(stream_error=told, rate=50)
+    messages.behave(stream_error=told, rate=50)
     with pytest.raises(openai.APIError, match="too much to do"):
         list(openai_sdk.chat.completions.create(**chat.body(), stream=True))
     with pytest.raises(anthropic.APIStatusError) as caught:

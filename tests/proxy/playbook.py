@@ -178,6 +178,10 @@ class Journal:
     def event(self, name, /, *, level="info", **fields) -> None:
         self.events.append((name, {"level": level, **fields}))
 
+    def request(self, record, message) -> None:
+        said = {"message": message} if message else {}
+        self.events.append(("request", {"level": "info", **record.summary(), **said}))
+
 
 class ServedModels:
     """Port `ServedModels`: keeps what was seen."""

@@ -1,0 +1,4 @@
+"""The public benchmark: Pinion and its peers, one core each, in interleaved rounds.
+
+`loadtests/throughput.py` starts it.
+"""

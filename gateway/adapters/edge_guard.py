@@ -51,6 +51,9 @@ class Limits:
     flush_seconds: float = 60.0
 
 
+_FIELD_SIGNS = len(b": \r\n")
+
+
 class Phase(Enum):
     """What a connection is about to receive."""
 
@@ -159,11 +162,11 @@ class EdgeGuard(HttpToolsProtocol):
         """Take a piece of the target."""
         self._reported = True
         self.url += url
+        self._head_bytes += len(url)
         if len(self.url) > self.limits.target_bytes:
             limit = self.limits.target_bytes
             message = f"the request's target is over {limit} bytes; send what is long in the body"
             self._stop(Refusal(414, "request_too_large", message))
-        self._count_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header. A trailer is dropped, or refused."""
@@ -173,7 +176,9 @@ class EdgeGuard(HttpToolsProtocol):
             self._check_trailer(name)
             return
         self.headers.append((name, value))
-        self._count_head(len(name) + len(value) + len(b": \r\n"))
+        self._head_bytes += len(name) + len(value) + _FIELD_SIGNS
+        if self._head_bytes > self.limits.head_bytes or len(self.headers) > self.limits.headers:
+            self._stop(self._head_too_large())
         if name == b"transfer-encoding":
             self._check_coding(value)
 
@@ -254,11 +259,6 @@ class EdgeGuard(HttpToolsProtocol):
         self._phase = phase
         self._began = self._progress = self.loop.time()
 
-    def _count_head(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > self.limits.head_bytes or len(self.headers) > self.limits.headers:
-            self._stop(self._head_too_large())
-
     def _check_coding(self, value: bytes) -> None:
         """Refuse a coding that another server might read differently, or not at all (RFC 9112, 6.1)."""
         if value.strip(b" ").lower() != b"chunked" or self.parser.get_http_version() != "1.1":
@@ -273,9 +273,8 @@ class EdgeGuard(HttpToolsProtocol):
 
     def _expects_continue(self) -> bool:
         """Whether the client waits for leave to send its body (RFC 9110, 10.1.1)."""
-        return not self._is_old and any(
-            name == b"expect" and value.lower() == b"100-continue" for name, value in self.headers
-        )
+        said = [value for name, value in self.headers if name == b"expect"]
+        return bool(said) and not self._is_old and any(value.lower() == b"100-continue" for value in said)
 
     def _head_too_large(self) -> Refusal:
         limit = f"{self.limits.head_bytes} bytes or {self.limits.headers} headers"

@@ -232,10 +232,15 @@ class EdgeProtocol(EdgeGuard):
         """Whether what was written piles up."""
         return self.flow.write_paused
 
-    def send(self, *pieces: bytes) -> None:
+    def send(self, data: bytes) -> None:
         """Write bytes."""
         if not self.transport.is_closing():
-            self.transport.writelines(list(pieces))  # uvloop's TLS takes a list alone
+            self.transport.write(data)
+
+    def send_all(self, pieces: list[bytes]) -> None:
+        """Write pieces, without joining them."""
+        if not self.transport.is_closing():
+            self.transport.writelines(pieces)
 
     def fields(self) -> bytes:
         """The server's own header fields, which change once a second, as they are written."""

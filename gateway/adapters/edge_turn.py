@@ -41,8 +41,12 @@ class Connection(Protocol):
         """Whether what was written piles up."""
         ...
 
-    def send(self, *pieces: bytes) -> None:
+    def send(self, data: bytes) -> None:
         """Write bytes."""
+        ...
+
+    def send_all(self, pieces: list[bytes]) -> None:
+        """Write pieces, without joining them."""
         ...
 
     def fields(self) -> bytes:
@@ -172,15 +176,22 @@ class GovernedTurn:
         """Send a piece of the body."""
         if self.is_over:
             return
-        head = () if self._started is None else (self._head_bytes(*self._started),)
+        if self._started is not None:
+            self._begin(*self._started, data)
+        elif data and not self._is_bodiless:
+            self._connection.send(b"%x\r\n%b\r\n" % (len(data), data) if self._is_chunked else data)
+
+    def _begin(self, status: int, headers: Headers, data: bytes) -> None:
+        """Send the head with the first piece of the body."""
+        head = self._head_bytes(status, headers)
         self._started = None
         self._has_begun = True
         if not data or self._is_bodiless:
-            self._connection.send(*head)
+            self._connection.send(head)
         elif self._is_chunked:
-            self._connection.send(*head, b"%x\r\n" % len(data), data, b"\r\n")
+            self._connection.send_all([head, b"%x\r\n" % len(data), data, b"\r\n"])
         else:
-            self._connection.send(*head, data)
+            self._connection.send_all([head, data])
 
     def finish(self) -> None:
         """End the answer."""
@@ -208,7 +219,7 @@ class GovernedTurn:
 
     def _head_bytes(self, status: int, headers: Headers) -> bytes:
         """The answer's head. A connection is kept only if the request is whole, so that its rest is no next one's."""
-        has_length = any(name == b"content-length" for name, _ in headers)
+        has_length = b"content-length" in [name for name, _ in headers]
         self._is_bodiless = status in _BODILESS or self._head.method == "HEAD"
         self._is_chunked = not (has_length or self.is_old or self._is_bodiless)
         self.keeps_alive = self.keeps_alive and self.is_whole

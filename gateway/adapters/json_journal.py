@@ -7,6 +7,8 @@ from collections import deque
 from functools import lru_cache
 from typing import Any, BinaryIO
 
+import orjson
+
 from gateway.adapters.log_values import rendered
 from gateway.core.record import Record
 
@@ -102,20 +104,29 @@ def _rendered(event: _Event) -> bytes:
     if len(event) == 4:
         return _line(*event)
     at, record, message = event
-    summary = record.summary()
-    return _line(at, "request", "info", {**summary, "message": message} if message else summary)
+    if message:
+        return _line(at, "request", "info", {**record.summary(), "message": message})
+    fields = {"timestamp": _timestamp(at), "level": "info", "event": "request", **record.summary()}
+    try:
+        return orjson.dumps(fields) + b"\n"  # names of the registry, ids, digests, numbers: nothing to be looked for
+    except orjson.JSONEncodeError:
+        return rendered(fields)
 
 
 def _line(at: int, name: str, level: str, fields: dict[str, Any]) -> bytes:
     """The line's own fields first, then the event's; `at` is in billionths of a second since the epoch."""
     if not _TAKEN.isdisjoint(fields):
         fields = {f"{key}_" if key in _TAKEN else key: value for key, value in fields.items()}
+    return rendered({"timestamp": _timestamp(at), "level": level, "event": name, **fields})
+
+
+def _timestamp(at: int) -> str:
+    """A time as ISO 8601, in UTC and microseconds."""
     seconds, nanos = divmod(at, 1_000_000_000)
-    timestamp = f"{_second(seconds)}.{nanos // 1000:06d}Z"
-    return rendered({"timestamp": timestamp, "level": level, "event": name, **fields})
+    return f"{_second(seconds)}.{nanos // 1000:06d}Z"
 
 
 @lru_cache(maxsize=2)
 def _second(seconds: int) -> str:
-    """A second since the epoch, written out in UTC as ISO 8601; many lines fall into the same one."""
+    """A second since the epoch, written out; many lines fall into the same one."""
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))

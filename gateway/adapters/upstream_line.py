@@ -112,13 +112,12 @@ class Line(asyncio.Protocol):
             self.drop()
             return
         had_head = reader.has_head
-        reader.feed(data)
+        body = reader.feed(data)
         if reader.has_head and not had_head:
             call.head_came(reader.status, reader.headers)
-        body = reader.take_body()
         if body and self._call is call:
             call.data_came(body)
-        if self._call is call and (reader.is_whole or reader.is_broken):
+        if (reader.is_whole or reader.is_broken) and self._call is call:
             self._over(call)
 
     def eof_received(self) -> None:

@@ -22,11 +22,12 @@ from gateway.wire.http_writer import Unsendable, request_head
 class NativeCall:
     """One call under way: an `UpstreamCall`. `asked_at` is loop time."""
 
-    __slots__ = ("_head", "_is_paused", "_line", "_listener", "_pool", "_request", "asked_at", "is_over")
+    __slots__ = ("_head", "_is_paused", "_line", "_listener", "_pool", "_request", "asked_at", "data_came", "is_over")
 
     def __init__(self, request: UpstreamRequest, listener: UpstreamListener, asked_at: float) -> None:
         self._request = request
         self._listener = listener
+        self.data_came = listener.upstream_data
         self.asked_at = asked_at
         self.is_over = self._is_paused = False
         self._head = b""
@@ -79,10 +80,6 @@ class NativeCall:
         self._listener.upstream_head(status, headers)
         if self._is_paused:
             self.pause()
-
-    def data_came(self, data: bytes) -> None:
-        """A piece of the body has come."""
-        self._listener.upstream_data(data)
 
     def end_came(self) -> None:
         """The answer is whole."""

@@ -4,8 +4,6 @@ import ssl
 from dataclasses import dataclass, field
 from functools import cache
 
-import httpx2
-
 from gateway.core.provider import ClientCertificate, Provider
 
 
@@ -42,7 +40,7 @@ class Way:
         """
         if self.ca_file is None and self.client_certificate is None and not self.http2:
             return _system_tls()  # shared, so never with HTTP/2, which httpcore2 would have it offer to everyone
-        context = httpx2.create_ssl_context(trust_env=False) if self.ca_file is None else _trusting(self.ca_file)
+        context = _system_context() if self.ca_file is None else _trusting(self.ca_file)
         if self.client_certificate is not None:
             _show(context, self.client_certificate)
         return context
@@ -51,6 +49,12 @@ class Way:
 @cache
 def _system_tls() -> ssl.SSLContext:
     """The system's certificates, read once because that takes long."""
+    return _system_context()
+
+
+def _system_context() -> ssl.SSLContext:
+    import httpx2  # noqa: PLC0415 - its look for the system's certificates is needed by few of the ways
+
     return httpx2.create_ssl_context(trust_env=False)
 
 

@@ -7,6 +7,7 @@ text, as written.
 
 import math
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -89,6 +90,8 @@ def read_documents(file: str, text: str) -> Reading:
 
 def _read_yaml(file: str, text: str, *, first_line: int) -> Reading:
     """Read YAML by the fast parser, and what that one refuses by the other, whose words and places are the exacter."""
+    if "\N{BYTE ORDER MARK}" in text[1:]:  # the fast one passes over it
+        return _read_exactly(file, text, first_line=first_line)
     try:
         reader = _Reader(file, text, first_line, _FASTEST)
         reader.read()
@@ -254,7 +257,7 @@ class _Reader:
 
     def _text(self, event: Any) -> str:
         """Give a scalar's text; half of a surrogate pair, which an escape can write, is not text."""
-        text = str(event.value)
+        text = sys.intern(str(event.value))  # files of many routes say the same again and again
         if _SURROGATE.search(text):
             self._problem(event, "an escape stands for half a character", "write the character itself")
             return _SURROGATE.sub("?", text)

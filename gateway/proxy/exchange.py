@@ -202,7 +202,8 @@ class Exchange:
             return
         if piece:
             self._downstream.write(piece)
-        self._passed_on(attempt, relay)
+        if relay.scan.terminal or attempt.way.first_content_at is None:
+            self._passed_on(attempt, relay)
 
     def end_came(self, attempt: Attempt) -> None:
         """An attempt's body is complete."""

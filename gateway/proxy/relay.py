@@ -76,9 +76,11 @@ class StreamRelay:
         """Give the whole events in `data`, less those that the client did not ask for."""
         if self._decoder is not None:
             data = self._decoder.feed(data)
+        events = self._splitter.feed(data)
+        if len(events) == 1:
+            return self._scanner.event(events[0]) or b""
         look = self._scanner.event
-        kept = [event for raw in self._splitter.feed(data) if (event := look(raw)) is not None]
-        return kept[0] if len(kept) == 1 else b"".join(kept)
+        return b"".join([event for raw in events if (event := look(raw)) is not None])
 
     @property
     def is_worth_sending(self) -> bool:

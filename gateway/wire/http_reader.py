@@ -59,16 +59,37 @@ class AnswerReader:
         self._head_bytes = 0
         self._keeps_alive = self._ends_with_connection = False
 
-    def feed(self, data: bytes) -> None:
-        """Take bytes from the connection; what they say is in the attributes and `take_body` afterwards."""
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes from the connection; give the body in them, without the framing of chunks.
+
+        What else they say is in the attributes.
+        """
         self.heard = True
+        if not self.has_head:
+            room = MAX_HEAD - self._head_bytes
+            self._head_bytes += len(data)
+            if len(data) > room:
+                return self._feed_past_a_head(data, room)
+        self._parse(data)
+        body = self._body
+        if not body:
+            return b""
+        self._body = []
+        return body[0] if len(body) == 1 else b"".join(body)
+
+    def _feed_past_a_head(self, data: bytes, room: int) -> bytes:
+        """Take bytes of which a head may have the first `room`; what comes after must be body."""
+        self._parse(data[:room])
+        if not self.has_head:
+            self.is_broken = True
+            return b""
+        return self.feed(data[room:])
+
+    def _parse(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self.is_broken = True
-        if not self.has_head:
-            self._head_bytes += len(data)
-            self.is_broken = self.is_broken or self._head_bytes > MAX_HEAD
 
     def end(self) -> None:
         """The connection has ended: the answer's proper end where it has no other, too early everywhere else."""
@@ -76,14 +97,6 @@ class AnswerReader:
             self.is_whole = True
         elif not self.is_whole:
             self.is_broken = True
-
-    def take_body(self) -> bytes:
-        """Give the bytes of body that came since they were last taken, without the framing of chunks."""
-        body = self._body
-        if not body:
-            return b""
-        self._body = []
-        return body[0] if len(body) == 1 else b"".join(body)
 
     @property
     def is_reusable(self) -> bool:

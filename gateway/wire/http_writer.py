@@ -1,33 +1,38 @@
 """HTTP/1.1 heads as bytes: a request's on its way to a provider, an answer's on its way to an application."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from http import HTTPStatus
 
 _LINE_END = b"\r\n"
+_SEPARATOR = b": "
 
 
 class Unsendable(ValueError):
     """A field would break its line. The message names no value, which may be a credential."""
 
 
-def request_head(line: bytes, headers: Iterable[tuple[bytes, bytes]], length: int) -> bytes:
+def request_head(line: bytes, headers: Sequence[tuple[bytes, bytes]], length: int) -> bytes:
     """A request's head: its line and Host as they stand in `line`, the fields, and the body's length in bytes.
 
     Raises:
         Unsendable: a field's name or value holds CR, LF or NUL.
     """
-    lines = [line, *[b"%b: %b\r\n" % field for field in headers], b"content-length: %d\r\n\r\n" % length]
-    return _checked(b"".join(lines), len(lines) + line.count(b"\n"))
+    ending = b"content-length: %d\r\n\r\n" % length
+    return _checked(line + _written(headers) + ending, line.count(b"\n") + len(headers) + 2)
 
 
-def answer_head(status: int, fields: bytes, headers: Iterable[tuple[bytes, bytes]], ending: bytes) -> bytes:
+def answer_head(status: int, fields: bytes, headers: Sequence[tuple[bytes, bytes]], ending: bytes) -> bytes:
     """An answer's head: its status line, `fields` already written, the headers, and `ending`, which ends the head.
 
     Raises:
         Unsendable: a header's name or value holds CR, LF or NUL.
     """
-    lines = [status_line(status), fields, *[b"%b: %b\r\n" % header for header in headers], ending]
-    return _checked(b"".join(lines), len(lines) - 2 + fields.count(b"\n") + ending.count(b"\n"))
+    lines = 1 + fields.count(b"\n") + len(headers) + ending.count(b"\n")
+    return _checked(status_line(status) + fields + _written(headers) + ending, lines)
+
+
+def _written(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    return _LINE_END.join([*map(_SEPARATOR.join, headers), b""]) if headers else b""
 
 
 def status_line(status: int) -> bytes:

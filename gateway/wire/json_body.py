@@ -46,6 +46,9 @@ _MEMBER = re.compile(
 )
 """The next member of an object, or the object's end, in what is known to be JSON."""
 
+_TOO_MANY = -(1 << 40)
+"""A count that no number of members makes up for."""
+
 _SCALAR = re.compile(rb"[\w.+-]++")
 """A number, or one of true, false and null."""
 
@@ -69,11 +72,11 @@ def parse(body: bytes, *, max_depth: int = DEEPEST) -> dict[str, Any]:
     """
     if len(body) > MOST_VALUES and body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
         raise Malformed(f"The body has more than {MOST_VALUES} values; send a smaller one.")
-    parsed = _parsed_at_once(body)
+    parsed = _parsed_at_once(body, max_depth)
     if parsed is None:
         parsed = _parsed_strictly(body, max_depth)
-    if _may_nest_deeper(body, max_depth) and _nests_deeper(parsed, max_depth):
-        raise _too_deep(max_depth)
+        if _nests_deeper(parsed, max_depth):
+            raise _too_deep(max_depth)
     return parsed
 
 
@@ -98,36 +101,30 @@ def _parsed_strictly(body: bytes, max_depth: int) -> dict[str, Any]:
     return parsed
 
 
-def _parsed_at_once(body: bytes) -> dict[str, Any] | None:
+def _parsed_at_once(body: bytes, max_depth: int) -> dict[str, Any] | None:
     """Read a body by the fast decoder, where it is certain that no key stands twice in one object; None elsewhere.
 
     That decoder keeps the last of two members with one name and says nothing. But every member has a quote and then a
-    colon, so a body with no more of those than members in what was read has no member hidden.
+    colon, so a body with no more of those than members in what was read has no member hidden. One that nests too deep
+    is left to the other decoder, too.
     """
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
-    is_certain = isinstance(parsed, dict) and _count_members(parsed) == len(_KEY_END.findall(body))
+    is_certain = isinstance(parsed, dict) and _count_members(parsed, max_depth) == len(_KEY_END.findall(body))
     return parsed if is_certain else None
 
 
-def _count_members(value: dict[str, Any] | list[Any]) -> int:
-    """How many members all objects in a value have together."""
-    if isinstance(value, dict):
-        count = len(value)
-        inner: Iterable[Any] = value.values()
-    else:
-        count, inner = 0, value
+def _count_members(value: dict[str, Any] | list[Any], room: int) -> int:
+    """How many members all objects in a value have together; less than none where it nests more than `room` deep."""
+    if not room:
+        return _TOO_MANY
+    count, inner = (len(value), value.values()) if isinstance(value, dict) else (0, value)
     for item in inner:
         if item.__class__ is dict or item.__class__ is list:
-            count += _count_members(item)
+            count += _count_members(item, room - 1)
     return count
-
-
-def _may_nest_deeper(body: bytes, limit: int) -> bool:
-    """Whether a body has brackets enough to nest more than `limit` deep."""
-    return body.count(b"[") + body.count(b"{") > limit
 
 
 def dump(value: Any) -> bytes:

@@ -82,7 +82,7 @@ def start(
         handle = subprocess.Popen(  # noqa: S603 - commands of our own
             ["taskset", "-c", str(core), *command],  # noqa: S607 - wherever the system has it
             cwd=folder,
-            env={**os.environ, **(environment or {})},
+            env={**_inherited(), **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=errors,
@@ -122,3 +122,8 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _inherited() -> dict[str, str]:
+    """This process's environment, less what would have Python programs compiled anew at every start."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}

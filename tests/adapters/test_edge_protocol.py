@@ -843,7 +843,7 @@ def sides():
         yield by, directly
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(pieces=connections())
 def test_both_edges_understand_the_same(sides, pieces):
     """Whatever a client sends, and however it is cut, its answers and what reaches exchanges are the same."""

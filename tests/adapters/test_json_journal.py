@@ -9,8 +9,9 @@ import orjson
 import pytest
 
 from gateway.adapters.json_journal import JsonJournal
+from tests.adapters.ledger_records import FULL
 
-FULL = Path("/dev/full")
+ALWAYS_FULL = Path("/dev/full")
 
 
 class Gate(io.BytesIO):
@@ -60,6 +61,34 @@ def test_an_event_is_a_line_with_time_level_and_name_first():
     assert before <= datetime.fromisoformat(line.pop("timestamp")) <= datetime.now(UTC)
     expected = {"level": "warning", "event": "rolled back", "route": "support", "evidence": {"failed": 3}}
     assert expected == line
+
+
+def test_a_request_is_a_line_with_its_records_summary():
+    """The same beginning as every line, then what the record says of itself, and a message where there is one."""
+    stream = io.BytesIO()
+    journal = JsonJournal(stream)
+    before = datetime.now(UTC)
+    journal.request(FULL, "")
+    journal.request(FULL, "the provider hung up")
+    journal.close()
+    plain, told = lines(stream)
+    assert ["timestamp", "level", "event", *FULL.summary()] == list(plain)
+    assert before <= datetime.fromisoformat(plain.pop("timestamp")) <= datetime.now(UTC)
+    assert {"level": "info", "event": "request", **FULL.summary()} == plain
+    assert ("request", "the provider hung up") == (told["event"], told["message"])
+
+
+def test_a_line_has_the_time_of_its_event():
+    """However late it is written."""
+    stream = Gate()
+    journal = JsonJournal(stream)
+    journal.event("first")
+    assert stream.reached.wait(30)
+    journal.request(FULL, "")
+    asked = datetime.now(UTC)
+    stream.open.set()
+    journal.close()
+    assert datetime.fromisoformat(lines(stream)[1]["timestamp"]) <= asked
 
 
 def test_the_level_is_one_of_three():
@@ -169,10 +198,10 @@ def test_standard_error_is_the_default(capfdbinary):
     assert b'"event":"hello"' in capfdbinary.readouterr().err
 
 
-@pytest.mark.skipif(not FULL.exists(), reason="needs a device that is always full")
+@pytest.mark.skipif(not ALWAYS_FULL.exists(), reason="needs a device that is always full")
 def test_a_full_disk_takes_no_thread_down():
     """Writing to a full device fails, and the journal lives on."""
-    with FULL.open("wb", buffering=0) as stream:
+    with ALWAYS_FULL.open("wb", buffering=0) as stream:
         journal = JsonJournal(stream)
         journal.event("lost")
         journal.close()

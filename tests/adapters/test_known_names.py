@@ -33,3 +33,24 @@ def test_names_are_bounded(declarations):
         assert declared <= known
         assert len(known - declared) <= 2
         assert known == {name for name in "abcdefgh" if names.label(name) != "other"}
+
+
+def test_names_that_are_known_already():
+    """These very names, in any order: not fewer, not more, not others. A former one that is remembered is known."""
+    names = KnownNames(remembered=1)
+    assert names.are([])
+    names.declare(["a", "b"])
+    assert [True, True, False, False, False] == [names.are(each) for each in ("ab", "ba", "a", "abc", "ac")]
+    names.declare(["a"])
+    assert [True, False] == [names.are(each) for each in ("ab", "a")]
+
+
+@given(st.lists(st.frozensets(st.sampled_from("abcd"), max_size=3), min_size=1, max_size=8))
+def test_declaring_names_that_are_known_changes_nothing(declarations):
+    """So it may be left out: nothing is forgotten, and every label stays."""
+    names = KnownNames(remembered=2)
+    for declared in declarations:
+        was_known, labels = names.are(declared), [names.label(name) for name in "abcd"]
+        forgotten = names.declare(declared)
+        if was_known:
+            assert ([], labels) == (forgotten, [names.label(name) for name in "abcd"])

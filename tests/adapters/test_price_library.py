@@ -1,5 +1,6 @@
 """The prices of public models."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -166,3 +167,18 @@ def test_behind_another_host_the_public_price_is_an_estimate(base_url):
 def test_an_unknown_model_has_no_pricing(base_url, model):
     """No name is priced by its likeness to another, and none at a provider that does not offer it."""
     assert None is LIBRARY.pricing("openai", base_url, model)
+
+
+@given(
+    model=st.sampled_from(["gpt-4o-2024-08-06", "gpt-4.1-mini-2025-04-14", "o3-2025-04-16"]),
+    tokens=st.integers(0, 5_000_000),
+    output=st.integers(0, 5_000_000),
+    cached=st.floats(0, 1),
+)
+def test_plain_usage_costs_what_the_library_says(model, tokens, output, cached):
+    """The short way to a price and the library's own come to the same, to the billionth of a dollar."""
+    pricing = PriceLibrary().pricing("openai", "https://api.openai.com/v1", model)
+    plain = Usage(tokens, output, cached_input_tokens=int(tokens * cached))
+    whole = replace(plain, reasoning_tokens=min(output, 1))  # counted within the output, and not plain
+    expected = pricing.cost(whole, NOW) if output else pricing.cost(plain, NOW)
+    assert expected == pricing.cost(plain, NOW)

@@ -26,7 +26,7 @@ def records(tmp_path):
         yield SqlRecords(database)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(
     written=st.builds(
         Record,

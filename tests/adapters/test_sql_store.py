@@ -121,7 +121,7 @@ async def test_a_rollback_survives_a_restart(tmp_path):
         assert () == await store.history("other", 10)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     record=st.builds(
         RouteRecord,
@@ -166,6 +166,31 @@ async def test_several_acts_are_one_write(tmp_path):
     async with opened(tmp_path / "a.db") as store:
         assert 1 == await store.record_route(record, events)
         assert events[::-1] == list(await store.history("support", 10))
+
+
+async def test_the_routes_of_a_reload_are_one_write(tmp_path):
+    """They share an epoch, whatever their number, and each has its own history."""
+    running = held(state=RolloutState.running, step=1)
+    events = [RolloutEvent(5.0, "start", running)]
+    moves = [(RouteRecord("support", "1.0.0", "1.1.0", running), events), (RouteRecord("sales", "2.0.0", "2.0.0"), [])]
+    async with opened(tmp_path / "a.db") as store:
+        assert 1 == await store.record_routes(moves)
+        recorded = await store.recorded()
+        assert (1, {record.route: record for record, _ in moves}) == (recorded.epoch, recorded.routes)
+        assert [events, []] == [list(await store.history(route, 10)) for route in ("support", "sales")]
+        assert 2 == await store.record_routes([])
+
+
+async def test_the_routes_of_a_reload_are_written_all_or_none(tmp_path):
+    """One that the database refuses takes the others with it, and the epoch stays."""
+    good = RouteRecord("support", "1.0.0", "1.1.0", held())
+    bad = RouteRecord("sales", "1.0.0", "1.1.0", held(id="r2", route="sales", evidence={"cannot": object()}))
+    async with opened(tmp_path / "a.db") as store:
+        with pytest.raises(StoreFault, match="cannot be read or written"):
+            await store.record_routes([(good, []), (bad, [])])
+        recorded = await store.recorded()
+        assert (0, {}) == (recorded.epoch, recorded.routes)
+        assert 1 == await store.record_routes([(good, [])])
 
 
 async def test_an_arm_is_out_for_good(tmp_path):

@@ -357,7 +357,7 @@ def is_in_order(kinds):
 
 
 @given(st.lists(st.one_of(st.sampled_from(EVENTS), st.sampled_from(PIECES)), max_size=25))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_a_connection_is_idle_or_carries_a_call_or_is_closed(events):
     """Whatever happens in whatever order: a call hears of one end, and the pool once and last that it is closed."""
     scene, calls = Scene(), []

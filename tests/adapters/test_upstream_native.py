@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 import uvloop
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.adapters.upstream_native import NativeUpstream
@@ -28,7 +28,7 @@ from tests.adapters.upstream_contract import (
     wait_for,
 )
 from tests.wire.answers import answers as valid
-from tests.wire.answers import cuts, mutated, patient, pieces_of
+from tests.wire.answers import cuts, mutated, pieces_of
 
 pytestmark = pytest.mark.anyio
 
@@ -273,7 +273,7 @@ def test_whatever_a_provider_says(anyio_backend):
     with asyncio.Runner(loop_factory=loop) as runner:
 
         @given(said, cuts, st.booleans(), st.sampled_from(["close", "reset"]))
-        @patient(max_examples=100)
+        @settings(max_examples=100)
         def is_heard_in_order(raw, cuts, kept, ending):
             runner.run(hears(pieces_of(raw, cuts), kept=kept, ending=ending))
 

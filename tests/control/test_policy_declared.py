@@ -83,3 +83,46 @@ def test_a_reference_gives_what_it_names():
     declared = declare({"a.yaml": APP}, Findings(), Readings())
     at = next(iter(declared.all_of(AppDocument)))
     assert 7 == declared.refer(at, (), "route", "x", {"x": 7})
+
+
+def keys_of(readings, files):
+    """What each document of a set says, by name."""
+    return {declared.keys.name: declared.keys for declared in declare(files, Findings(), readings).all_of(Keys)}
+
+
+def test_a_file_that_has_not_changed_is_not_read_again():
+    """Its documents are the very ones that were read before; those of a changed file are new."""
+    readings, other = Readings(), APP.replace("name: a", "name: b")
+    first = keys_of(readings, {"a.yaml": APP, "b.yaml": other})
+    second = keys_of(readings, {"a.yaml": APP, "b.yaml": f"{other}owner: me\n"})
+    assert first["a"] is second["a"]
+    assert (None, "me") == (first["b"].owner, second["b"].owner)
+
+
+def test_a_file_of_another_name_is_read_as_its_own():
+    """The same text elsewhere has its problems and places there."""
+    readings, findings = Readings(), Findings()
+    declare({"a.yaml": "a: ["}, Findings(), readings)
+    declare({"b.yaml": "a: ["}, findings, readings)
+    assert {"b.yaml"} == {problem.file for problem in findings.problems}
+
+
+def test_the_problems_of_an_unchanged_file_are_told_again():
+    """A set stays as wrong as it was."""
+    readings, told = Readings(), []
+    for _ in range(2):
+        findings = Findings()
+        declare({"a.yaml": "kind: app\nname: a\nkees: []\n", "b.yaml": "a: ["}, findings, readings)
+        told.append([str(problem) for problem in findings.problems])
+    assert told[0] == told[1] != []
+
+
+def test_what_is_no_longer_in_the_set_is_forgotten():
+    """Memory holds one set: a file that comes back is read anew."""
+    readings = Readings()
+    first = keys_of(readings, {"a.yaml": APP, "b.yaml": APP.replace("name: a", "name: b")})
+    assert "<Readings of 2 files>" == repr(readings)
+    keys_of(readings, {"a.yaml": APP})
+    assert "<Readings of 1 files>" == repr(readings)
+    third = keys_of(readings, {"a.yaml": APP, "b.yaml": APP.replace("name: a", "name: b")})
+    assert (True, False) == (first["a"] is third["a"], first["b"] is third["b"])

@@ -1,9 +1,11 @@
 """From the text of policy files to documents: the YAML that is accepted, and where everything stands."""
 
 import pytest
-from hypothesis import given
+import yaml
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.control import policy_text
 from gateway.control.policy_text import (
     MAX_DEPTH,
     MAX_NODES,
@@ -212,6 +214,67 @@ def test_a_prompt_file_that_is_none_is_told(text, problems):
     found = said("p.prompt", text)
     assert [line for line, _ in problems] == [line for line, _ in found]
     assert all(problem in (None, given) for (_, problem), (_, given) in zip(problems, found, strict=True))
+
+
+SIGNS = "ab:-[]{}&*!?#|>'\"\\%@~<,.01 \n\t\r\x85\u2028\xa0\x7f\0\xe9\U0001f600"
+WORDS = (
+    "a: ",
+    "b: ",
+    "- ",
+    ": ",
+    "? ",
+    " # r",
+    "\n  ",
+    "null",
+    "true",
+    "1.0",
+    "<<: ",
+    "\\x41",
+    "\\u00e9",
+    "---\n",
+    "...\n",
+)
+FORMS = ("|\n  x\n", ">-\n  ", "|2\n", "'a'", '"a"', "'it''s'", '"\\\n  x"', "[a, b]", "{a: b}", "%YAML 1.2\n")
+PIECES = st.sampled_from([*SIGNS, *WORDS, *FORMS])
+"""What YAML is made of. A byte order mark stands at the head of a file alone: within, the two parsers differ on it."""
+
+
+def read_by(loader, text):
+    """What one of the two parsers makes of a text: what is said, and where; None where it refuses."""
+    reader = policy_text._Reader("a.yaml", text, 1, loader)
+    try:
+        reader.read()
+    except (yaml.YAMLError, ValueError, OverflowError, policy_text._Unbuildable):
+        return None
+    documents, problems = reader.reading.documents, reader.reading.problems
+    said = repr(([each.value for each in documents], [each.problem for each in problems]))
+    return said, ([dict(each.lines) for each in documents], list(map(str, problems)))
+
+
+@pytest.mark.skipif(not yaml.__with_libyaml__, reason="needs PyYAML with libyaml")
+@settings(max_examples=1_000)
+@given(st.lists(PIECES, max_size=14).map("".join).map(lambda text: f"a: {text}") | st.lists(PIECES).map("".join))
+def test_both_parsers_read_alike_what_both_accept(text):
+    """Values, problems and lines do not depend on how PyYAML was built, but for the line of an empty key after `?`."""
+    fast, exact = read_by(yaml.CSafeLoader, text), read_by(yaml.SafeLoader, text)
+    if fast is not None and exact is not None:
+        assert exact[0] == fast[0]
+        assert "?" in text or exact[1] == fast[1]
+
+
+@pytest.mark.skipif(not yaml.__with_libyaml__, reason="needs PyYAML with libyaml")
+def test_the_fast_parser_comes_first():
+    """Where there is one; tabs between words, which YAML allows, are read by that one alone."""
+    assert {"a": "b"} == dict(read_documents("a.yaml", "a:\tb\n").documents[0].value)
+    assert read_by(yaml.SafeLoader, "a:\tb\n") is None
+
+
+@given(st.lists(PIECES).map("".join))
+def test_what_the_fast_parser_refuses_is_told_as_the_exact_one_tells_it(text):
+    """Its words and places are the ones that people read."""
+    if read_by(policy_text._FASTEST, text) is None:
+        exact = policy_text._read_exactly("a.yaml", text, first_line=1)
+        assert repr(exact) == repr(read_documents("a.yaml", text))
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8")) | st.text(alphabet="ab:-[]{}&*!?#|>'\"\\%@~<, \n\t0.1U"))

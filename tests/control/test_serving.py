@@ -30,6 +30,33 @@ async def test_a_first_deployment_serves_what_the_line_asks_for():
         assert "<Serving epoch 1, 1 routes>" == repr(process.serving)
 
 
+async def test_the_policies_that_serve_are_known():
+    """None at first, then the last set that was taken, which a refused one does not replace."""
+    async with living(Store()) as process:
+        assert {} == process.serving.policies.routes
+        await process.serving.open(files(route()))
+        await process.serving.reload({"a.yaml": "a: ["})
+        assert ["desk"] == list(process.serving.policies.routes)
+
+
+async def test_the_routes_of_a_set_are_recorded_in_one_write():
+    """However many they are; where none of them has moved, nothing is written."""
+    writes, store = [], Store()
+
+    async def count():
+        writes.append(1)
+
+    store.before = count
+    names = ("desk", "other", "third")
+    async with serving(files(*map(route, names)), store) as process:
+        assert (1, set(names)) == (len(writes), set(store.disk.recorded.routes))
+        new = [route(name, "1.1.0", more="rollout: {steps: [{percent: 5}]}") for name in names]
+        assert (await process.serving.reload(files(*new))).accepted
+        assert (2, {"start"}) == (len(writes), {event.verb for event in store.disk.events})
+        assert (await process.serving.reload(files(*new, "# a remark"))).accepted
+        assert (2, 3) == (len(writes), len(store.disk.events))
+
+
 async def test_an_empty_store_exposes_nobody():
     """With a release to roll out from, that one serves and the rollout waits for a person."""
     async with serving(HELD) as process:
@@ -585,7 +612,7 @@ async def act(process, verb: str, line: str, meanwhile: str) -> None:
     await process.recording.settled(0.005)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(steps=st.lists(STEPS, min_size=2, max_size=10))
 def test_a_recorded_rollback_never_revives_and_weight_rests_on_records(steps):
     """Over any run of reloads, verbs, trips, crashes and a store that comes and goes."""

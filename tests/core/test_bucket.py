@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from gateway.core import bucket
 from gateway.core.bucket import (
     ALGORITHM,
     BUCKETS,
@@ -169,6 +170,13 @@ def test_a_salt_is_a_value():
     assert "Salt(text='a')" == repr(Salt("a"))
     with pytest.raises(AttributeError):
         Salt("a").text = "b"
+
+
+def test_a_salt_is_prepared_once():
+    """The same text gives the same object, which splits as one that is made anew."""
+    assert bucket.salt("v1/rollout/desk/1/2/1") is bucket.salt("v1/rollout/desk/1/2/1")
+    assert bucket.salt("a") == Salt("a") != bucket.salt("b")
+    assert [Salt("a").bucket(f"u{n}") for n in range(20)] == [bucket.salt("a").bucket(f"u{n}") for n in range(20)]
 
 
 @pytest.mark.parametrize(

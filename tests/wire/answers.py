@@ -1,14 +1,9 @@
 """Strategies for hypothesis: HTTP/1.1 answers as providers send them, damaged ones, and how a network cuts them."""
 
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-
-patient = partial(settings, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""Settings for a machine that does other things as well."""
 
 NAMES = [b"Content-Type", b"x-request-id", b"X-Long-Name_1.2~", b"Set-Cookie", b"ETag", b"!#$%&'*+-.^_`|~"]
 visible = [*range(0x21, 0x7F), *range(0x80, 0x100)]

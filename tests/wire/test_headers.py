@@ -108,3 +108,10 @@ def test_values_by_name():
     assert b"1" == headers.value(sent, b"a")
     assert headers.value(sent, b"b") is None
     assert ["1", "jörg", "jörg", None] == [headers.text(sent, name) for name in (b"a", b"u", b"l", b"b")]
+
+
+def test_values_of_a_head_that_was_taken_apart():
+    """Who looks up many names does so in a dictionary, with the same answers."""
+    first = headers.first_values([(b"a", b"1"), (b"a", b"2"), (b"l", "jörg".encode("latin-1"))])
+    assert [b"1", None] == [headers.value(first, name) for name in (b"a", b"b")]
+    assert ["1", "jörg", None] == [headers.text(first, name) for name in (b"a", b"l", b"b")]

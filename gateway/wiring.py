@@ -38,6 +38,7 @@ from gateway.core.address import is_loopback
 from gateway.core.errors import PolicyFault, Problem, SetupFault, StoreFault
 from gateway.core.snapshot import Snapshot
 from gateway.proxy.admission import Limits
+from gateway.proxy.afterwards import Afterwards
 from gateway.proxy.exchanges import Exchanges
 from gateway.proxy.follow_ups import CAPACITY, FollowUps
 from gateway.proxy.mirror import Mirror
@@ -222,6 +223,7 @@ class Gateway:
             new_id=self._new_id,
             follow_ups=follow_ups,
             limits=Limits(max_body=self._settings.max_body),
+            afterwards=Afterwards(self._loop.call_soon),
         )
         self.exchanges = Exchanges(around)
 

@@ -24,6 +24,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gateway.adapters.edge_guard import EdgeGuard, Limits, Phase, Refusal, Watch
 from gateway.adapters.edge_turn import GovernedTurn, OtherTurn
+from gateway.adapters.gathered_writes import GatheredWrites
 from gateway.core.errors import ClientFault, HeadTooLarge, Malformed, TooSlow
 from gateway.core.head import Head
 from gateway.core.ports import Exchanges
@@ -40,9 +41,11 @@ class EdgeProtocol(EdgeGuard):
 
     exchanges: ClassVar[Exchanges]
     written: ClassVar["_WrittenFields"]
+    shared_writes: ClassVar["_SharedWrites"]
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
+        self.writes = self.shared_writes.of(self.loop)
         self._turns: deque[GovernedTurn | OtherTurn] = deque()
         self._receiving: GovernedTurn | None = None
         self._is_closing = self._is_deaf = self._is_advancing = False
@@ -82,6 +85,7 @@ class EdgeProtocol(EdgeGuard):
         """The server stops: hang up as soon as the answer under way is over."""
         self._is_closing = True
         self._is_deaf = self._phase is not Phase.BODY
+        self.writes.flush()
         if not self._turns:
             self.transport.close()
         for turn in self._turns:
@@ -188,6 +192,7 @@ class EdgeProtocol(EdgeGuard):
             self.cut(hard=turn.is_old)
             return
         message = "the gateway failed at this request; its log says why"
+        self.writes.flush()
         self.transport.write(self._answer(Refusal(500, "api_error", message)))
         self._end_turns()
         self._hang_up(is_whole=turn.is_whole)
@@ -218,6 +223,7 @@ class EdgeProtocol(EdgeGuard):
 
     def _hang_up(self, *, is_whole: bool) -> None:
         """Close, but read on for a while where a request is still being sent: a reset could overtake the answer."""
+        self.writes.flush()
         if is_whole or self.transport.is_closing():
             self.transport.close()
             return
@@ -234,13 +240,12 @@ class EdgeProtocol(EdgeGuard):
 
     def send(self, data: bytes) -> None:
         """Write bytes."""
-        if not self.transport.is_closing():
-            self.transport.write(data)
+        self.writes.write(self.transport, data)
 
     def send_all(self, pieces: list[bytes]) -> None:
         """Write pieces, without joining them."""
-        if not self.transport.is_closing():
-            self.transport.writelines(pieces)
+        for piece in pieces:
+            self.writes.write(self.transport, piece)
 
     def fields(self) -> bytes:
         """The server's own header fields, which change once a second, as they are written."""
@@ -248,6 +253,7 @@ class EdgeProtocol(EdgeGuard):
 
     def cut(self, *, hard: bool) -> None:
         """Close without a proper end."""
+        self.writes.flush()
         self._end_turns()
         if hard:
             _reset(self.transport)
@@ -272,8 +278,22 @@ class EdgeProtocol(EdgeGuard):
         if turn is not None and turn.has_exchange and self._phase is Phase.BODY and self._may_answer():
             self._drive(turn, partial(turn.refuse, _FAULTS.get(refusal.status, Malformed)(refusal.message)))
         else:
+            self.writes.flush()
             super()._refuse(refusal)
             self._end_turns()
+
+
+class _SharedWrites:
+    """The gathered writes of one server's connections, which are on one loop."""
+
+    def __init__(self) -> None:
+        self._writes: GatheredWrites | None = None
+
+    def of(self, loop: asyncio.AbstractEventLoop) -> GatheredWrites:
+        """Give them, made with the first connection."""
+        if self._writes is None:
+            self._writes = GatheredWrites(loop)
+        return self._writes
 
 
 class _WrittenFields:
@@ -293,7 +313,7 @@ class _WrittenFields:
 def driving(exchanges: Exchanges, limits: Limits) -> type[EdgeProtocol]:
     """Make the protocol class of one server, which drives `exchanges`."""
     shared = {"exchanges": exchanges, "limits": limits, "watch": Watch(limits.sweep_seconds)}
-    return type("Driving", (EdgeProtocol,), {**shared, "written": _WrittenFields()})
+    return type("Driving", (EdgeProtocol,), {**shared, "written": _WrittenFields(), "shared_writes": _SharedWrites()})
 
 
 def _split(target: bytes) -> tuple[str, bytes]:

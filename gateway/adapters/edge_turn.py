@@ -9,6 +9,7 @@ from typing import Protocol
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from gateway.adapters.upstream_line import JOINED_BYTES
 from gateway.core.errors import PinionError, TooLarge
 from gateway.core.head import Head
 from gateway.core.ports import Exchange, Exchanges, Headers
@@ -189,7 +190,9 @@ class GovernedTurn:
         if not data or self._is_bodiless:
             self._connection.send(head)
         elif self._is_chunked:
-            self._connection.send_all([head, b"%x\r\n" % len(data), data, b"\r\n"])
+            self._connection.send(b"%b%x\r\n%b\r\n" % (head, len(data), data))
+        elif len(data) <= JOINED_BYTES:
+            self._connection.send(head + data)
         else:
             self._connection.send_all([head, data])
 

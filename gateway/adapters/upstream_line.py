@@ -7,7 +7,11 @@ that it has closed, and its call hears nothing of it after `drop`.
 import asyncio
 from typing import Any, Protocol
 
+from gateway.adapters.gathered_writes import GatheredWrites
 from gateway.wire.http_reader import AnswerReader, Headers
+
+JOINED_BYTES = 16 * 1024
+"""Up to how many bytes a body is copied behind its head: one piece is written several microseconds faster than two."""
 
 
 class Carried(Protocol):
@@ -45,12 +49,23 @@ class Keeper(Protocol):
 class Line(asyncio.Protocol):
     """One connection. `is_kept` is whether it has carried a call before; `idle_since` is loop time."""
 
-    __slots__ = ("_call", "_is_closed", "_is_paused", "_keeper", "_reader", "_transport", "idle_since", "is_kept")
+    __slots__ = (
+        "_call",
+        "_is_closed",
+        "_is_paused",
+        "_keeper",
+        "_reader",
+        "_transport",
+        "_writes",
+        "idle_since",
+        "is_kept",
+    )
 
     _transport: asyncio.Transport
 
-    def __init__(self, keeper: Keeper) -> None:
+    def __init__(self, keeper: Keeper, writes: GatheredWrites) -> None:
         self._keeper = keeper
+        self._writes = writes
         self._reader = AnswerReader()
         self._call: Carried | None = None
         self._is_closed, self._is_paused = True, False
@@ -63,7 +78,9 @@ class Line(asyncio.Protocol):
         """Send a request and hand its answer to `call`."""
         self._call = call
         self._reader.expect()
-        self._transport.writelines([head, body])
+        self._writes.write(self._transport, head + body if len(body) <= JOINED_BYTES else head)
+        if len(body) > JOINED_BYTES:
+            self._writes.write(self._transport, body)
 
     @property
     def is_open(self) -> bool:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from gateway.adapters.gathered_writes import GatheredWrites
 from gateway.adapters.upstream_faults import no_answer, no_free_connection, unreachable
 from gateway.adapters.upstream_line import Line
 from gateway.adapters.upstream_way import Way
@@ -73,6 +74,7 @@ class Pool:
         self._host, self._port = parts.hostname, parts.port or (443 if is_secure else 80)
         self._tls: ssl.SSLContext | None = way.tls() if is_secure else None
         self._loop = asyncio.get_running_loop()
+        self._writes = GatheredWrites(self._loop)
         self._on_empty = on_empty
         self._lines: set[Line] = set()
         self._idle: dict[Line, None] = {}
@@ -159,7 +161,7 @@ class Pool:
     # How connections are opened
 
     async def _open(self, caller: Caller) -> None:
-        line = Line(self)
+        line = Line(self, self._writes)
         fault: UpstreamFault | None = None
         try:
             await self._connect(line, caller.provider.timeouts.connect)

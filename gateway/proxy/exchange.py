@@ -18,6 +18,7 @@ Nothing that arrives in `closed` changes anything. An event without an entry rai
 
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 
 from gateway.core.breaker import Permit
 from gateway.core.errors import ClientFault, PinionError, Unavailable, UpstreamFault
@@ -378,14 +379,20 @@ class Exchange:
         self._close(Outcome.ok if error is None else Outcome.failed, error or "", tell, event)
 
     def _close(self, outcome: Outcome, message: str, tell: Callable[[], None], event: str = "answered") -> None:
-        """End, tell the client's side by `tell`, and settle, once. The client does not wait for the settlement."""
+        """End, tell the client's side by `tell`, and settle, once. The client does not wait for the settlement.
+
+        What went well is settled with others of its kind; a failure at once, so that its breaker can act on it.
+        """
         self._become(event)
         tell()
         ending = Ending(outcome, self._status, message, self.now())
         attempt, self._attempt = self._attempt, None
         if self._way is None:
             log_refused(self._around.journal, self.request_id, self._endpoint, ending)
+        elif outcome is Outcome.ok:
+            self._around.afterwards.add(partial(settle, self._around, self._way, attempt, ending))
         else:
+            self._around.afterwards.run()
             settle(self._around, self._way, attempt, ending)
 
     def _become(self, event: str) -> None:

@@ -11,6 +11,7 @@ from gateway.core.release import Release
 from gateway.core.route import Route
 from gateway.core.snapshot import Snapshot
 from gateway.proxy.admission import Asked, Limits
+from gateway.proxy.afterwards import Afterwards
 from gateway.proxy.follow_ups import FollowUps
 from gateway.proxy.lingering import Lingering
 from gateway.proxy.usage_asking import UsageAsking
@@ -71,3 +72,4 @@ class Surroundings:
     limits: Limits = field(default_factory=Limits)
     usage_asking: UsageAsking = field(default_factory=UsageAsking)
     lingering: Lingering = field(default_factory=Lingering)
+    afterwards: Afterwards = field(default_factory=Afterwards)

@@ -11,9 +11,9 @@ class Wire:
         self.is_aborted = False
         self.is_ending = False
 
-    def writelines(self, data) -> None:
+    def write(self, data) -> None:
         assert not self.is_closing()
-        self.sent.append(b"".join(data))
+        self.sent.append(data)
 
     def get_write_buffer_size(self) -> int:
         return self.unsent

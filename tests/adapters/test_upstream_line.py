@@ -18,6 +18,13 @@ CLOSES = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
 News = list[tuple[str, object]]
 
 
+class Writes:
+    """Writes that nothing gathers: each goes out at once."""
+
+    def write(self, transport, data) -> None:
+        transport.write(data)
+
+
 class Keeper:
     """Port `Keeper`: keeps what it hears."""
 
@@ -64,7 +71,7 @@ class Scene:
     def __init__(self) -> None:
         self.news: News = []
         self.wire = Wire()
-        self.line = Line(Keeper(self.news))
+        self.line = Line(Keeper(self.news), Writes())
         self.line.connection_made(self.wire)
 
     def carry(self, **upon) -> Carried:
@@ -123,7 +130,7 @@ def test_the_next_call_may_begin_at_once(scene):
                 line.carry(Carried(later), b"second", b"")
                 later.append(("sent", None))
 
-    scene.line = Line(Hurries(scene.news))
+    scene.line = Line(Hurries(scene.news), Writes())
     scene.line.connection_made(scene.wire)
     scene.carry()
     scene.line.data_received(WHOLE)
@@ -314,7 +321,7 @@ def test_a_connection_that_is_closing_is_not_paused(scene):
 def test_a_connection_that_was_never_made():
     """One that failed to be opened is not open, and dropping it tells nobody."""
     news: News = []
-    line = Line(Keeper(news))
+    line = Line(Keeper(news), Writes())
     assert not line.is_open
     line.drop()
     assert [] == news

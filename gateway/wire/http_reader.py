@@ -70,7 +70,10 @@ class AnswerReader:
             self._head_bytes += len(data)
             if len(data) > room:
                 return self._feed_past_a_head(data, room)
-        self._parse(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self.is_broken = True
         body = self._body
         if not body:
             return b""
@@ -79,17 +82,12 @@ class AnswerReader:
 
     def _feed_past_a_head(self, data: bytes, room: int) -> bytes:
         """Take bytes of which a head may have the first `room`; what comes after must be body."""
-        self._parse(data[:room])
-        if not self.has_head:
-            self.is_broken = True
-            return b""
-        return self.feed(data[room:])
-
-    def _parse(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self.is_broken = True
+        self._head_bytes = MAX_HEAD - room
+        body = self.feed(data[:room])
+        if self.has_head:
+            return body + self.feed(data[room:])
+        self.is_broken = True
+        return body
 
     def end(self) -> None:
         """The connection has ended: the answer's proper end where it has no other, too early everywhere else."""

@@ -177,5 +177,7 @@ def _is_usage_alone(chunk: dict[str, Any]) -> bool:
 
 def _without_null_usage(raw: bytes) -> bytes:
     """The event without the null usage that Pinion's own wish for usage caused."""
-    stripped = raw.replace(_NULL_USAGE, b"")
-    return _NULL_USAGE_OTHERWISE.sub(b"", stripped) if b'"usage"' in stripped else stripped
+    at = raw.find(_NULL_USAGE)
+    if at >= 0:
+        return raw[:at] + raw[at + len(_NULL_USAGE) :]
+    return _NULL_USAGE_OTHERWISE.sub(b"", raw) if b'"usage"' in raw else raw

@@ -22,7 +22,7 @@ from gateway.core.record import Record
 BATCH = 2_500
 """Records in one transaction. Larger ones cost less each, and hold the database for longer."""
 
-PACE_SECONDS = 0.2
+PACE_SECONDS = 0.02
 RETRY_SECONDS = 1.0
 SWEEP_SECONDS = 60.0
 WARNING_SECONDS = 10.0

@@ -9,11 +9,10 @@ from typing import Protocol
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from gateway.adapters.upstream_line import JOINED_BYTES
 from gateway.core.errors import PinionError, TooLarge
 from gateway.core.head import Head
 from gateway.core.ports import Exchange, Exchanges, Headers
-from gateway.wire.http_writer import answer_head
+from gateway.wire.http_writer import JOINED_BYTES, answer_head
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"

@@ -9,9 +9,7 @@ from typing import Any, Protocol
 
 from gateway.adapters.gathered_writes import GatheredWrites
 from gateway.wire.http_reader import AnswerReader, Headers
-
-JOINED_BYTES = 16 * 1024
-"""Up to how many bytes a body is copied behind its head: one piece is written several microseconds faster than two."""
+from gateway.wire.http_writer import JOINED_BYTES
 
 
 class Carried(Protocol):

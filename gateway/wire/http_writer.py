@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from http import HTTPStatus
 
+JOINED_BYTES = 16 * 1024
+"""Up to how many bytes a body is copied behind its head: one piece is written several microseconds faster than two."""
+
 _LINE_END = b"\r\n"
 _SEPARATOR = b": "
 

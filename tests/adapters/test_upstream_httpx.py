@@ -13,13 +13,12 @@ from gateway.core.provider import ClientCertificate
 from tests.adapters.certificates import issue
 from tests.adapters.upstream_contract import (
     Line,
-    Listener,
     Seen,
     UpstreamContract,
     answers,
+    call,
     connections,
     peer_of,
-    request_to,
 )
 
 pytestmark = pytest.mark.anyio
@@ -31,19 +30,6 @@ async def upstream():
     transport = HttpxUpstream()
     yield transport
     await transport.aclose()
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    """A certificate for localhost that no system trusts."""
-    return issue(tmp_path_factory.mktemp("tls"))
-
-
-async def call(upstream, url: str, **arguments) -> Listener:
-    """Make a call and wait until it is over."""
-    listener = Listener()
-    upstream.send(request_to(url, **arguments), listener)
-    return await listener.over()
 
 
 class TestContract(UpstreamContract):

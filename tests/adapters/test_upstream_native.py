@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.adapters.upstream_native import NativeUpstream
-from tests.adapters.certificates import issue
 from tests.adapters.upstream_contract import (
     PATIENCE,
     SHORT,
@@ -20,6 +19,7 @@ from tests.adapters.upstream_contract import (
     Listener,
     UpstreamContract,
     answers,
+    call,
     connections,
     is_silent,
     peer_of,
@@ -45,19 +45,6 @@ async def upstream():
     transport = NativeUpstream()
     yield transport
     await transport.aclose()
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    """A certificate for localhost that no system trusts."""
-    return issue(tmp_path_factory.mktemp("tls"))
-
-
-async def call(upstream, url: str, **arguments) -> Listener:
-    """Make a call and wait until it is over."""
-    listener = Listener()
-    upstream.send(request_to(url, **arguments), listener)
-    return await listener.over()
 
 
 class TestContract(UpstreamContract):

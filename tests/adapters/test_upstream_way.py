@@ -14,12 +14,6 @@ PROVIDER = Provider("acme", "openai", "https://localhost:1/v1")
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    """A certificate for localhost that no system trusts."""
-    return issue(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture(scope="module")
 def other(tmp_path_factory):
     """Another, of another authority."""
     return issue(tmp_path_factory.mktemp("other"))

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from gateway.adapters.upstreams import Upstreams
-from tests.adapters.upstream_contract import Listener, answers, is_silent, peer_of, request_to, wait_for
+from tests.adapters.upstream_contract import Listener, answers, call, is_silent, peer_of, request_to, wait_for
 
 pytestmark = pytest.mark.anyio
 
@@ -16,13 +16,6 @@ async def upstreams():
     transports = Upstreams()
     yield transports
     await transports.aclose()
-
-
-async def call(upstreams, url: str, **arguments) -> Listener:
-    """Make a call and wait until it is over."""
-    listener = Listener()
-    upstreams.send(request_to(url, **arguments), listener)
-    return await listener.over()
 
 
 def sizes(upstreams) -> dict[str, int]:

@@ -187,6 +187,13 @@ def request_to(url: str, body: bytes = b"{}", **provider) -> UpstreamRequest:
     return UpstreamRequest(Provider("acme", "openai", url, **fields), f"{url}/chat?x=1", headers, body)
 
 
+async def call(upstream, url: str, **arguments) -> Listener:
+    """Make a call and wait until it is over."""
+    listener = Listener()
+    upstream.send(request_to(url, **arguments), listener)
+    return await listener.over()
+
+
 async def wait_for(reached: Callable[[], bool]) -> None:
     """Wait until a condition holds that no event announces."""
     async with asyncio.timeout(PATIENCE):

@@ -6,7 +6,7 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint serve load bench bench-quick lock clean
+.PHONY: help env demo test lint serve load bench bench-quick figures lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ bench: env ## measure Pinion beside its peers and publish docs/benchmarks.md; ta
 
 bench-quick: env ## measure Pinion beside nginx and Envoy; fails on a regression of the ratios
 	@$(VENV)/bin/python loadtests/throughput.py --quick
+
+figures: env ## measure how soon a bad candidate is out, how seldom a good one, and what judging costs; six minutes
+	@$(VENV)/bin/python loadtests/rollout_figures.py
 
 lock: ## write requirements/*.txt anew (needs uv)
 	@scripts/lock

@@ -22,8 +22,10 @@ from gateway.adapters.listener import Listener, bind
 from gateway.adapters.policy_folder import FolderWatch, located, read_folder
 from gateway.adapters.price_library import PriceLibrary
 from gateway.adapters.prometheus_meters import PrometheusMeters
+from gateway.adapters.recorded_copy import NoCopy, RecordedCopyFile
 from gateway.adapters.request_ids import RequestIds
 from gateway.adapters.secret_sources import SecretSources
+from gateway.adapters.sql_engine import scheme_of
 from gateway.adapters.sql_ledger import SqlLedger, ledger_url
 from gateway.adapters.sql_store import SqlStore
 from gateway.adapters.system_clock import SystemClock
@@ -31,11 +33,17 @@ from gateway.adapters.upstreams import Upstreams
 from gateway.api.applications import Applications
 from gateway.api.operations import Desk, Operations
 from gateway.control.breakers import Breakers
+from gateway.control.error_budgets import ErrorBudgets
+from gateway.control.feedback import Assessments
+from gateway.control.judging import Judging
+from gateway.control.live import Live, Terms, World
 from gateway.control.recording import Recording
+from gateway.control.rollouts import Rollouts
 from gateway.control.served_models import ServedModels
-from gateway.control.serving import Reload, Serving, Terms, World
+from gateway.control.serving import Reload, Serving
 from gateway.core.address import is_loopback
 from gateway.core.errors import PolicyFault, Problem, SetupFault, StoreFault
+from gateway.core.ports import RecordedCopy
 from gateway.core.snapshot import Snapshot
 from gateway.proxy.admission import Limits
 from gateway.proxy.afterwards import Afterwards
@@ -43,6 +51,10 @@ from gateway.proxy.exchanges import Exchanges
 from gateway.proxy.follow_ups import CAPACITY, FollowUps
 from gateway.proxy.mirror import Mirror
 from gateway.proxy.surroundings import Surroundings
+
+JUDGE_SECONDS = 1.0
+
+LEDGER_RETRY_SECONDS = 5.0
 
 TICK_SECONDS = 0.1
 """How often deadlines are looked at; all of them are seconds."""
@@ -72,6 +84,7 @@ class Settings:
     drain_grace: float = 120.0
     max_body: int = 32 * 1024 * 1024
     retention: float = 30 * 86_400.0
+    store_copy: Path = Path("pinion-store-copy.json")
 
 
 def check_settings(settings: Settings) -> None:
@@ -153,7 +166,7 @@ class Gateway:
         self.journal = JsonJournal()
         stack.callback(self.journal.close)
         stack.enter_context(journalled(self.journal, asyncio.CancelledError))
-        store = await SqlStore.open(settings.store)
+        store = await self._open_store()
         stack.push_async_callback(store.close)
         self.meters = PrometheusMeters(breaker_open=self._breaker_open)
         ledger = await SqlLedger.open(
@@ -168,9 +181,14 @@ class Gateway:
         self._background(self._recording.run(), stack)
         self._watch(stack)
         await self._first_policies()
-        self._join_proxy(ledger, FollowUps(await ledger.responses(CAPACITY)), stack)
+        self._join_proxy(ledger, await self._known_responses(ledger), stack)
+        self._background(self._remember_requests(ledger), stack)
+        self._assessments = Assessments(ledger, self._clock, self.judging.hear_feedback)
         self._desk = Desk(
+            live=self.live,
             serving=self.serving,
+            rollouts=self.rollouts,
+            judging=self.judging,
             breakers=self.breakers,
             served_models=self._served_models,
             store=store,
@@ -185,11 +203,28 @@ class Gateway:
         self._watch_credentials()
         self._watched.start()
         self._background(self._tick(), stack)
+        self._background(self._judge(), stack)
+        self._background(self._follow(), stack)
+
+    async def _open_store(self) -> SqlStore:
+        """Open the store; a server that is away is waited for, where there is a copy to serve by meanwhile."""
+        try:
+            return await SqlStore.open(self._settings.store)
+        except StoreFault as fault:
+            self.journal.event("store_away", level="error", message=fault.message)
+            return SqlStore.awaited(self._settings.store)
+
+    def _copy(self, store: SqlStore) -> RecordedCopy:
+        """What is kept of the store for a start without it; a store in a file is as near as a copy would be."""
+        if scheme_of(self._settings.store) == "sqlite":
+            return NoCopy()
+        return RecordedCopyFile(self._settings.store_copy, self.journal, store.name)
 
     def _join_control(self, store: SqlStore) -> None:
         settings = self._settings
         world = World(
             store=store,
+            copy=self._copy(store),
             meters=self.meters,
             journal=self.journal,
             clock=self._clock,
@@ -200,21 +235,46 @@ class Gateway:
         )
         self._recording = Recording(self.journal)
         terms = Terms(dev=settings.dev, open=is_loopback(settings.host))
-        self.serving = Serving(world, self._recording, terms, on_swap=[self.meters.declare])
-        self.breakers = Breakers(lambda: self.serving.current, self.serving.trip, self.journal)
-        self.serving.on_fresh_attempt(self.breakers.forget)
-        self._served_models = ServedModels(self.meters, self.journal, self.serving.trip)
+        self.live = Live(world, self._recording, terms, on_swap=[self.meters.declare])
+        self.serving = Serving(self.live)
+        self.rollouts = Rollouts(self.live)
+        self.breakers = Breakers(lambda: self.live.current, self.rollouts.trip, self.journal)
+        self.live.on_fresh_attempt(self.breakers.forget)
+        self._served_models = ServedModels(self.meters, self.journal, self.rollouts.trip)
+        self._budgets = ErrorBudgets(lambda: self.live.current)
+        self.judging = Judging(self.live, self.rollouts, self.breakers, self._budgets)
+        self.live.tell(self.judging.follow)
+
+    async def _remember_requests(self, ledger: SqlLedger) -> None:
+        """Learn from the ledger how much of each error budget is used; again, while it is away."""
+        for span in self._budgets.spans():
+            while True:
+                since = self._clock.wall() - span.seconds
+                try:
+                    self._budgets.restore(span, await ledger.outcome_counts(since, span.slot))
+                    break
+                except StoreFault:
+                    await asyncio.sleep(LEDGER_RETRY_SECONDS)
+
+    async def _known_responses(self, ledger: SqlLedger) -> FollowUps:
+        """Learn from the ledger who made which response; while it is away, conversations follow their units alone."""
+        try:
+            return FollowUps(await ledger.responses(CAPACITY))
+        except StoreFault as fault:
+            self.journal.event("follow_ups_lost", level="warning", message=fault.message)
+            return FollowUps()
 
     def _join_proxy(self, ledger: SqlLedger, follow_ups: FollowUps, stack: contextlib.AsyncExitStack) -> None:
         upstream, shadow_upstream = Upstreams(), Upstreams()
         stack.push_async_callback(upstream.aclose)
         stack.push_async_callback(shadow_upstream.aclose)
-        self.mirror = Mirror(shadow_upstream, self.meters, ledger, self.journal, self._clock)
+        self.mirror = Mirror(shadow_upstream, self.meters, ledger, self.judging, self.journal, self._clock)
         around = Surroundings(
-            snapshots=self.serving,
+            snapshots=self.live,
             breakers=self.breakers,
             served_models=self._served_models,
             mirrors=self.mirror,
+            judging=self.judging,
             upstream=upstream,
             meters=self.meters,
             ledger=ledger,
@@ -232,11 +292,12 @@ class Gateway:
             upstream.retire(in_use)
             shadow_upstream.retire(in_use)
 
-        self.serving.tell(retire)
+        self.live.tell(retire)
 
     async def _first_policies(self) -> None:
         try:
             files = await asyncio.to_thread(read_folder, self._settings.policies)
+            await self.judging.restore()
             await self.serving.open(files)
         except PolicyFault as fault:
             raise PolicyFault(self._located(fault.problems)) from fault
@@ -283,12 +344,29 @@ class Gateway:
             now = self._clock.monotonic()
             self.exchanges.tick(now)
             self.mirror.tick(now)
+            self.judging.gather()
+
+    async def _judge(self) -> None:
+        """Every second, judge what is under way. What one round met must not keep the next from coming."""
+        while True:
+            await asyncio.sleep(JUDGE_SECONDS)
+            try:
+                await self.judging.judge()
+            except Exception as error:  # noqa: BLE001 - without judging no guardrail holds
+                self.journal.event("judging_failed", level="error", message=f"{type(error).__name__}: {error}")
+
+    async def _follow(self) -> None:
+        """Every second, look at what others have recorded."""
+        while True:
+            await asyncio.sleep(JUDGE_SECONDS)
+            if await self.serving.follow():
+                await self.reload()
 
     # Life
 
     async def _serve(self, sockets: list[socket.socket], announce: Callable[[str], None]) -> None:
         settings = self._settings
-        applications = Applications(lambda: self.serving.current, self._new_id).application()
+        applications = Applications(lambda: self.live.current, self._new_id, self._assessments).application()
         operations = Operations(self._desk, settings.admin_token).application()
         edge = driving(self.exchanges, EdgeLimits())
         front = Listener(applications, sockets[0], protocol=edge, cert=settings.tls_cert, key=settings.tls_key)
@@ -342,7 +420,7 @@ class Gateway:
     # What is told
 
     def _welcome(self, front: Listener, back: Listener) -> str:
-        routes = len(self.serving.current.routes)
+        routes = len(self.live.current.routes)
         mark = " (dev)" if self._settings.dev else ""
         return f"pinion {__version__} ready{mark}: {routes} routes on {front.url}, operations on {back.url}"
 
@@ -366,6 +444,7 @@ class Gateway:
             "open_requests": len(self.exchanges),
             "open_shadows": len(self.mirror),
             "unrecorded_acts": len(self._recording),
+            "store_away": self.serving.store_is_away,
         }
 
     def _located(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:

@@ -105,8 +105,8 @@ def test_its_curl_gets_the_answer_that_it_shows(tmp_path):
         with running_gateway(tmp_path, files, simulator=sim) as gateway:
             answer = curled(command.replace("http://127.0.0.1:8080", gateway.url))
             assert masked(shown) == masked(answer)
-            assert ("running", 2, 10_000) == standing(gateway.act("start", "support-assistant"))
-            assert ("running", 3, 50_000) == standing(gateway.act("promote", "support-assistant"))
+            assert ("shadow", 1, 0) == standing(gateway.act("start", "support-assistant"))
+            assert ("running", 2, 10_000) == standing(gateway.act("promote", "support-assistant"))
 
 
 def curled(command):

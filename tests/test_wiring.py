@@ -9,7 +9,7 @@ from gateway.adapters.sql_store import SqlStore
 from gateway.core.errors import PolicyFault, SetupFault, StoreFault
 from gateway.wiring import Gateway, Settings, check_settings
 from tests.control.serving_world import files, route
-from tests.gateway_process import write_policies
+from tests.gateway_process import running_gateway, wait_until, write_policies
 
 pytestmark = pytest.mark.anyio
 
@@ -116,8 +116,8 @@ async def test_anyone_may_call_on_loopback_alone(tmp_path):
 
 async def test_an_unknown_engine_is_refused(tmp_path):
     """Its name is told."""
-    with pytest.raises(SetupFault, match="postgresql"):
-        await Gateway(settings(tmp_path, store="postgresql://db/pinion")).run(never)
+    with pytest.raises(SetupFault, match="mysql is not supported"):
+        await Gateway(settings(tmp_path, store="mysql://db/pinion")).run(never)
 
 
 async def test_a_store_that_fails_at_the_first_record_is_a_fault_of_the_setup(tmp_path, monkeypatch):
@@ -129,3 +129,21 @@ async def test_a_store_that_fails_at_the_first_record_is_a_fault_of_the_setup(tm
     monkeypatch.setattr(SqlStore, "record_routes", fail)
     with pytest.raises(SetupFault, match="the disk is full"):
         await Gateway(settings(tmp_path)).run(never)
+
+
+def test_rollouts_are_judged_beside_the_requests(tmp_path):
+    """Each second: what passes its gates goes on by itself, what nothing came in holds, and both outlive a restart."""
+    gated = "rollout: {steps: [{percent: 50, min_requests: 5}, {percent: 100}]}"
+    with running_gateway(tmp_path, files(route(), route("other"))) as gateway:
+        gateway.write(all=files(route(serve="1.1.0"), route("other", "1.1.0", more=gated))["all.yaml"])
+        wait_until(lambda: "1.1.0" == gateway.route("desk")["stable"])
+        rollout = wait_until(lambda: (gateway.route("other")["rollout"] or {}).get("holds") and gateway.route("other"))
+        assert (["no_data"], 500_000) == (rollout["rollout"]["holds"], rollout["rollout"]["weight_ppm"])
+        assert "no_data" in [wait["code"] for wait in gateway.ask("GET", "rollouts/other")["judged"]["waits"]]
+        assert ["1.0.0"] == [former["release"] for former in gateway.route("desk")["former"]]
+        assert not gateway.status()["store_away"]
+
+    with running_gateway(tmp_path, {}) as gateway:
+        assert ("completed", "held") == tuple(gateway.route(name)["rollout"]["state"] for name in ("desk", "other"))
+        assert "rolled_back" == gateway.act("undo", "desk")["state"]
+        assert "1.0.0" == gateway.route("desk")["stable"]

@@ -22,7 +22,10 @@ from gateway.core.release import Release
 from gateway.core.route import Route
 from gateway.core.snapshot import Snapshot
 
-ROLLBACK_REASONS = (*get_args(TripRule), "mismatch", "manual", "policy")
+ROLLBACK_REASONS = (
+    *get_args(TripRule),
+    *("mismatch", "guardrail", "error_budget", "no_data", "inconclusive", "manual", "undo", "policy"),
+)
 SHADOW_RESULTS = frozenset(("ok", "failed", "timeout", "invalid", "dropped", "too_large", "stateful", "over_budget"))
 RELOAD_RESULTS = ("accepted", "rejected")
 

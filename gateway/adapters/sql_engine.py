@@ -1,122 +1,195 @@
-"""A SQL database: opening it, holding it alone, keeping its schema, and what is particular to its engine.
+"""A SQL database: opening it by its URL, keeping its schema, transactions. What one engine does otherwise is apart.
 
-The engine is SQLite now. All that another engine would do otherwise stands here: the address, the lock, the pragmas
-and inserting what may be there already.
+SQLite is in `sqlite_database`, PostgreSQL in `postgres_database`; SQL itself is written once, for both.
 """
 
-import fcntl
-import os
+import json
+import math
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Protocol, Self
 
-from sqlalchemy import URL, ClauseElement, Connection, Engine, Table, create_engine, event, inspect, text
-from sqlalchemy.dialects.sqlite import Insert, insert
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import (
+    URL,
+    ClauseElement,
+    Connection,
+    Engine,
+    Insert,
+    String,
+    Table,
+    column,
+    create_engine,
+    inspect,
+    select,
+    table,
+)
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import SyntaxExtension
+from sqlalchemy.sql.compiler import SQLCompiler
 
-from gateway.core.errors import SetupFault, StoreFault
+from gateway.adapters.sql_schema import SchemaName
+from gateway.adapters.sqlite_database import SqliteDatabase
+from gateway.core.errors import PinionError, SetupFault, StoreFault
 
-SchemaName = Literal["store", "ledger"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Care:
-    """What a database is worth: how it is synced, how long it waits for another program's lock, if it is checked."""
-
-    synchronous: str
-    busy_seconds: float
-    is_checked: bool
-
-
-_CARE: Mapping[SchemaName, _Care] = {
-    "store": _Care("FULL", busy_seconds=2.0, is_checked=True),
-    "ledger": _Care("NORMAL", busy_seconds=0.2, is_checked=False),  # it tries again by itself, and may be large
-}
-NEWEST: Mapping[SchemaName, str] = {"store": "store_0001", "ledger": "ledger_0001"}
+NEWEST: Mapping[SchemaName, str] = {"store": "store_0002", "ledger": "ledger_0002"}
 """The newest version of each schema, as its last migration is called."""
 
-_FOREIGN = (SQLAlchemyError, sqlite3.Error, ArithmeticError, LookupError, TypeError, ValueError)
+FORMS = "sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+OPENING_SECONDS = 30.0
+"""How long a statement may take while a database is opened: a migration, or waiting for another process's."""
+
+_ENGINES = (SQLAlchemyError, sqlite3.Error)
+_FOREIGN = (*_ENGINES, ArithmeticError, LookupError, TypeError, ValueError)
 """What a statement, or a row that is not what Pinion wrote, may raise."""
 
 
-def sqlite_file(url: str) -> Path:
-    """Give the file of a store's URL: `sqlite:///FILE`, relative to the working folder, or `sqlite:////FILE`.
+class _Place(Protocol):
+    """Where a database is, and what is particular to its engine."""
+
+    name: str
+    """What messages call it, without a password."""
+
+    url: URL
+    options: Mapping[str, Any]
+    """What SQLAlchemy is told of the engine."""
+
+    version_table: str
+    is_shared: bool
+    """Whether other programs' tables may be there, too."""
+
+    patience: float | None
+    """After how many seconds a caller of a transaction gives up, whatever the engine does; None where it says so."""
+
+    def attach(self, engine: Engine) -> None:
+        """Set up the connections and transactions to come."""
+        ...
+
+    def prepare(self, connection: Connection) -> None:
+        """Look at the database before its schema is."""
+        ...
+
+    def begin_snapshot(self, connection: Connection) -> None:
+        """Make a transaction that has just begun see one state throughout, for reading."""
+        ...
+
+    def trouble(self, error: Exception, reason: str) -> PinionError:
+        """Say why it cannot be opened."""
+        ...
+
+    def release(self) -> None:
+        """Let go of the place."""
+        ...
+
+
+def scheme_of(url: str) -> str:
+    """Give the scheme of a database's URL: `sqlite` or `postgresql`.
 
     Raises:
-        SetupFault: the URL names something else.
+        SetupFault: it is another one, or none.
     """
-    scheme, _, rest = url.partition("://")
-    if scheme != "sqlite":
-        known = scheme.isalnum() and scheme != url
-        subject = f"{scheme} is not supported yet" if known else "the store's address is not a URL"
-        raise SetupFault(f"{subject}; use sqlite:///FILE")
-    name = rest.removeprefix("/")
-    if name in ("", ":memory:") or name == rest:
-        raise SetupFault(f"{url} names no file; use sqlite:///FILE, as in sqlite:///pinion.db")
-    return Path(name)
+    scheme, separator, _ = url.partition("://")
+    if not separator or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
+        raise SetupFault(f"the store's address is not a URL; use {FORMS}")
+    if scheme not in ("sqlite", "postgresql"):
+        raise SetupFault(f"{scheme} is not supported; use {FORMS}")
+    return scheme
 
 
-def insert_if_new(table: Table) -> Insert:
+def is_outage(fault: StoreFault) -> bool:
+    """Whether a database could not be written at all, whatever it was; else it was what should be written."""
+    cause = fault.__cause__
+    return isinstance(cause, PinionError | DBAPIError) and not isinstance(cause, DataError | IntegrityError)
+
+
+def insert_if_new(into: Table) -> Insert:
     """Make an insert that leaves a row alone whose key is there already."""
-    return insert(table).on_conflict_do_nothing()
+    return into.insert().inline().ext(_OnConflict())
+
+
+def insert_or_replace(into: Table) -> Insert:
+    """Make an insert that takes the place of the row with its primary key."""
+    return into.insert().inline().ext(_OnConflict(into))
 
 
 class Database:
-    """One SQLite file with its schema, held by this process alone. All of it is for one thread."""
+    """One database with its schema. All of it is for one thread."""
 
-    def __init__(self, path: Path, engine: Engine, lock: int) -> None:
-        """Made by `open`."""
-        self.path = path
-        self._engine = engine
-        self._lock = lock
+    def __init__(self, place: _Place, schema: SchemaName) -> None:
+        """Made by `open` or `awaited`."""
+        self._place = place
+        self._schema = schema
+        self._is_ready = False
+        self._engine = create_engine(
+            place.url, pool_size=1, max_overflow=0, hide_parameters=True, json_serializer=_json, **place.options
+        )
+        place.attach(self._engine)
 
     def __repr__(self) -> str:
-        return f"Database({str(self.path)!r})"
+        return f"Database({self.name!r})"
+
+    @property
+    def name(self) -> str:
+        """What messages call it: the file, or the URL without its password."""
+        return self._place.name
+
+    @property
+    def patience(self) -> float | None:
+        """After how many seconds a caller should give a transaction up; None if it ends by itself."""
+        return self._place.patience
 
     @classmethod
     def open(cls, url: str, schema: SchemaName) -> Self:
         """Open the database of a URL, making or migrating it as needed.
 
-        Every commit to a store is synced to the disk, and its whole file is checked first; a commit to a ledger
-        survives the process's end but perhaps not the machine's.
+        Raises:
+            SetupFault: one line, on what is wrong with the URL or the database, or that another gateway has the file.
+            StoreFault: the server cannot be reached now; `awaited` goes on from there.
+        """
+        database = cls.awaited(url, schema)
+        try:
+            database.prepare()
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    @classmethod
+    def awaited(cls, url: str, schema: SchemaName) -> Self:
+        """Take the database of a URL that may be away; it is opened by its first transaction that reaches it.
 
         Raises:
-            SetupFault: one line, on what is wrong with the URL, the folder or the file, or that another gateway
-                has the file.
+            SetupFault: the URL itself is wrong, or another gateway has the file.
         """
-        path = sqlite_file(url)
-        lock = _lock(path)
-        care = _CARE[schema]
-        engine = _engine(path, care)
-        try:
-            with engine.begin() as connection:
-                if care.is_checked:
-                    _check(connection, path)
-                _migrate(connection, schema, path)
-        except (SQLAlchemyError, sqlite3.Error) as error:
-            _release(engine, lock)
-            raise SetupFault(_trouble(path, error)) from error
-        except SetupFault:
-            _release(engine, lock)
-            raise
-        return cls(path, engine, lock)
+        return cls(_place(url, schema), schema)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Give a connection within a transaction, which is committed at the end, or rolled back on an exception.
 
         Raises:
-            StoreFault: the database cannot be read or written; nothing was.
+            StoreFault: the database cannot be read or written; nothing was, unless its commit was not answered.
         """
+        if not self._is_ready:
+            self._prepare_late()
         try:
             with self._engine.begin() as connection:
                 yield connection
         except _FOREIGN as error:
-            raise StoreFault(f"{self.path} cannot be read or written: {_reason(error)}") from error
+            raise StoreFault(f"{self.name} cannot be read or written: {_reason(error)}") from error
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Give a connection whose queries all see one state, for reading.
+
+        Raises:
+            StoreFault: the database cannot be read.
+        """
+        with self.transaction() as connection:
+            self._place.begin_snapshot(connection)
+            yield connection
 
     def written(self, statement: ClauseElement, columns: Sequence[str]) -> str:
         """Give a statement as its driver takes it, with a place for each of `columns`, in that order."""
@@ -124,84 +197,95 @@ class Database:
         return str(compiled)
 
     def close(self) -> None:
-        """Close the file and let another gateway have it."""
-        _release(self._engine, self._lock)
+        """Close the connection and let another gateway have the file."""
+        self._engine.dispose()
+        self._place.release()
+
+    def prepare(self) -> None:
+        """Make or migrate the schema; the first transaction does so where it was not done.
+
+        Raises:
+            SetupFault: one line, on what is wrong with the database.
+            StoreFault: the server cannot be reached now.
+        """
+        try:
+            patient = self._engine.execution_options(statement_seconds=OPENING_SECONDS)
+            with patient.begin() as connection:
+                self._place.prepare(connection)
+                self._migrate(connection)
+        except _ENGINES as error:
+            raise self._place.trouble(error, _reason(error)) from error
+        self._is_ready = True
+
+    def _prepare_late(self) -> None:
+        try:
+            self.prepare()
+        except SetupFault as fault:
+            raise StoreFault(fault.message) from fault
+
+    def _migrate(self, connection: Connection) -> None:
+        """Bring the schema to the newest version; mostly it is there already."""
+        place = self._place
+        if inspect(connection).has_table(place.version_table):
+            version = select(column("version_num", String)).select_from(table(place.version_table))
+            found = connection.execute(version).scalars().all()
+            if found == [NEWEST[self._schema]]:
+                return
+        from gateway.adapters import sql_migrations  # noqa: PLC0415 - Alembic takes a tenth of the start
+
+        subject = sql_migrations.Subject(place.name, self._schema, place.version_table, place.is_shared)
+        sql_migrations.migrate(connection, subject)
 
 
-def _lock(path: Path) -> int:
-    """Take the lock file beside a database for the life of this process; give its descriptor.
+def _place(url: str, schema: SchemaName) -> _Place:
+    if scheme_of(url) == "sqlite":
+        return SqliteDatabase(url, schema)
+    from gateway.adapters.postgres_database import PostgresDatabase  # noqa: PLC0415 - its driver takes a tenth, too
 
-    The real path counts, so that a symbolic link is no way around. The file stays when the lock is let go: removing it
-    would let two processes each lock a file of that name.
-    """
-    beside = path.resolve().with_name(f"{path.resolve().name}.lock")
+    return PostgresDatabase(url, schema)
+
+
+class _OnConflict(SyntaxExtension, ClauseElement):
+    """The end of an insert, in the words that both engines know: what to do where the row's key is there."""
+
+    inherit_cache: bool | None = False
+
+    def __init__(self, replaced: Table | None = None) -> None:
+        self.replaced = replaced
+
+    def apply_to_insert(self, insert_stmt: Insert) -> None:
+        """Take the place after the values."""
+        insert_stmt.apply_syntax_extension_point(lambda existing: [*existing, self], "post_values")
+
+
+@compiles(_OnConflict)
+def _compile_on_conflict(clause: _OnConflict, compiler: SQLCompiler, **_: Any) -> str:
+    if clause.replaced is None:
+        return "ON CONFLICT DO NOTHING"
+    quoted = compiler.preparer.quote
+    keys = [quoted(key.name) for key in clause.replaced.primary_key]
+    others = [quoted(other.name) for other in clause.replaced.columns if not other.primary_key]
+    values = ", ".join(f"{name} = excluded.{name}" for name in others)
+    return f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {values}"
+
+
+def _json(value: Any) -> str:
+    """Write JSON; a number that it has no form for, and PostgreSQL would refuse, becomes null."""
     try:
-        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise SetupFault(f"{beside}: {error.strerror}; the store's folder must exist and be writable") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise SetupFault(
-            f"{path} is in use by another gateway; one process per SQLite file, use PostgreSQL for more"
-        ) from error
-    return descriptor
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), allow_nan=False)
 
 
-def _engine(path: Path, care: _Care) -> Engine:
-    """One connection, in a rollback journal: write-ahead logging can corrupt a file before SQLite 3.51.3."""
-    url = URL.create("sqlite", database=str(path.resolve()))
-    engine = create_engine(url, pool_size=1, max_overflow=0, connect_args={"timeout": care.busy_seconds})
-    pragmas = {
-        "journal_mode": "DELETE",
-        "synchronous": care.synchronous,
-        "foreign_keys": "ON",
-        "mmap_size": "0",
-    }
-
-    def connected(connection: DBAPIConnection, _record: object) -> None:
-        connection.isolation_level = None  # the driver would not begin a transaction before DDL; `began` does
-        cursor = connection.cursor()
-        for name, value in pragmas.items():
-            cursor.execute(f"PRAGMA {name}={value}")
-        cursor.close()
-
-    def began(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
-
-    event.listen(engine, "connect", connected)
-    event.listen(engine, "begin", began)
-    return engine
-
-
-def _release(engine: Engine, lock: int) -> None:
-    engine.dispose()
-    os.close(lock)
-
-
-def _check(connection: Connection, path: Path) -> None:
-    """Refuse a file with damaged pages before anything is read from it as the truth."""
-    found = connection.execute(text("PRAGMA quick_check(1)")).scalar_one()
-    if found != "ok":
-        raise SetupFault(f"{path} is damaged; restore a backup, or move it away to start with an empty one")
-
-
-def _migrate(connection: Connection, schema: SchemaName, path: Path) -> None:
-    """Bring the schema to the newest version, within the connection's transaction; mostly it is there already."""
-    if inspect(connection).has_table("alembic_version"):
-        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
-        if found == [NEWEST[schema]]:
-            return
-    from gateway.adapters import sql_migrations  # noqa: PLC0415 - Alembic takes a tenth of the start
-
-    sql_migrations.migrate(connection, schema, path)
-
-
-def _trouble(path: Path, error: Exception) -> str:
-    if path.is_dir():
-        return f"{path} is a folder; name a file in it"
-    return f"{path} cannot be opened: {_reason(error)}; move it away, or restore a backup"
+def _finite(value: Any) -> Any:
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case Mapping():
+            return {key: _finite(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_finite(inner) for inner in value]
+    return value
 
 
 def _reason(error: Exception) -> str:

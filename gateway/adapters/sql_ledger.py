@@ -9,14 +9,21 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, Self
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Table
 
-from gateway.adapters.sql_engine import Database, sqlite_file
+from gateway.adapters.sql_engine import Database, is_outage, scheme_of
+from gateway.adapters.sql_exposures import PAGE, WINDOW, SqlExposures
+from gateway.adapters.sql_feedback import SqlFeedback
+from gateway.adapters.sql_outcomes import outcome_counts
 from gateway.adapters.sql_records import SqlRecords
+from gateway.adapters.sql_schema import feedback, requests
+from gateway.adapters.sqlite_database import sqlite_file
+from gateway.core.arm_units import ArmUnits, Wanted
 from gateway.core.errors import StoreFault
-from gateway.core.ports import Clock, Journal
+from gateway.core.ports import Clock, Exposure, ExposurePage, Feedback, Journal
 from gateway.core.record import Record
 
 BATCH = 2_500
@@ -29,11 +36,13 @@ WARNING_SECONDS = 10.0
 
 
 def ledger_url(store_url: str) -> str:
-    """Give the URL of the ledger that lies beside a store: `pinion-ledger.db` beside `pinion.db`.
+    """Give the URL of a store's ledger: `pinion-ledger.db` beside `pinion.db`, or in the same PostgreSQL database.
 
     Raises:
-        SetupFault: the store's URL names no SQLite file.
+        SetupFault: the store's URL names no database.
     """
+    if scheme_of(store_url) == "postgresql":
+        return store_url
     store = sqlite_file(store_url)
     return f"sqlite:///{store.with_name(f'{store.stem}-ledger{store.suffix}')}"
 
@@ -59,6 +68,8 @@ class SqlLedger:
         """Made by `open`."""
         self._database = database
         self._records = SqlRecords(database)
+        self._feedback = SqlFeedback(database)
+        self._exposures = SqlExposures(database)
         self._losses = _Losses(meters_dropped, journal, clock)
         self._journal = journal
         self._clock = clock
@@ -77,7 +88,7 @@ class SqlLedger:
 
     def __repr__(self) -> str:
         waiting = len(self._queue) + len(self._batch)
-        return f"SqlLedger({str(self._database.path)!r}, {waiting} waiting, {self._losses.count} dropped)"
+        return f"SqlLedger({self._database.name!r}, {waiting} waiting, {self._losses.count} dropped)"
 
     @classmethod
     async def open(
@@ -90,7 +101,9 @@ class SqlLedger:
         retention_seconds: float,
         capacity: int = 10_000,
     ) -> Self:
-        """Open the ledger of a URL (`sqlite:///FILE`), making or migrating it as needed.
+        """Open the ledger of a URL (`sqlite:///FILE` or `postgresql://...`), making or migrating it as needed.
+
+        A server that is away is no reason not to open it: records wait as in any outage.
 
         `meters_dropped` is told how many records were lost, in the caller's thread of `append` or in the ledger's.
         Records older than `retention_seconds` are deleted. `capacity` is how many may wait to be written.
@@ -98,7 +111,7 @@ class SqlLedger:
         Raises:
             SetupFault: it cannot be opened, or another gateway has it.
         """
-        database = await asyncio.to_thread(Database.open, url, "ledger")
+        database = await asyncio.to_thread(_open, url)
         return cls(
             database,
             meters_dropped=meters_dropped,
@@ -127,6 +140,40 @@ class SqlLedger:
         newest: Sequence[tuple[str, str, str]] = await self._ask(lambda: self._records.responses(limit))
         return newest
 
+    async def outcome_counts(self, since: float, slot_seconds: float) -> Sequence[tuple[str, float, int, int]]:
+        """Give (route, slot's start, good requests, bad ones) since a wall time, the oldest first."""
+        counts: Sequence[tuple[str, float, int, int]] = await self._ask(
+            lambda: outcome_counts(self._database, since, slot_seconds)
+        )
+        return counts
+
+    async def assess(self, said: Feedback) -> None:
+        """Write feedback on a request, in place of what was said of it by the same name."""
+        await self._ask(lambda: self._feedback.write(said))
+
+    async def newest_of_unit(self, app: str, unit_digest: str, route: str | None) -> Record | None:
+        """Give the newest request of an application's unit, written or still waiting; copies apart."""
+        newest: Record | None = await self._ask(lambda: self._newest_of_unit(app, unit_digest, route))
+        return newest
+
+    async def arm_units(self, wanted: Wanted) -> ArmUnits:
+        """Add up an experiment's requests and feedback by unit."""
+        units = ArmUnits(wanted.metrics)
+        start, last = await self._ask(lambda: self._bounds(wanted, requests))
+        for after in range(start, last, WINDOW):
+            await self._ask(partial(self._exposures.add_units, wanted, after, units))
+        start, last = await self._ask(lambda: self._bounds(wanted, feedback))
+        for after in range(start, last, WINDOW):
+            await self._ask(partial(self._exposures.add_feedback, wanted, after, units))
+        return units
+
+    async def exposures(self, wanted: Wanted, after: int) -> ExposurePage:
+        """Give some of an experiment's requests, in the order of the ledger, from after a position (0: the first)."""
+        start, last = await self._ask(lambda: self._bounds(wanted, requests))
+        start = max(start, after)
+        found: Sequence[Exposure] = await self._ask(lambda: self._exposures.page(wanted, start))
+        return ExposurePage(found, start + PAGE if start + PAGE < last else None)
+
     async def close(self) -> None:
         """Write what waits and let go of the file. What cannot be written by then is dropped and counted."""
         self._closing = True
@@ -135,7 +182,7 @@ class SqlLedger:
 
     async def _ask(self, question: Callable[[], Any]) -> Any:
         if self._closing:
-            raise StoreFault(f"{self._database.path} is closed")
+            raise StoreFault(f"{self._database.name} is closed")
         answer: Future[Any] = Future()
         self._questions.append((question, answer))
         self._wake.set()
@@ -176,7 +223,7 @@ class SqlLedger:
         try:
             self._records.write(self._batch)
         except StoreFault as fault:
-            if isinstance(fault.__cause__, OperationalError):
+            if is_outage(fault):
                 self._note(outage=True, reason=fault.message)
                 return False
             self._write_one_by_one()
@@ -204,6 +251,21 @@ class SqlLedger:
         found = next((record for record in waiting if record.request_id == request_id), None)
         return found or self._records.find(request_id)
 
+    def _bounds(self, wanted: Wanted, table: Table) -> tuple[int, int]:
+        """Write what came since the last turn, then say between which ids the wanted rows lie."""
+        now = self._clock.monotonic()
+        if now >= self._next_write:
+            self._write_waiting(now)
+        return self._exposures.bounds(wanted.since, table)
+
+    def _newest_of_unit(self, app: str, unit_digest: str, route: str | None) -> Record | None:
+        waiting = (*self._batch, *tuple(self._queue))
+        for record in reversed(waiting):
+            is_theirs = record.app == app and record.unit_digest == unit_digest and record.shadow_of is None
+            if is_theirs and route in (None, record.route):
+                return record
+        return self._feedback.newest_of_unit(app, unit_digest, route)
+
     def _answer(self) -> None:
         while self._questions:
             question, answer = self._questions.popleft()
@@ -217,12 +279,20 @@ class SqlLedger:
     def _sweep(self, now: float) -> None:
         """Delete a few records that are too old; more at the next turn, if there are."""
         try:
-            forgotten = self._records.forget(self._clock.wall() - self._retention_seconds, BATCH)
+            before = self._clock.wall() - self._retention_seconds
+            forgotten = max(self._records.forget(before, BATCH), self._feedback.forget(before, BATCH))
         except StoreFault as fault:
             forgotten = 0
             self._journal.event("ledger cannot forget", level="warning", reason=fault.message)
         if forgotten < BATCH:
             self._next_sweep = now + SWEEP_SECONDS
+
+
+def _open(url: str) -> Database:
+    try:
+        return Database.open(url, "ledger")
+    except StoreFault:
+        return Database.awaited(url, "ledger")
 
 
 class _Losses:

@@ -49,7 +49,7 @@ class SqlRecords:
         found = select(requests).where(requests.c.request_id == request_id)
         with self._database.transaction() as connection:
             row = connection.execute(found).mappings().one_or_none()
-            return None if row is None else _record(row)
+            return None if row is None else record_of(row)
 
     def responses(self, limit: int) -> tuple[tuple[str, str, str], ...]:
         """Give the newest (route, response id, release) that clients were given, the newest last."""
@@ -93,10 +93,13 @@ def _written(attempts: tuple[Tried, ...]) -> str:
 
 
 def _storable(text: str | None) -> str | None:
-    """What JSON may carry and UTF-8 may not, a lone surrogate, becomes a `?`."""
-    return text if text is None or text.isascii() else text.encode(errors="replace").decode()
+    """What JSON may carry and a database may not, a NUL or a lone surrogate, becomes a `?`."""
+    if text is None or text.isprintable():
+        return text
+    return text.replace("\0", "?").encode(errors="replace").decode()
 
 
-def _record(row: RowMapping) -> Record:
+def record_of(row: RowMapping) -> Record:
+    """Make the record that a row holds."""
     tried = tuple(Tried(*attempt) for attempt in row["attempts"])
     return Record(**{**{name: row[name] for name in _FIELDS}, "attempts": tried})

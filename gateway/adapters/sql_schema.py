@@ -4,6 +4,8 @@ Types are those that SQLite and PostgreSQL share. A change here needs a migratio
 Times are wall seconds.
 """
 
+from typing import Literal
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -26,9 +28,14 @@ _NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_name)s",
 }
 
+SchemaName = Literal["store", "ledger"]
+
+_BIG = BigInteger().with_variant(Integer, "sqlite")
+"""A count without end; SQLite's plain integers have 64 bits, and only those number rows by themselves."""
+
 STORE = MetaData(naming_convention=_NAMES)
 
-epoch = Table("epoch", STORE, Column("id", Integer, primary_key=True), Column("epoch", Integer, nullable=False))
+epoch = Table("epoch", STORE, Column("id", Integer, primary_key=True), Column("epoch", _BIG, nullable=False))
 """One row: a number that every write raises."""
 
 rollouts = Table(
@@ -47,6 +54,8 @@ rollouts = Table(
     Column("evidence", JSON(none_as_null=True)),
     Column("started_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
+    Column("entered_at", Float, nullable=False),
+    Column("holds", JSON, nullable=False),
 )
 """Every rollout as it stands now."""
 
@@ -59,16 +68,19 @@ routes = Table(
     Column("rollout_id", ForeignKey("rollouts.id")),
     Column("attempts", JSON, nullable=False),
     Column("out", JSON, nullable=False),
+    Column("former", JSON, nullable=False),
+    Column("revision", Integer, nullable=False),
 )
 """What is recorded of a route.
 
-`attempts` is a list of [stable, candidate, highest attempt], `out` an object of rolled back versions and the reasons.
+`attempts` is a list of [stable, candidate, highest attempt], `out` an object of rolled back versions and the reasons,
+`former` a list of [version, until when it was stable].
 """
 
 rollout_events = Table(
     "rollout_events",
     STORE,
-    Column("sequence", Integer, primary_key=True),
+    Column("sequence", _BIG, primary_key=True),
     Column("at", Float, nullable=False),
     Column("rollout_id", ForeignKey("rollouts.id"), nullable=False),
     Column("route", String, nullable=False),
@@ -80,9 +92,21 @@ rollout_events = Table(
     Column("evidence", JSON(none_as_null=True)),
     Column("started_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
+    Column("entered_at", Float, nullable=False),
+    Column("holds", JSON, nullable=False),
     Index(None, "route", "sequence"),
 )
 """Every act on a rollout, with what it became. Rows are added and never changed."""
+
+experiments = Table(
+    "experiments",
+    STORE,
+    Column("route", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("arms", JSON, nullable=False),
+)
+"""When an experiment began; `arms` is a list of [name, release version, share in parts per million]."""
 
 arms_out = Table(
     "arms_out",
@@ -95,6 +119,17 @@ arms_out = Table(
     Column("evidence", JSON, nullable=False),
 )
 """Arms that were taken out of traffic for good."""
+
+kept_evidence = Table(
+    "kept_evidence",
+    STORE,
+    Column("rollout_id", String, primary_key=True),
+    Column("step", Integer, nullable=False),
+    Column("elapsed", Float, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("evidence", JSON, nullable=False),
+)
+"""What a rollout's step had shown when it was last written down."""
 
 served_versions = Table(
     "served_versions",
@@ -114,7 +149,7 @@ LEDGER = MetaData(naming_convention=_NAMES)
 requests = Table(
     "requests",
     LEDGER,
-    Column("id", Integer, primary_key=True),
+    Column("id", _BIG, primary_key=True),
     Column("request_id", String, nullable=False, unique=True),
     Column("at", Float, nullable=False, index=True),
     Column("app", String, nullable=False),
@@ -144,9 +179,32 @@ requests = Table(
     Column("stream", Boolean, nullable=False),
     Column("sdk_retries", Integer, nullable=False),
     Column("attempts", JSON, nullable=False),
-    Column("epoch", Integer, nullable=False),
+    Column("epoch", _BIG, nullable=False),
     Column("shadow_of", String),
     Column("schema_valid", Boolean),
+    Column("split", String),
     Index(None, "route", "response_id"),
+    Index(None, "unit_digest", "at"),
 )
 """One row a request, with the fields of a record; `attempts` is a list of [release, track, outcome, status]."""
+
+feedback = Table(
+    "feedback",
+    LEDGER,
+    Column("id", Integer, primary_key=True),
+    Column("at", Float, nullable=False, index=True),
+    Column("request_id", String),
+    Column("unit_digest", String),
+    Column("app", String, nullable=False),
+    Column("route", String, nullable=False),
+    Column("release", String, nullable=False),
+    Column("track", String, nullable=False),
+    Column("split", String),
+    Column("name", String, nullable=False),
+    Column("value", Float),
+    Column("text", String),
+    Column("comment", String),
+    UniqueConstraint("request_id", "name"),
+    Index(None, "route", "split"),
+)
+"""What applications said of answers: a number or a text by name, at most one of each name for a request."""

@@ -1,46 +1,72 @@
 """The truth, in SQL: what serves on each route, every act on its rollouts, arms out, and versions that have served.
 
-The law: a write is one transaction. It raises the epoch first, which also takes the file's write lock, and has happened
-if and only if the caller is given the new epoch; a caller that is given none may find it written or not.
+The law: a write is one transaction. It raises the epoch first, which also makes every other writer wait, and has
+happened if and only if the caller is given the new epoch; a caller that is given none may find it written or not.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, Row, Table, select
+from sqlalchemy import Connection, select
 
-from gateway.adapters.sql_engine import Database, insert_if_new
-from gateway.adapters.sql_schema import arms_out, epoch, rollout_events, rollouts, routes, served_versions
-from gateway.core.errors import StoreFault
-from gateway.core.plan import Plan
-from gateway.core.ports import ArmOut, Recorded, RolloutEvent, ServedVersion
-from gateway.core.rollout import Rollout, RolloutState, RouteRecord
+from gateway.adapters import store_rows
+from gateway.adapters.sql_engine import Database, insert_if_new, insert_or_replace
+from gateway.adapters.sql_schema import (
+    arms_out,
+    epoch,
+    experiments,
+    kept_evidence,
+    rollout_events,
+    rollouts,
+    routes,
+    served_versions,
+)
+from gateway.core.errors import Overtaken, StoreFault
+from gateway.core.ports import (
+    ArmOut,
+    ExperimentStart,
+    KeptEvidence,
+    Recorded,
+    RolloutEvent,
+    RouteMove,
+    ServedVersion,
+)
 
 Answer = TypeVar("Answer")
 
 
 class SqlStore:
-    """The port `Store`, over one database and one thread of its own, so that the serving loop never waits."""
+    """The port `Store`, over one database and one thread of its own, so that the serving loop never waits.
+
+    No call outlasts the database's patience, so that an outage is known at once; what had not begun by then never will.
+    """
 
     def __init__(self, database: Database, thread: ThreadPoolExecutor) -> None:
-        """Made by `open`."""
+        """Made by `open` or `awaited`."""
         self._database = database
         self._thread = thread
 
     def __repr__(self) -> str:
-        return f"SqlStore({str(self._database.path)!r})"
+        return f"SqlStore({self._database.name!r})"
+
+    @property
+    def name(self) -> str:
+        """The store's URL without what is secret in it."""
+        return self._database.name
 
     @classmethod
     async def open(cls, url: str) -> Self:
-        """Open the store of a URL (`sqlite:///FILE`), making or migrating it as needed.
+        """Open the store of a URL (`sqlite:///FILE` or `postgresql://...`), making or migrating it as needed.
 
         Raises:
             SetupFault: it cannot be opened, or another gateway has it.
+            StoreFault: its server cannot be reached now; `awaited` goes on from there.
         """
-        thread = ThreadPoolExecutor(1, thread_name_prefix="pinion-store")
+        thread = _thread()
         opening = thread.submit(Database.open, url, "store")
         try:
             database = await asyncio.wrap_future(opening)
@@ -49,42 +75,70 @@ class SqlStore:
             raise
         return cls(database, thread)
 
+    @classmethod
+    def awaited(cls, url: str) -> Self:
+        """Take the store of a URL whose server is away: every call is a StoreFault until one reaches and opens it.
+
+        Raises:
+            SetupFault: the URL itself is wrong, or another gateway has the file.
+        """
+        return cls(Database.awaited(url, "store"), _thread())
+
+    async def epoch(self) -> int:
+        """Read the epoch alone."""
+        return await self._run(self._database.snapshot, _epoch)
+
     async def recorded(self) -> Recorded:
         """Read everything that a snapshot depends on, as it is at one epoch."""
-        return await self._run(_recorded)
+        return await self._run(self._database.snapshot, _recorded)
 
-    async def record_route(self, record: RouteRecord, events: Sequence[RolloutEvent]) -> int:
-        """Write a route's state, with the rollouts that the events changed and the events themselves."""
-        return await self.record_routes([(record, events)])
+    async def record_routes(self, moves: Sequence[RouteMove]) -> int:
+        """Write the states of several routes, each with its events, in one transaction.
 
-    async def record_routes(self, moves: Sequence[tuple[RouteRecord, Sequence[RolloutEvent]]]) -> int:
-        """Write the states of several routes, each with its events, in one transaction."""
+        Raises:
+            Overtaken: a route is no longer at the revision that its move rests on; nothing was written.
+        """
+        return await self._write(lambda connection: _put_routes(connection, moves))
 
-        def write(connection: Connection) -> None:
-            for record, events in moves:
-                _put_route(connection, record, events)
+    async def record_experiment(self, start: ExperimentStart) -> int:
+        """Write when an experiment began; one that is known is left as it is."""
+        row = store_rows.experiment_row(start)
+        return await self._write(lambda connection: connection.execute(insert_if_new(experiments), [row]))
 
-        return await self._write(write)
+    async def keep_evidence(self, kept: Sequence[KeptEvidence]) -> None:
+        """Write what steps have shown so far, in place of what was kept of the same rollouts, and forget the others.
+
+        Raises no epoch.
+        """
+        rows = {item.rollout: store_rows.evidence_row(item) for item in kept}
+        in_order = [rows[rollout] for rollout in sorted(rows)]  # so that two who keep at once cannot block each other
+
+        def keep(connection: Connection) -> None:
+            if in_order:
+                connection.execute(insert_or_replace(kept_evidence), in_order)
+            latest = select(routes.c.rollout_id).where(routes.c.rollout_id.is_not(None))
+            connection.execute(kept_evidence.delete().where(kept_evidence.c.rollout_id.not_in(latest)))
+
+        await self._run(self._database.transaction, keep)
+
+    async def kept_evidence(self) -> Sequence[KeptEvidence]:
+        """Give the evidence kept of every rollout that is the latest of its route."""
+        latest = select(kept_evidence).where(kept_evidence.c.rollout_id.in_(select(routes.c.rollout_id)))
+
+        def read(connection: Connection) -> tuple[KeptEvidence, ...]:
+            return tuple(map(store_rows.evidence_from, connection.execute(latest).mappings()))
+
+        return await self._run(self._database.snapshot, read)
 
     async def record_arm_out(self, arm: ArmOut) -> int:
         """Write that an arm is out; one that is out already is left as it is."""
-        row = {
-            "route": arm.route,
-            "experiment": arm.experiment,
-            "release": arm.release,
-            "reason": arm.reason,
-            "at": arm.at,
-            "evidence": dict(arm.evidence),
-        }
+        row = store_rows.arm_row(arm)
         return await self._write(lambda connection: connection.execute(insert_if_new(arms_out), [row]))
 
     async def record_served(self, versions: Sequence[ServedVersion]) -> int:
         """Write that versions have been in the way of requests; one that is known is left as it is."""
         at = time.time()
-        rows = [
-            {"kind": item.kind, "name": item.name, "version": item.version, "digest": item.digest, "at": at}
-            for item in versions
-        ]
+        rows = [{**store_rows.served_row(item), "at": at} for item in versions]
 
         def write(connection: Connection) -> None:
             if rows:
@@ -94,10 +148,10 @@ class SqlStore:
 
     async def history(self, route: str, limit: int) -> Sequence[RolloutEvent]:
         """Give a route's newest rollout events, the newest first."""
-        return await self._run(lambda connection: _history(connection, route, limit))
+        return await self._run(self._database.snapshot, lambda connection: _history(connection, route, limit))
 
     async def close(self) -> None:
-        """Finish what is being written and let go of the file."""
+        """Finish what is being written and let go of the database."""
         try:
             closed = self._thread.submit(self._database.close)
         except RuntimeError:
@@ -111,36 +165,61 @@ class SqlStore:
             act(connection)
             return _epoch(connection)
 
-        return await self._run(write)
+        return await self._run(self._database.transaction, write)
 
-    async def _run(self, act: Callable[[Connection], Answer]) -> Answer:
+    async def _run(
+        self,
+        transaction: Callable[[], AbstractContextManager[Connection]],
+        act: Callable[[Connection], Answer],
+    ) -> Answer:
         """Act within a transaction, in the store's thread."""
 
         def run() -> Answer:
-            with self._database.transaction() as connection:
+            with transaction() as connection:
                 return act(connection)
 
         try:
             work = self._thread.submit(run)
         except RuntimeError as error:
-            raise StoreFault(f"{self._database.path} is closed") from error
-        return await asyncio.wrap_future(work)
+            raise StoreFault(f"{self._database.name} is closed") from error
+        patience = self._database.patience
+        try:
+            async with asyncio.timeout(patience):
+                return await asyncio.wrap_future(work)
+        except TimeoutError as error:
+            raise StoreFault(f"{self._database.name} has not answered within {patience} s") from error
 
 
-def _put_route(connection: Connection, record: RouteRecord, events: Sequence[RolloutEvent]) -> None:
-    for rollout in (*(item.rollout for item in events), record.rollout):
-        if rollout is not None:
-            _put(connection, rollouts, "id", _rollout_row(rollout))
-    _put(connection, routes, "name", _route_row(record))
-    if events:
-        connection.execute(rollout_events.insert(), [_event_row(item) for item in events])
+def _thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="pinion-store")
 
 
-def _put(connection: Connection, table: Table, key: str, row: dict[str, Any]) -> None:
-    """Write the one row with this key, whether or not it is there."""
-    updated = connection.execute(table.update().where(table.c[key] == row[key]).values(row))
-    if updated.rowcount == 0:
-        connection.execute(table.insert().values(row))
+def _put_routes(connection: Connection, moves: Sequence[RouteMove]) -> None:
+    """Write moves that still rest on what is recorded. The epoch is raised already, so nobody else writes meanwhile."""
+    asked = select(routes.c.name, routes.c.revision).where(routes.c.name.in_([move.record.route for move in moves]))
+    revisions = {row.name: row.revision for row in connection.execute(asked)}
+    route_rows: dict[str, dict[str, Any]] = {}
+    rollout_rows: dict[str, dict[str, Any]] = {}
+    event_rows: list[dict[str, Any]] = []
+    for move in moves:
+        route = move.record.route
+        if move.after != revisions.get(route, 0):
+            raise Overtaken(
+                f"somebody else's act on {route} was recorded first; "
+                "look at the route again, and repeat the act if it still applies"
+            )
+        revisions[route] = move.record.revision
+        route_rows[route] = store_rows.route_row(move.record)
+        for rollout in (*(item.rollout for item in move.events), move.record.rollout):
+            if rollout is not None:
+                rollout_rows[rollout.id] = store_rows.rollout_row(rollout)
+        event_rows.extend(store_rows.event_row(item) for item in move.events)
+    if rollout_rows:
+        connection.execute(insert_or_replace(rollouts), list(rollout_rows.values()))
+    if route_rows:
+        connection.execute(insert_or_replace(routes), list(route_rows.values()))
+    if event_rows:
+        connection.execute(rollout_events.insert(), event_rows)
 
 
 def _epoch(connection: Connection) -> int:
@@ -148,19 +227,22 @@ def _epoch(connection: Connection) -> int:
 
 
 def _recorded(connection: Connection) -> Recorded:
-    latest = select(rollouts).where(rollouts.c.id.in_(select(routes.c.rollout_id)))
-    by_id = {row.id: _rollout(row, row.id) for row in connection.execute(latest)}
-    versions = select(served_versions).order_by(served_versions.c.id)
-    return Recorded(
-        epoch=_epoch(connection),
-        routes={row.name: _route(row, by_id) for row in connection.execute(select(routes))},
-        arms_out=tuple(map(_arm_out, connection.execute(select(arms_out).order_by(arms_out.c.at)))),
-        served=tuple(map(_served_version, connection.execute(versions))),
+    questions = (
+        select(rollouts).where(rollouts.c.id.in_(select(routes.c.rollout_id))),
+        select(routes).order_by(routes.c.name),
+        select(experiments).order_by(experiments.c.at, experiments.c.route, experiments.c.name),
+        select(arms_out).order_by(arms_out.c.at),
+        select(served_versions).order_by(served_versions.c.id),
+    )
+    tables = (rollouts, routes, experiments, arms_out, served_versions)
+    answers = (connection.execute(question).mappings() for question in questions)
+    return store_rows.recorded_from(
+        _epoch(connection), dict(zip((table.name for table in tables), answers, strict=True))
     )
 
 
 def _history(connection: Connection, route: str, limit: int) -> tuple[RolloutEvent, ...]:
-    kept = (rollouts.c.stable, rollouts.c.candidate, rollouts.c.attempt, rollouts.c.plan)
+    kept = (rollouts.c.id, rollouts.c.stable, rollouts.c.candidate, rollouts.c.attempt, rollouts.c.plan)
     newest = (
         select(rollout_events, *kept)
         .join(rollouts)
@@ -168,82 +250,5 @@ def _history(connection: Connection, route: str, limit: int) -> tuple[RolloutEve
         .order_by(rollout_events.c.sequence.desc())
         .limit(limit)
     )
-    return tuple(RolloutEvent(row.at, row.verb, _rollout(row, row.rollout_id)) for row in connection.execute(newest))
-
-
-def _rollout_row(rollout: Rollout) -> dict[str, Any]:
-    return {
-        "id": rollout.id,
-        "stable": rollout.stable,
-        "candidate": rollout.candidate,
-        "attempt": rollout.attempt,
-        "plan": rollout.plan.to_json(),
-        **_moving(rollout),
-    }
-
-
-def _event_row(item: RolloutEvent) -> dict[str, Any]:
-    return {"at": item.at, "rollout_id": item.rollout.id, "verb": item.verb, **_moving(item.rollout)}
-
-
-def _moving(rollout: Rollout) -> dict[str, Any]:
-    """What a rollout and each of its events both record."""
-    return {
-        "route": rollout.route,
-        "state": rollout.state.value,
-        "step": rollout.step,
-        "reason": rollout.reason,
-        "actor": rollout.actor,
-        "evidence": None if rollout.evidence is None else dict(rollout.evidence),
-        "started_at": rollout.started_at,
-        "updated_at": rollout.updated_at,
-    }
-
-
-def _rollout(row: Row[Any], rollout_id: str) -> Rollout:
-    """Read a rollout from its own row, or as it was from an event's row joined to it."""
-    return Rollout(
-        id=rollout_id,
-        route=row.route,
-        stable=row.stable,
-        candidate=row.candidate,
-        attempt=row.attempt,
-        state=RolloutState(row.state),
-        step=row.step,
-        plan=Plan.from_json(row.plan),
-        reason=row.reason,
-        actor=row.actor,
-        evidence=row.evidence,
-        started_at=row.started_at,
-        updated_at=row.updated_at,
-    )
-
-
-def _route_row(record: RouteRecord) -> dict[str, Any]:
-    return {
-        "name": record.route,
-        "stable": record.stable,
-        "serve_line": record.serve_line,
-        "rollout_id": None if record.rollout is None else record.rollout.id,
-        "attempts": [[stable, candidate, count] for (stable, candidate), count in record.attempts.items()],
-        "out": dict(record.out),
-    }
-
-
-def _route(row: Row[Any], by_id: Mapping[str, Rollout]) -> RouteRecord:
-    return RouteRecord(
-        route=row.name,
-        stable=row.stable,
-        serve_line=row.serve_line,
-        rollout=None if row.rollout_id is None else by_id[row.rollout_id],
-        attempts={(stable, candidate): count for stable, candidate, count in row.attempts},
-        out=row.out,
-    )
-
-
-def _arm_out(row: Row[Any]) -> ArmOut:
-    return ArmOut(row.route, row.experiment, row.release, row.reason, row.at, row.evidence)
-
-
-def _served_version(row: Row[Any]) -> ServedVersion:
-    return ServedVersion(row.kind, row.name, row.version, row.digest)
+    rows = connection.execute(newest).mappings()
+    return tuple(RolloutEvent(row["at"], row["verb"], store_rows.rollout_from(row)) for row in rows)

@@ -1,4 +1,4 @@
-"""The applications' API apart from the governed endpoints: which routes there are, and which release would serve."""
+"""The applications' API apart from the governed endpoints: routes, which release would serve, and feedback."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -10,24 +10,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.control.feedback import Assessments, read_assessment
 from gateway.core.app import App
 from gateway.core.assignment import Facts, assign
-from gateway.core.errors import ClientFault, Malformed, NotFound, Unauthenticated
+from gateway.core.errors import ClientFault, GatewayFault, Malformed, NotFound, TooLarge, Unauthenticated
 from gateway.core.snapshot import Snapshot
 from gateway.core.unit import find_unit
 from gateway.proxy.admission import find_route
-from gateway.wire import headers
+from gateway.wire import headers, json_body
 from gateway.wire.dialects import DIALECTS
 
 ANTHROPIC_HEADER = "anthropic-version"
+MAX_FEEDBACK = 64 * 1024
 
 
 class Applications:
-    """The handlers; `current` gives the snapshot, `new_id` makes request ids."""
+    """The handlers; `current` gives the snapshot, `new_id` makes request ids, `assessments` take feedback."""
 
-    def __init__(self, current: Callable[[], Snapshot], new_id: Callable[[], str]) -> None:
+    def __init__(self, current: Callable[[], Snapshot], new_id: Callable[[], str], assessments: Assessments) -> None:
         self._current = current
         self._new_id = new_id
+        self._assessments = assessments
 
     def application(self) -> Starlette:
         """Make the ASGI application."""
@@ -36,8 +39,13 @@ class Applications:
                 Route("/v1/models", self._models, methods=["GET"]),
                 Route("/v1/models/{name}", self._model, methods=["GET"]),
                 Route("/v1/assignment", self._assignment, methods=["GET"]),
+                Route("/v1/feedback", self._feedback, methods=["POST"]),
             ],
-            exception_handlers={ClientFault: self._refused, HTTPException: self._not_here},
+            exception_handlers={
+                ClientFault: self._refused,
+                GatewayFault: self._not_now,
+                HTTPException: self._not_here,
+            },
         )
         application.router.redirect_slashes = False  # a redirect would name the host that the request names
         return application
@@ -110,6 +118,16 @@ class Applications:
             },
         )
 
+    async def _feedback(self, request: Request) -> Response:
+        """Take what an application says of an answer."""
+        app = self._caller(request)
+        raw = b""
+        async for piece in request.stream():
+            raw += piece
+            if len(raw) > MAX_FEEDBACK:
+                raise TooLarge.body_over(MAX_FEEDBACK)
+        return self._json(await self._assessments.assess(app.name, read_assessment(json_body.parse(raw))))
+
     def _json(self, value: Any) -> Response:
         body = json.dumps(value, ensure_ascii=False)
         return Response(body, headers={"x-request-id": self._new_id()}, media_type="application/json")
@@ -119,6 +137,11 @@ class Applications:
         status, code = getattr(exc, "status", 500), getattr(exc, "code", "api_error")
         challenge = {"www-authenticate": "Bearer"} if isinstance(exc, Unauthenticated) else {}
         return self._error(request, status, code, str(exc), challenge)
+
+    async def _not_now(self, request: Request, exc: Exception) -> Response:
+        """Answer for what Pinion cannot do at the moment and may do in a second."""
+        status, code = getattr(exc, "status", 500), getattr(exc, "code", "api_error")
+        return self._error(request, status, code, str(exc), {"retry-after": "1", "x-should-retry": "true"})
 
     async def _not_here(self, request: Request, exc: Exception) -> Response:
         """Answer for what is no endpoint at all, or takes another method."""
@@ -132,7 +155,7 @@ class Applications:
         dialect = DIALECTS["anthropic" if is_anthropic else "openai"]
         request_id = self._new_id()
         body = dialect.error_body(status=status, code=code, message=message, request_id=request_id)
-        headers = {**more, "x-request-id": request_id, "x-should-retry": "false"}
+        headers = {"x-should-retry": "false", **more, "x-request-id": request_id}
         return Response(body, status, headers, media_type="application/json")
 
 

@@ -12,14 +12,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.api.experiments import ExperimentHandlers
 from gateway.api.openapi import document
 from gateway.control.breakers import Breakers
+from gateway.control.experiments import Experiments
 from gateway.control.explain import explain_request, explain_rollout, explain_unit
+from gateway.control.judging import Judging
+from gateway.control.live import Live
+from gateway.control.rollouts import Rollouts, Word
 from gateway.control.served_models import ServedModels
 from gateway.control.serving import Reload, Serving
 from gateway.control.status import describe_reload, describe_rollout, status
 from gateway.core.address import is_loopback
-from gateway.core.errors import OperatorFault, PinionError, UnknownSubject
+from gateway.core.errors import OperatorFault, PinionError, StoreFault, UnknownSubject
 from gateway.core.ports import Clock, Ledger, Store
 from gateway.core.rollout import Rollout
 
@@ -28,12 +33,21 @@ TOKEN_OPERATOR = "operator"  # noqa: S105 - the name that acts with the token ar
 MAX_REASON = 500
 MAX_BODY = 64 * 1024
 
+ACT_FIELDS: Mapping[str, type] = {"reason": str, "full": bool, "to": str, "seen": dict}
+"""What an act may say: why, whether to skip the steps that are left, which release an undo goes back to, and the
+rollout, state and step that its sender has seen."""
+
+_KIND_NAMES: Mapping[type, str] = {str: "a text", bool: "true or false", dict: "an object"}
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What the operations API reads and commands. `ready` says why the gateway may not take traffic, or None."""
 
+    live: Live
     serving: Serving
+    rollouts: Rollouts
+    judging: Judging
     breakers: Breakers
     served_models: ServedModels
     store: Store
@@ -65,11 +79,16 @@ class Operations:
                 Route("/admin/v1/reload", self._reload, methods=["POST"]),
                 Route("/admin/v1/rollouts/{route}", self._rollout),
                 Route("/admin/v1/rollouts/{route}/{verb}", self._verb, methods=["POST"]),
+                *ExperimentHandlers(self._experiments, self._operator).routes(),
             ],
             exception_handlers={PinionError: _refused, HTTPException: _not_here},
         )
         application.router.redirect_slashes = False  # a redirect would name the host that the request names
         return application
+
+    def _experiments(self) -> Experiments:
+        desk = self._desk
+        return Experiments(lambda: desk.live.state, desk.ledger, desk.clock)
 
     async def _healthz(self, request: Request) -> Response:
         del request
@@ -91,7 +110,7 @@ class Operations:
     async def _status(self, request: Request) -> Response:
         self._operator(request)
         desk = self._desk
-        told = status(desk.serving, desk.breakers, desk.served_models, desk.clock.monotonic())
+        told = status(desk.live, desk.serving.last_reload, desk.breakers, desk.served_models, desk.clock.monotonic())
         return _json({**desk.extra_status(), **told})
 
     async def _explain(self, request: Request) -> Response:
@@ -106,7 +125,7 @@ class Operations:
         if "rollout" in asked:
             return _json(await self._told_rollout(asked["rollout"]))
         if "route" in asked and "unit" in asked:
-            return _json(explain_unit(desk.serving.current, asked["route"], asked["unit"]))
+            return _json(explain_unit(desk.live.current, asked["route"], asked["unit"]))
         raise OperatorFault("say what to explain: route= and unit=, request=, or rollout=")
 
     async def _reload(self, request: Request) -> Response:
@@ -119,30 +138,40 @@ class Operations:
         return _json(await self._told_rollout(request.path_params["route"]))
 
     async def _told_rollout(self, route: str) -> dict[str, Any]:
-        record = self._desk.serving.record_of(route)
+        record = self._desk.live.record_of(route)
         if record.rollout is None:
             raise UnknownSubject(f"route {route} has had no rollout")
-        return explain_rollout(record.rollout, await self._desk.store.history(route, limit=100))
+        try:
+            history = await self._desk.store.history(route, limit=100)
+        except StoreFault:
+            history = ()  # where the rollout stands and what it waits for is known without the store
+        return explain_rollout(record.rollout, history, self._desk.judging.describe(route))
 
     async def _verb(self, request: Request) -> Response:
         actor = self._operator(request, acts=True)
         wanted = await _body(request)
         route, verb = request.path_params["route"], request.path_params["verb"]
-        reason = _storable(wanted.get("reason") or f"{verb} by {actor}")
-        return _json(describe_rollout(await self._act(verb, route, actor, reason, full=wanted.get("full", False))))
+        word = Word(actor, _storable(wanted.get("reason") or f"{verb} by {actor}"), wanted.get("seen"))
+        return _json(describe_rollout(await self._act(verb, route, word, wanted)))
 
-    async def _act(self, verb: str, route: str, actor: str, reason: str, *, full: bool) -> Rollout:
-        serving = self._desk.serving
+    async def _act(self, verb: str, route: str, word: Word, wanted: Mapping[str, Any]) -> Rollout:
+        rollouts = self._desk.rollouts
         match verb:
-            case "start":
-                return await serving.start(route, actor, reason)
             case "promote":
-                return await serving.promote(route, actor, reason, full=full)
-            case "rollback":
-                return await serving.rollback(route, actor, reason)
-            case "retry":
-                return await serving.retry(route, actor, reason)
-        raise UnknownSubject(f"no verb {verb[:50]!r}; there is start, promote, rollback and retry")
+                return await rollouts.promote(route, word, full=wanted.get("full", False))
+            case "undo":
+                return await rollouts.undo(route, word, to=wanted.get("to"))
+        plain = {
+            "start": rollouts.start,
+            "pause": rollouts.pause,
+            "resume": rollouts.resume,
+            "rollback": rollouts.rollback,
+            "retry": rollouts.retry,
+        }
+        if verb in plain:
+            return await plain[verb](route, word)
+        known = "start, promote, pause, resume, rollback, retry and undo"
+        raise UnknownSubject(f"no verb {verb[:50]!r}; there is {known}")
 
     def _operator(self, request: Request, *, acts: bool = False) -> str:
         """Name the operator who asks.
@@ -175,7 +204,7 @@ def _names_loopback(host: str) -> bool:
 
 
 async def _body(request: Request) -> Mapping[str, Any]:
-    """Read what an act asks for: `reason`, a text, and `full`, a flag."""
+    """Read what an act asks for, by the fields of `ACT_FIELDS`."""
     raw = b""
     async for piece in request.stream():
         raw += piece
@@ -187,11 +216,12 @@ async def _body(request: Request) -> Mapping[str, Any]:
         raise HTTPException(400, "the body is not JSON") from exc
     if not isinstance(value, Mapping):
         raise HTTPException(400, "the body must be a JSON object")
-    unknown = sorted(set(value) - {"reason", "full"})
-    if unknown:
-        raise HTTPException(400, f"unknown field {unknown[0][:50]!a}; there is reason and full")
-    if not isinstance(value.get("reason", ""), str) or not isinstance(value.get("full", False), bool):
-        raise HTTPException(400, "reason must be a text, and full true or false")
+    for name, given in value.items():
+        kind = ACT_FIELDS.get(name)
+        if kind is None:
+            raise HTTPException(400, f"unknown field {name[:50]!a}; there is {', '.join(ACT_FIELDS)}")
+        if not isinstance(given, kind):
+            raise HTTPException(400, f"{name} must be {_KIND_NAMES[kind]}")
     return value
 
 

@@ -24,7 +24,8 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "A running gateway": {
         "status": "Show what serves now.",
         "explain": "Say why a unit or a request got its release, or a rollout ended.",
-        "rollout": "Start, promote, roll back, retry and show rollouts.",
+        "rollout": "Start, promote, pause, roll back, undo, show and watch rollouts.",
+        "experiment": "Report what an experiment shows, and export its requests.",
         "reload": "Read the policy files again.",
     },
 }

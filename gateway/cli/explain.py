@@ -7,8 +7,8 @@ import click
 from rich.console import RenderableType
 
 from gateway.cli.gateway_client import GatewayClient, gateway_option
-from gateway.cli.rollout_text import story
-from gateway.cli.terminal import facts, indented, json_option, line, moment, share, show, show_json, table
+from gateway.cli.rollout_story import story
+from gateway.cli.terminal import facts, indented, json_option, line, moment, share, show, show_json, table, width
 
 Teller = Callable[[Mapping[str, Any]], Iterator[RenderableType]]
 """Puts an explanation in words."""
@@ -134,9 +134,13 @@ def _time(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
+def _rollout(told: Mapping[str, Any]) -> Iterator[RenderableType]:
+    return story(told, width())
+
+
 TELLERS: Mapping[frozenset[str], Teller] = {
     frozenset({"route", "unit"}): _unit,
     frozenset({"request"}): _request,
-    frozenset({"rollout"}): story,
+    frozenset({"rollout"}): _rollout,
 }
 """The options that belong together, and how their answer is told."""

@@ -1,6 +1,8 @@
 """How commands talk to a running gateway: its operations API, with the operator token where one is set."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, Any
 from urllib.parse import quote
 
@@ -12,11 +14,23 @@ from gateway.cli.terminal import printable
 TIMEOUT = httpx2.Timeout(30.0, connect=5.0)
 """In seconds; a reload of a large policy set may take some of them."""
 
+PATIENCE = httpx2.Timeout(600.0, connect=5.0)
+"""For the report of an experiment, which goes through millions of requests."""
+
 DIRECT = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 """Hosts that no proxy of the environment can reach on our behalf."""
 
-ANSWERS_NO = frozenset({404, 409, 503})
-"""Statuses that say no to a command that was well put: no such thing, not in this state, not recorded."""
+LINES = "application/x-ndjson"
+"""How an answer of JSON lines is marked."""
+
+WATCH_TIMEOUT = httpx2.Timeout(5.0)
+"""In seconds, for who asks again and again: a gateway that says nothing is soon said to be away."""
+
+GATEWAY_AWAY = frozenset({502, 503, 504})
+"""Statuses with which what stands before a gateway says that the gateway is away."""
+
+ANSWERS_NO = frozenset({404, 409})
+"""Statuses that say no to a command that was well put: no such thing, not in this state."""
 
 
 class CommandFault(click.ClickException):
@@ -33,10 +47,18 @@ class Refused(CommandFault):
     exit_code = 1
 
 
+class NotNow(Refused):
+    """The gateway cannot say or do it now, since its store or its ledger is away."""
+
+
 class Misused(CommandFault):
     """The gateway cannot be reached, is none, or does not let us ask."""
 
     exit_code = 2
+
+
+class Away(Misused):
+    """Nothing answers there; a gateway that is started again may."""
 
 
 class GatewayClient:
@@ -57,13 +79,31 @@ class GatewayClient:
         """Ask why: `asked` holds route and unit, or request, or rollout."""
         return self._ask("GET", "explain", query=asked)
 
-    def rollout(self, route: str) -> dict[str, Any]:
+    def rollout(self, route: str, timeout: httpx2.Timeout = TIMEOUT) -> dict[str, Any]:
         """Ask for a route's latest rollout with its history."""
-        return self._ask("GET", f"rollouts/{quote(route, safe='')}")
+        return self._ask("GET", f"rollouts/{quote(route, safe='')}", timeout=timeout)
 
     def act(self, verb: str, route: str, wanted: dict[str, Any]) -> dict[str, Any]:
-        """Have a verb carried out on a route's rollout; `wanted` holds reason and full where they are given."""
+        """Have a verb carried out on a route's rollout; `wanted` holds reason, full and to where they are given."""
         return self._ask("POST", f"rollouts/{quote(route, safe='')}/{verb}", body=wanted)
+
+    def experiment(self, route: str) -> dict[str, Any]:
+        """Ask what the experiment of a route shows."""
+        return self._ask("GET", f"experiments/{quote(route, safe='')}", timeout=PATIENCE)
+
+    def exposures(self, route: str, since: float | None) -> Iterator[bytes]:
+        """Ask for the requests that the experiment of a route decided, as JSON lines, in pieces as they come.
+
+        `since` is in wall seconds. An answer that breaks off is Misused, too.
+        """
+        query = {} if since is None else {"since": repr(since)}
+        url = f"{self._url}/admin/v1/experiments/{quote(route, safe='')}/exposures"
+        with self._reaching(TIMEOUT) as client, client.stream("GET", url, params=query) as response:
+            if response.headers.get("content-type", "").partition(";")[0] != LINES:
+                response.read()
+                self._read(response, also=200)
+                raise self._stranger(response)
+            yield from response.iter_bytes()
 
     def reload(self) -> dict[str, Any]:
         """Have the policy files read again; a rejected set is an answer, not a refusal."""
@@ -77,25 +117,34 @@ class GatewayClient:
         query: dict[str, str] | None = None,
         body: dict[str, Any] | None = None,
         also: int = 200,
+        timeout: httpx2.Timeout = TIMEOUT,
     ) -> dict[str, Any]:
         """Ask once. `also` is a status that answers as 200 does.
 
         Raises:
-            Refused: the gateway says no.
-            Misused: nothing there answers as a gateway, or it wants a token.
+            Refused: the gateway says no; NotNow where it cannot say.
+            Misused: nothing there answers as a gateway, or it wants a token; Away where nothing answers at all.
         """
+        with self._reaching(timeout) as client:
+            response = client.request(method, f"{self._url}/admin/v1/{path}", params=query, json=body)
+        return self._read(response, also)
+
+    @contextmanager
+    def _reaching(self, timeout: httpx2.Timeout = TIMEOUT) -> Iterator[httpx2.Client]:
+        """Give a client of the gateway; what it meets on its way there becomes Away, a bad URL Misused."""
         mounts = dict.fromkeys(DIRECT)
         try:
-            with httpx2.Client(timeout=TIMEOUT, mounts=mounts, headers=self._headers) as client:
-                response = client.request(method, f"{self._url}/admin/v1/{path}", params=query, json=body)
+            with httpx2.Client(timeout=timeout, mounts=mounts, headers=self._headers) as client:
+                yield client
         except httpx2.ConnectError as exc:
-            raise Misused(
+            raise Away(
                 f"no gateway answers at {self._url}; start one with `pinion serve`, or name its operations address"
                 " with --admin-url"
             ) from exc
-        except (httpx2.HTTPError, httpx2.InvalidURL) as exc:
-            raise Misused(f"{self._url} did not answer: {str(exc) or type(exc).__name__}") from exc
-        return self._read(response, also)
+        except httpx2.HTTPError as exc:
+            raise Away(f"{self._url} did not answer: {str(exc) or type(exc).__name__}") from exc
+        except httpx2.InvalidURL as exc:
+            raise Misused(f"{self._url} did not answer: {exc}") from exc
 
     def _read(self, response: httpx2.Response, also: int) -> dict[str, Any]:
         answer = _json_object(response)
@@ -103,13 +152,18 @@ class GatewayClient:
             return answer
         message = _message(answer)
         if message is None:
-            raise Misused(
-                f"{self._url} does not answer as the operations API of a gateway (status {response.status_code});"
-                " check --admin-url"
-            )
+            raise self._stranger(response)
         if response.status_code == 401:
             raise Misused(f"{message}; set PINION_ADMIN_TOKEN")
+        if response.status_code == 503:
+            raise NotNow(message)
         raise (Refused if response.status_code in ANSWERS_NO else Misused)(message)
+
+    def _stranger(self, response: httpx2.Response) -> Misused:
+        return (Away if response.status_code in GATEWAY_AWAY else Misused)(
+            f"{self._url} does not answer as the operations API of a gateway (status {response.status_code});"
+            " check --admin-url"
+        )
 
 
 def _json_object(response: httpx2.Response) -> dict[str, Any] | None:

@@ -4,18 +4,24 @@ from typing import Any
 
 import click
 
-from gateway.cli.gateway_client import GatewayClient, gateway_option
-from gateway.cli.rollout_text import standing_of_route, story
-from gateway.cli.terminal import json_option, show, show_json
+from gateway.cli.gateway_client import WATCH_TIMEOUT, GatewayClient, gateway_option
+from gateway.cli.rollout_story import story
+from gateway.cli.rollout_text import standing_of_route
+from gateway.cli.rollout_watch import Watch, screen_for
+from gateway.cli.terminal import json_option, show, show_json, width
+from gateway.core.duration import parse_duration
 
 full_option = click.option("--full", is_flag=True, help="Complete the rollout now, whatever steps are left.")
 reason_option = click.option("--reason", metavar="TEXT", help="Why; recorded with the act.")
 route_argument = click.argument("route")
 
+SHORTEST_INTERVAL = 0.1
+"""Seconds; a watch that asks more often is a load."""
+
 
 @click.group()
 def rollout() -> None:
-    """Start, promote, roll back, retry and show rollouts."""
+    """Start, promote, pause, resume, roll back, retry, undo, show and watch rollouts."""
 
 
 def _act(verb: str, route: str, gateway: GatewayClient, *, as_json: bool, **wanted: Any) -> None:
@@ -53,6 +59,26 @@ def promote(**given: Any) -> None:
 @reason_option
 @json_option
 @gateway_option
+def pause(**given: Any) -> None:
+    """Stay in the step until somebody resumes; its guardrails go on watching."""
+    _act("pause", **given)
+
+
+@rollout.command()
+@route_argument
+@reason_option
+@json_option
+@gateway_option
+def resume(**given: Any) -> None:
+    """Let a paused rollout go on in its step."""
+    _act("resume", **given)
+
+
+@rollout.command()
+@route_argument
+@reason_option
+@json_option
+@gateway_option
 def rollback(**given: Any) -> None:
     """Take the candidate out of traffic, at once and for good."""
     _act("rollback", **given)
@@ -68,6 +94,47 @@ def retry(**given: Any) -> None:
     _act("retry", **given)
 
 
+@rollout.command()
+@route_argument
+@click.option("--to", metavar="VERSION", help="The warm release that serves again; the latest one if left out.")
+@reason_option
+@json_option
+@gateway_option
+def undo(**given: Any) -> None:
+    """Take a completed rollout back: the release before it is stable again, at once."""
+    _act("undo", **given)
+
+
+def _interval(ctx: click.Context, param: click.Parameter, text: str) -> float:
+    try:
+        seconds = parse_duration(text)
+    except ValueError as exc:
+        raise click.BadParameter(str(exc), ctx, param) from exc
+    if seconds < SHORTEST_INTERVAL:
+        raise click.BadParameter("ask at most ten times a second: 100ms or more", ctx, param)
+    return seconds
+
+
+@rollout.command()
+@route_argument
+@click.option("--interval", default="1s", show_default=True, callback=_interval, help="How often the gateway is asked.")
+@json_option
+@gateway_option
+@click.pass_context
+def watch(ctx: click.Context, route: str, interval: float, gateway: GatewayClient, *, as_json: bool) -> None:
+    """Watch a rollout until it is over: live on a terminal, elsewhere a line at each change.
+
+    Exits 0 when it was completed or the watch was ended by Ctrl-C, 1 when it was rolled back or another rollout took
+    its place, 2 when the gateway was away for 30 seconds.
+    """
+    watching = Watch(lambda: gateway.rollout(route, WATCH_TIMEOUT), screen_for(as_json=as_json), interval)
+    try:
+        code = watching.run()
+    except KeyboardInterrupt:
+        code = 0
+    ctx.exit(code)
+
+
 @rollout.command(name="show")
 @route_argument
 @json_option
@@ -78,4 +145,4 @@ def show_(route: str, gateway: GatewayClient, *, as_json: bool) -> None:
     if as_json:
         show_json(told)
     else:
-        show(*story(told))
+        show(*story(told, width()))

@@ -49,7 +49,16 @@ _duration = _read_by(parse_duration)
 @click.option("--admin-host", default="127.0.0.1", help="Address of the operations API.")
 @click.option("--admin-port", type=PORT, default=8081, help="Its port; 0 takes a free one.")
 @click.option(
-    "--store", default="sqlite:///pinion.db", help="Database that holds what is true; the ledger is beside it."
+    "--store",
+    metavar="URL",
+    default="sqlite:///pinion.db",
+    help="Database that holds what is true and the ledger: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.",
+)
+@click.option(
+    "--store-copy",
+    type=FILE,
+    default="pinion-store-copy.json",
+    help="Last known copy of a PostgreSQL store, to start from while it is away.",
 )
 @click.option("--fleet", metavar="URL", help="Fleet bus of several replicas; not supported yet.")
 @click.option("--tls-cert", type=FILE, help="Certificate chain of the applications' API, as PEM.")

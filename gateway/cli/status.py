@@ -1,5 +1,6 @@
 """`pinion status`: what serves now, route by route."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from gateway.cli.terminal import (
     table,
     width,
 )
+from gateway.core.route_record import UNDO_SECONDS
 
 ROOMY = 100
 """From this many columns on, the served model has a column of its own."""
@@ -39,11 +41,11 @@ def status(gateway: GatewayClient, *, as_json: bool) -> None:
     if as_json:
         show_json(told)
     else:
-        show(*status_text(told, width()))
+        show(*status_text(told, width(), time.time()))
 
 
-def status_text(told: Mapping[str, Any], columns: int) -> Iterator[RenderableType]:
-    """Tell a status as the operations API gives it: the process, the last reload, then each route."""
+def status_text(told: Mapping[str, Any], columns: int, now: float) -> Iterator[RenderableType]:
+    """Tell a status as the operations API gives it, at wall time `now`: the process, the last reload, each route."""
     ready = ("ready", "green") if told["ready"] else ("not ready", "red")
     dev = ", dev" if told["dev"] else ""
     open_now = counted(told["open_requests"], "open request"), counted(told["open_shadows"], "open shadow")
@@ -54,15 +56,16 @@ def status_text(told: Mapping[str, Any], columns: int) -> Iterator[RenderableTyp
         yield from (indented(line((problem, style))) for problem in problem_lines(told["reload"]))
     for route in told["routes"]:
         yield ""
-        yield from _route(route, with_served=columns >= ROOMY)
+        yield from _route(route, now, with_served=columns >= ROOMY)
 
 
 def _process(told: Mapping[str, Any]) -> Mapping[str, Any]:
-    reload, waiting = told["reload"], told["unrecorded_acts"]
+    reload, waiting, away = told["reload"], told["unrecorded_acts"], told.get("store_away", False)
     return {
         "policies": f"{told['policies']}, revision {told['revision'][:12]}, epoch {told['epoch']}",
         "last reload": None if reload is None else _reload(reload),
         "callers": line(("anyone on this machine: no app is declared", "yellow")) if told["open"] else None,
+        "store": line(("away: what serves goes on, and no act that gives traffic is taken", "red")) if away else None,
         "unrecorded": line((f"{counted(waiting, 'act')} not in the store yet", "red")) if waiting else None,
     }
 
@@ -73,11 +76,11 @@ def _reload(reload: Mapping[str, Any]) -> Text:
     return line(f"{moment(reload['at'])} ", result)
 
 
-def _route(route: Mapping[str, Any], *, with_served: bool) -> Iterator[RenderableType]:
+def _route(route: Mapping[str, Any], now: float, *, with_served: bool) -> Iterator[RenderableType]:
     owner = "" if route["owner"] is None else f", owner {route['owner']}"
     yield line((route["route"], "bold"), (f"  {route['dialect']}{owner}", "dim"))
     yield indented(_releases(route, with_served=with_served))
-    yield indented(facts({**_rollout(route["rollout"]), **_split(route)}.items()))
+    yield indented(facts({**_rollout(route["rollout"]), "warm": _warm(route, now), **_split(route)}.items()))
     for release in route["releases"]:
         yield from (indented(note) for note in _notes(release, route["rollout"] or {}))
 
@@ -117,6 +120,14 @@ def _breaker(breaker: Mapping[str, Any]) -> Text:
 def _rollout(rollout: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """Say where a rollout stands, and who moved it last and why."""
     return {} if rollout is None else {"rollout": standing(rollout), "last move": latest_move(rollout)}
+
+
+def _warm(route: Mapping[str, Any], now: float) -> str | None:
+    """Say which former releases a rollout could be undone to, and until when."""
+    out = {release["release"] for release in route["releases"] if release["out"] is not None}
+    warm = {former["release"]: former["until"] + UNDO_SECONDS for former in route.get("former", ())}
+    said = (f"{each}, until {moment(end)}" for each, end in warm.items() if end >= now and each not in out)
+    return "; ".join(said) or None
 
 
 def _split(route: Mapping[str, Any]) -> Mapping[str, Any]:

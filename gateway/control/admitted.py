@@ -1,14 +1,14 @@
 """Whether a policy set may serve, given what has served before."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
-from gateway.control.policies import Policies, RoutePolicy
+from gateway.control.policies import ExperimentPolicy, Policies, RoutePolicy
 from gateway.control.snapshots import Releases
 from gateway.core.errors import Problem
-from gateway.core.ports import ServedVersion
+from gateway.core.ports import ExperimentStart, ServedVersion
 from gateway.core.release import Release
-from gateway.core.rollout import RouteRecord
+from gateway.core.route_record import RouteRecord
 from gateway.core.snapshot import Snapshot
 
 
@@ -54,9 +54,17 @@ def _first_file(policies: Policies) -> str:
 
 
 def _of_route(route: RoutePolicy, record: RouteRecord | None) -> Iterator[Problem]:
+    where = route.where
+    retired = route.releases[route.serve].retired
+    if retired is not None and (record is None or route.serve not in (record.serve_line, record.stable)):
+        yield Problem(
+            where.file,
+            where.line,
+            f"route {route.name} would serve {route.serve}, which is retired: {retired}",
+            "serve another release",
+        )
     if record is None:
         return
-    where = route.where
     if record.stable not in route.releases:
         yield Problem(
             where.file,
@@ -99,6 +107,40 @@ def _changed(policies: Policies, releases: Releases, served: Served) -> Iterator
                 )
 
 
+def arms_of(experiment: ExperimentPolicy) -> tuple[tuple[str, str, int], ...]:
+    """Give an experiment's arms as they are recorded: name, release version, share in parts per million."""
+    return tuple((arm.name, arm.release, arm.ppm) for arm in experiment.arms)
+
+
+def changed_experiments(policies: Policies, begun: Iterable[ExperimentStart]) -> list[Problem]:
+    """Find experiments whose arms are not those that they began with: their results would mix two questions."""
+    known = {(start.route, start.name): start.arms for start in begun}
+    found = []
+    for route in policies.routes.values():
+        own = route.experiment
+        arms = None if own is None else known.get((route.name, own.name))
+        if own is not None and arms is not None and sorted(arms) != sorted(arms_of(own)):
+            said = f"experiment {own.name} of route {route.name} has begun with other arms"
+            found.append(Problem(route.where.file, route.where.line, said, "put them back, or give it another name"))
+    return found
+
+
+def no_longer_warm(policies: Policies, records: Mapping[str, RouteRecord], now: float) -> list[Problem]:
+    """Find releases that an undo could have gone back to at wall time `now`, had the file not dropped them."""
+    return [
+        Problem(
+            route.where.file,
+            route.where.line,
+            f"route {route.name} no longer declares release {version}, so an undo cannot go back to it",
+            "declare it for as long as it may be wanted",
+        )
+        for route in policies.routes.values()
+        if route.name in records
+        for version in records[route.name].warm(now)
+        if version not in route.releases
+    ]
+
+
 def servable(snapshot: Snapshot) -> list[ServedVersion]:
     """List the versions that requests can meet in a snapshot: releases with their models and prompts."""
     found: list[ServedVersion] = []
@@ -112,8 +154,9 @@ def servable(snapshot: Snapshot) -> list[ServedVersion]:
         in_use |= {release.version: release for release in route.fallback}
         if route.shadow is not None:
             in_use[route.shadow.release.version] = route.shadow.release
+        mirrored = route.shadow.release.version if route.shadow is not None and route.shadow.is_step else None
         for version, release in in_use.items():
-            if version not in route.out:
+            if version not in route.out or version == mirrored:
                 found += _versions_of(release)
     return list(dict.fromkeys(found))
 

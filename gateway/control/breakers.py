@@ -61,7 +61,7 @@ class Breakers:
             return
         if not is_candidate:
             self._tell(route.name, release.version, trip)
-        elif self._stable_fails_too(live, release, now):
+        elif self.stable_fails(live, release, now):
             # Stable fails on the same provider: whatever is wrong is not the candidate's doing, so it starts afresh.
             self._breakers[key] = Breaker(live.breaker)
             self._journal.event(
@@ -89,6 +89,18 @@ class Breakers:
         breaker = self._breakers.get((route, version))
         return {"state": BreakerState.closed.value} if breaker is None else breaker.snapshot(now)
 
+    def stable_fails(self, route: Route, release: Release, now: float) -> bool:
+        """Say whether stable, on the same provider, is failing at half the rate that trips a breaker, or is open."""
+        if route.stable.model.provider.name != release.model.provider.name:
+            return False
+        stable = self._breakers.get((route.name, route.stable.version))
+        if stable is None:
+            return False
+        if stable.state is not BreakerState.closed:
+            return True
+        requests, failures = stable.counts(now)
+        return failures >= 2 and failures / requests >= route.breaker.failure_rate / 2
+
     def _breaker(self, live: Route, version: str) -> Breaker:
         """Give a release's breaker, by its route as it is now; one made under another policy starts afresh."""
         policy = live.breaker
@@ -102,18 +114,6 @@ class Breakers:
         if share is None:
             share = self._shares[route, version] = FailingShare()
         return share
-
-    def _stable_fails_too(self, route: Route, release: Release, now: float) -> bool:
-        """Say whether stable, on the same provider, is failing at half the rate that trips a breaker, or is open."""
-        if route.stable.model.provider.name != release.model.provider.name:
-            return False
-        stable = self._breakers.get((route.name, route.stable.version))
-        if stable is None:
-            return False
-        if stable.state is not BreakerState.closed:
-            return True
-        requests, failures = stable.counts(now)
-        return failures >= 2 and failures / requests >= route.breaker.failure_rate / 2
 
     def _tell(self, route: str, version: str, trip: Trip) -> None:
         self._journal.event(

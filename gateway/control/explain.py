@@ -7,6 +7,7 @@ from typing import Any
 from gateway.control.status import describe_rollout
 from gateway.core.assignment import Facts, assign
 from gateway.core.errors import UnknownSubject
+from gateway.core.plan import Step
 from gateway.core.ports import RolloutEvent
 from gateway.core.record import Record
 from gateway.core.rollout import Rollout
@@ -58,14 +59,27 @@ def explain_request(record: Record) -> dict[str, Any]:
     return told
 
 
-def explain_rollout(rollout: Rollout, history: Sequence[RolloutEvent]) -> dict[str, Any]:
-    """Tell a route's latest rollout with every act on it, the newest first, and every guardrail by name."""
+def explain_rollout(
+    rollout: Rollout, history: Sequence[RolloutEvent], judged: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Tell a route's latest rollout with every act on it, the newest first, and every guardrail by name.
+
+    `judged` is what its step has shown and waits for now; None where it is judged no more.
+    """
     return {
         **describe_rollout(rollout),
+        "plan_steps": [describe_step(step) for step in rollout.plan.steps],
+        "judged": judged,
         "guardrails": [_criterion(guardrail) for guardrail in rollout.plan.guardrails],
         "signals": [_criterion(signal) for signal in rollout.plan.signals],
         "events": [_event(event) for event in history if event.rollout.id == rollout.id],
     }
+
+
+def describe_step(step: Step) -> Mapping[str, Any]:
+    """Tell a step of a plan by what it states; shares in parts per million, times in seconds."""
+    told = {name: held for name, held in asdict(step).items() if held is not None and held is not False}
+    return {**told, "guardrails": [_criterion(guardrail) for guardrail in step.guardrails]}
 
 
 def _criterion(criterion: Any) -> Mapping[str, Any]:
@@ -82,5 +96,6 @@ def _event(event: RolloutEvent) -> Mapping[str, Any]:
         "weight_ppm": rollout.weight_ppm,
         "actor": rollout.actor,
         "reason": rollout.reason,
+        "holds": list(rollout.holds),
         "evidence": rollout.evidence,
     }

@@ -3,7 +3,7 @@
 The text under a key is its description in the JSON Schema that editors read.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -22,12 +22,15 @@ from gateway.control.policy_fields import (
     UpstreamName,
     Version,
 )
+from gateway.core.bucket import BUCKETS
 from gateway.core.duration import format_duration
+from gateway.core.plan import Plan, Strategy
 from gateway.core.provider import DialectName, Timeouts, TransportName
 
 _TIMEOUTS = Timeouts()
+_PLAN = Plan.default()
 
-METRICS = ("cost_per_request", "error_rate", "schema_valid", "slow_rate")
+METRICS = ("cost_per_request", "error_rate", "schema_valid", "slow_rate", "tokens_per_request")
 """The metrics that guardrails and signals may name; beside them `feedback.NAME`."""
 
 
@@ -189,11 +192,11 @@ class CriterionKeys(Keys):
     """A limit on a metric. At least one of max_delta, max_ratio, max and min says it."""
 
     metric: Line
-    """cost_per_request, error_rate, schema_valid, slow_rate, or feedback.NAME."""
+    """cost_per_request, error_rate, schema_valid, slow_rate, tokens_per_request, or feedback.NAME."""
     over: PositiveDuration | None = None
     """What makes an answer slow, for slow_rate."""
-    max_delta: float | None = None
-    """How much the candidate's value may lie above stable's."""
+    max_delta: Annotated[float, Field(ge=0)] | None = None
+    """How much worse than stable's the candidate's value may be: above it, or below for schema_valid and feedback."""
     max_ratio: Annotated[float, Field(gt=0)] | None = None
     """How many times stable's value the candidate's may be."""
     max: float | None = None
@@ -212,6 +215,11 @@ class CriterionKeys(Keys):
     def _is_whole(self) -> "CriterionKeys":
         if all(limit is None for limit in (self.max_delta, self.max_ratio, self.max, self.min)):
             raise ValueError("it has no limit; write one of max_delta, max_ratio, max, min")
+        is_better_high = self.metric == "schema_valid" or self.metric.startswith("feedback.")
+        for name in ("max", "max_ratio") if is_better_high else ("min",):
+            if getattr(self, name) is not None:
+                known = "max_delta or min" if is_better_high else "max_delta, max_ratio or max"
+                raise ValueError(f"{name} says nothing about {self.metric}; write {known}")
         if (self.metric == "slow_rate") != (self.over is not None):
             raise ValueError(
                 "slow_rate and over go together; write both, as in {metric: slow_rate, over: 8s, max: 0.1}"
@@ -230,6 +238,8 @@ class StepKeys(Keys):
     """How long the step lasts at least."""
     min_requests: Annotated[int, Field(ge=1)] | None = None
     """How many requests the candidate must have answered before the step is left."""
+    min_units: Annotated[int, Field(ge=1)] | None = None
+    """How many units it must have answered before the step is left."""
     approval: bool = False
     """Whether a person must promote before the step is left."""
     bake: Duration | None = None
@@ -244,7 +254,7 @@ class StepKeys(Keys):
 
 
 def _rise(steps: list[StepKeys]) -> list[StepKeys]:
-    """Check that steps give the candidate ever more: mirrors first, then percents that do not fall."""
+    """Check that steps give the candidate ever more: mirrors first, then percents that do not fall, a bake at last."""
     percents = [step.percent for step in steps if step.percent is not None]
     if not percents:
         raise ValueError("no step has a percent, so the candidate would never serve; add {percent: 100}")
@@ -252,40 +262,39 @@ def _rise(steps: list[StepKeys]) -> list[StepKeys]:
         raise ValueError("a shadow step follows a percent step; put the shadow steps first")
     if percents != sorted(percents):
         raise ValueError("the percents fall from one step to the next; write them rising")
+    if any(step.bake is not None for step in steps[:-1]):
+        raise ValueError("a step before the last has a bake; write hold there, and bake on the last step")
     return steps
 
 
-class PlanDocument(Keys):
-    """A rollout plan that routes share."""
+class NoDataKeys(Keys):
+    """What a step does whose candidate has answered nothing for a while."""
 
-    kind: Literal["rollout_plan"]
-    name: Name
-    steps: list[StepKeys]
-    """The steps, in order."""
+    after: PositiveDuration = written(_PLAN.no_data_after)
+    """How long it may be silent."""
+    do: Literal["hold", "rollback"]
+    """Whether the rollout goes on waiting, or is rolled back."""
+
+
+class PlanKeys(Keys):
+    """How a candidate comes to serve, and what takes it back."""
+
+    strategy: Strategy = _PLAN.strategy
+    """canary goes step by step; blue_green warms the candidate up with copies and then switches at once."""
+    steps: list[StepKeys] | None = None
+    """The steps, in order. blue_green has its own when left out."""
     guardrails: list[CriterionKeys] = Field(default_factory=list)
     """What rolls the candidate back when breached."""
     signals: list[CriterionKeys] = Field(default_factory=list)
     """What holds the rollout while breached."""
-
-    @field_validator("steps")
-    @classmethod
-    def _steps_rise(cls, steps: list[StepKeys]) -> list[StepKeys]:
-        return _rise(steps)
-
-
-class RolloutKeys(Keys):
-    """How a route moves to the release it should serve: by a shared plan, or by steps in place."""
-
-    plan: Name | None = None
-    """The shared plan's name."""
-    from_: Annotated[Version | None, Field(alias="from")] = None
-    """The release that serves while nothing is recorded for the route."""
-    steps: list[StepKeys] | None = None
-    """Steps in place, instead of a plan."""
-    guardrails: list[CriterionKeys] | None = None
-    """Guardrails of the steps in place."""
-    signals: list[CriterionKeys] | None = None
-    """Signals of the steps in place."""
+    alpha: Annotated[float, Field(ge=0.0001, le=0.5)] = _PLAN.alpha
+    """The chance, over the whole rollout, of rolling back a candidate that is no worse than stable."""
+    rollback_window: Annotated[Duration, Field(le=2_592_000)] = written(_PLAN.rollback_window)
+    """For how long after its end the guardrails may still undo the rollout; 30 days at most."""
+    on_inconclusive: Literal["hold", "promote", "rollback"] = _PLAN.on_inconclusive
+    """What a complete step does whose guardrails are neither breached nor shown to be kept."""
+    on_no_data: NoDataKeys = NoDataKeys(do="hold")
+    """What a step does whose candidate answers nothing."""
 
     @field_validator("steps")
     @classmethod
@@ -293,10 +302,39 @@ class RolloutKeys(Keys):
         return None if steps is None else _rise(steps)
 
     @model_validator(mode="after")
-    def _is_plan_or_steps(self) -> "RolloutKeys":
-        in_place = [n for n in ("steps", "guardrails", "signals") if getattr(self, n) is not None]
+    def _fits_its_strategy(self) -> Self:
+        percents = [step.percent for step in self.steps or () if step.percent is not None]
+        if self.strategy == "blue_green" and self.steps is not None and percents != [BUCKETS]:
+            raise ValueError("blue_green switches once, to 100 percent; write shadow steps and one {percent: 100}")
+        return self
+
+
+class PlanDocument(PlanKeys):
+    """A rollout plan that routes share."""
+
+    kind: Literal["rollout_plan"]
+    name: Name
+
+    @model_validator(mode="after")
+    def _has_steps(self) -> Self:
+        if self.steps is None and self.strategy == "canary":
+            raise ValueError("it has no steps; write some, as in steps: [{percent: 5, hold: 10m}, {percent: 100}]")
+        return self
+
+
+class RolloutKeys(PlanKeys):
+    """How a route moves to the release it should serve: by a shared plan, or by keys in place."""
+
+    plan: Name | None = None
+    """The shared plan's name."""
+    from_: Annotated[Version | None, Field(alias="from")] = None
+    """The release that serves while nothing is recorded for the route."""
+
+    @model_validator(mode="after")
+    def _is_plan_or_in_place(self) -> Self:
+        in_place = [name for name in type(self).model_fields if name in self.model_fields_set - {"plan", "from_"}]
         if self.plan is not None and in_place:
             raise ValueError(f"it names a plan and has {' and '.join(in_place)} of its own; keep one of the two")
-        if self.steps is None and in_place:
+        if self.steps is None and self.strategy == "canary" and in_place:
             raise ValueError(f"it has {' and '.join(in_place)} without steps; write the steps, or name a plan")
         return self

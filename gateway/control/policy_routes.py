@@ -22,6 +22,7 @@ from gateway.core.app import ANYONE, App
 from gateway.core.breaker import BreakerPolicy
 from gateway.core.bucket import BUCKETS, Range, rule_salt, salt
 from gateway.core.digest import digest
+from gateway.core.error_budget import Slo
 from gateway.core.plan import Plan
 from gateway.core.prompt import PromptVersion
 from gateway.core.provider import DialectName
@@ -45,7 +46,7 @@ class Parts:
 def plans_of(declared: Declared) -> dict[str, Plan]:
     """Make the plans that routes may share."""
     documents = (each.keys for each in declared.all_of(PlanDocument))
-    return {keys.name: plan_of(keys.name, keys.steps, keys.guardrails, keys.signals) for keys in documents}
+    return {keys.name: plan_of(keys.name, keys) for keys in documents}
 
 
 def route_of(route: Route, parts: Parts) -> RoutePolicy | None:
@@ -78,6 +79,7 @@ def route_of(route: Route, parts: Parts) -> RoutePolicy | None:
         shadow=_shadow(keys),
         rules=rules,
         experiment=experiment,
+        slo=None if keys.slo is None else Slo(**keys.slo.model_dump()),
         where=route.where,
     )
 
@@ -115,7 +117,7 @@ def _plan(route: Route, parts: Parts) -> Plan:
     if keys.plan is not None:
         place: Place = ("rollout", "plan") if ("rollout", "plan") in route.document.lines else ("rollout",)
         return parts.declared.refer(route, place, "rollout_plan", keys.plan, parts.plans) or Plan.default()
-    return Plan.default() if keys.steps is None else plan_of(None, keys.steps, keys.guardrails, keys.signals)
+    return plan_of(None, keys)
 
 
 def _experiment(route: Route, keys: ExperimentKeys, parts: Parts) -> ExperimentPolicy:
@@ -128,10 +130,18 @@ def _experiment(route: Route, keys: ExperimentKeys, parts: Parts) -> ExperimentP
     if rollout is not None and rollout.from_ not in (None, route.keys.serve):
         said = f" cannot run beside the rollout from {rollout.from_} to {route.keys.serve}"
         findings.wrong(route, ("experiment",), said, "remove one of the two")
+    if len(keys.arms) < 2:
+        remedy = "add an arm to compare it with"
+        findings.warn(route, ("experiment", "arms"), " has one arm, so there is nothing to compare", remedy)
+    first = "control" if "control" in keys.arms else next(iter(keys.arms))
     return ExperimentPolicy(
         name=keys.name,
         arms=tuple(ArmPolicy(name, arm.release, arm.percent) for name, arm in keys.arms.items()),
+        control=keys.control or first,
         primary=keys.primary,
+        secondary=tuple(keys.secondary),
+        over=keys.over,
+        alpha=keys.alpha,
         guardrails=criteria_of(keys.guardrails),
         seconds=keys.for_,
     )
@@ -197,6 +207,7 @@ def _release(
         params=keys.params,
         context=keys.context,
         digest=digest(content),
+        retired=keys.retired,
         where=route.where_of(place),
     )
 

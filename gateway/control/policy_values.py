@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from gateway.core.app import App
 from gateway.core.breaker import BreakerPolicy
+from gateway.core.error_budget import Slo
 from gateway.core.errors import Problem
 from gateway.core.plan import Criterion, Plan
 from gateway.core.price import Price
@@ -69,7 +70,10 @@ class ModelPolicy:
 
 @dataclass(frozen=True, slots=True)
 class ReleasePolicy:
-    """A release as declared: `model` and `prompt` are keys (`name@version`) of the set's own tables."""
+    """A release as declared: `model` and `prompt` are keys (`name@version`) of the set's own tables.
+
+    `retired` says why it takes no requests any more.
+    """
 
     version: str
     model: str
@@ -77,6 +81,7 @@ class ReleasePolicy:
     params: Mapping[str, Any]
     context: Mapping[str, str]
     digest: str
+    retired: str | None
     where: Where
 
 
@@ -86,9 +91,9 @@ class ShadowPolicy:
 
     release: str
     ppm: int
-    max_body: int
-    timeout: float
-    daily_budget_usd: float | None
+    max_body: int = 1 << 20
+    timeout: float = 60.0
+    daily_budget_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +107,19 @@ class ArmPolicy:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentPolicy:
-    """An A/B test as declared; `seconds` is how long it is to run."""
+    """An A/B test as declared; `seconds` is how long it is to run, `over` what makes an answer slow, in seconds.
+
+    `control` names the arm that the others are compared with. `alpha` is the chance that the primary metric shows a
+    difference where there is none, and the same for all secondary ones together.
+    """
 
     name: str
     arms: tuple[ArmPolicy, ...]
+    control: str
     primary: str | None
+    secondary: tuple[str, ...]
+    over: float | None
+    alpha: float
     guardrails: tuple[Criterion, ...]
     seconds: float | None
 
@@ -129,6 +142,7 @@ class RoutePolicy:
     shadow: ShadowPolicy | None
     rules: tuple[Rule, ...]
     experiment: ExperimentPolicy | None
+    slo: Slo | None
     where: Where
 
 

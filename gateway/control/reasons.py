@@ -19,5 +19,6 @@ _SENTENCES: Mapping[str, str] = {
     "failure_rate": "{failed} of {requests} requests failed within {window_seconds:g} s, and the limit is {limit:.0%}",
     "slow_rate": "{slow} of {requests} requests were slow within {window_seconds:g} s, and the limit is {limit:.0%}",
     "cusum": "{failed} of {requests} requests failed within {window_seconds:g} s, well over stable's {baseline:.1%}",
+    "guardrail": "{said}",
     "mismatch": "the provider served {served!r} in place of {pinned!r}",
 }

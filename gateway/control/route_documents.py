@@ -5,7 +5,7 @@ The text under a key is its description in the JSON Schema that editors read.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from gateway.control.policy_documents import CriterionKeys, Keys, RolloutKeys, written
 from gateway.control.policy_fields import (
@@ -25,11 +25,15 @@ from gateway.control.policy_fields import (
     Version,
 )
 from gateway.core.breaker import BreakerPolicy
+from gateway.core.error_budget import Slo
+from gateway.core.experiment_metrics import METRICS, is_metric
 from gateway.core.prompt import InputKind
 from gateway.core.prompt import Place as PromptPlace
 from gateway.core.unit import DEFAULT_STICKY_BY
 
 _BREAKER = BreakerPolicy()
+_SLO = Slo(0.995)
+_DAY = 86_400
 _STICKY_BY: Any = [str(source) for source in DEFAULT_STICKY_BY]
 
 
@@ -44,6 +48,8 @@ class ReleaseKeys(Keys):
     """Fields of the request's body that win over what the application sends."""
     context: dict[Line, Line] = Field(default_factory=dict)
     """What else the release stands for (a retrieval index, say): named, not sent."""
+    retired: Line | None = None
+    """Why it takes no requests any more; the newest release before it that still may serves in its place."""
 
 
 class BreakerKeys(Keys):
@@ -77,6 +83,40 @@ class BreakerKeys(Keys):
     def _times_agree(self) -> "BreakerKeys":
         if self.max_open < self.open:
             raise ValueError("max_open is shorter than open; make it at least as long")
+        return self
+
+
+class SloKeys(Keys):
+    """An objective, and what a rollout does when the error budget that it leaves is being used up."""
+
+    success: Annotated[float, Field(json_schema_extra={"minimum": 0.5, "exclusiveMaximum": 1})]
+    """The share of requests that must go well."""
+    period: Annotated[Duration, Field(ge=3600, le=90 * _DAY)] = written(_SLO.period)
+    """The time over which that share is meant."""
+    pause_at: Annotated[float, Field(gt=0)] = _SLO.pause_at
+    """How many times faster than sustainable the budget may be used up before a rollout holds."""
+    canary_share: Annotated[Share, Field(gt=0)] = _SLO.canary_share
+    """The share of the budget that a canary may use up before its rollout stops."""
+    min_remaining: Share = _SLO.min_remaining
+    """The share of the budget that must be left for a rollout to advance."""
+    window: Annotated[Duration, Field(ge=60)] = written(_SLO.window)
+    """How far back pause_at looks; a twelfth of it must agree."""
+
+    @field_validator("success")
+    @classmethod
+    def _leaves_a_budget(cls, success: float) -> float:
+        if not 0.5 <= success < 1:
+            raise ValueError(f"{success:.10g} is not a share from 0.5 to under 1; write one like 0.995")
+        return success
+
+    @model_validator(mode="after")
+    def _can_be_met(self) -> "SloKeys":
+        if self.window > self.period:
+            raise ValueError("window is longer than period; make it at most as long")
+        most = 1 / (1 - self.success)
+        if self.pause_at > most * (1 + 1e-9):
+            said = f"even with every request failing the budget is used up {most:.4g} times too fast at most"
+            raise ValueError(f"pause_at is {self.pause_at:g}, and {said}; lower it")
         return self
 
 
@@ -148,6 +188,15 @@ class ArmKeys(Keys):
     """The percent of units that it gets."""
 
 
+def _experiment_metric(metric: str) -> str:
+    if not is_metric(metric):
+        raise ValueError(f"{metric!r} is not a metric; write one of {', '.join(METRICS)}, feedback.NAME")
+    return metric
+
+
+Metric = Annotated[Line, AfterValidator(_experiment_metric)]
+
+
 class ExperimentKeys(Keys):
     """An A/B test with fixed weights; units outside every arm stay with stable."""
 
@@ -155,12 +204,33 @@ class ExperimentKeys(Keys):
     """Which split of the units it is: another name is another split."""
     arms: Annotated[dict[Name, ArmKeys], Field(min_length=1)]
     """Its arms by name; together at most 100 percent."""
-    primary: Line | None = None
-    """The metric that it is about."""
+    control: Name | None = None
+    """The arm that the others are compared with: the one called control, or else the first."""
+    primary: Metric | None = None
+    """The metric that decides: cost_per_request, error_rate, first_token_seconds, schema_valid, seconds, slow_rate,
+    tokens_per_request, or feedback.NAME."""
+    secondary: list[Metric] = Field(default_factory=list)
+    """Metrics that are told beside it."""
+    over: PositiveDuration | None = None
+    """What makes an answer slow, for slow_rate."""
+    alpha: Annotated[float, Field(ge=0.0001, le=0.5)] = 0.05
+    """How probable it may be that the primary metric shows a difference where there is none."""
     guardrails: list[CriterionKeys] = Field(default_factory=list)
     """What takes an arm out when breached."""
     for_: Annotated[PositiveDuration | None, Field(alias="for")] = None
     """How long it is to run."""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "ExperimentKeys":
+        if self.control is not None and self.control not in self.arms:
+            raise ValueError(f"control: there is no arm {self.control!r}; write one of {', '.join(self.arms)}")
+        metrics = [*([] if self.primary is None else [self.primary]), *self.secondary]
+        twice = next((metric for metric in metrics if metrics.count(metric) > 1), None)
+        if twice is not None:
+            raise ValueError(f"it names the metric {twice} twice; keep one of them")
+        if ("slow_rate" in metrics) != (self.over is not None):
+            raise ValueError("slow_rate and over go together; write both, as in {primary: slow_rate, over: 8s}")
+        return self
 
 
 def _plan_for_short(value: Any) -> Any:
@@ -196,6 +266,8 @@ class RouteDocument(Keys):
     """Who gets which release before any split; the first that matches wins."""
     experiment: ExperimentKeys | None = None
     """An A/B test between releases."""
+    slo: SloKeys | None = None
+    """The share of its requests that must go well, which its rollouts heed."""
 
 
 class PromptDocument(Keys):

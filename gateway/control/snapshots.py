@@ -1,13 +1,15 @@
 """Snapshots made of what files declare and what the store records."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from gateway.control.policies import ExperimentPolicy, Policies, RoutePolicy, ShadowPolicy
 from gateway.core.bucket import arm_ranges, experiment_salt, salt, shadow_salt
 from gateway.core.ports import ArmOut
 from gateway.core.release import Release
-from gateway.core.rollout import RolloutState, RouteRecord
+from gateway.core.rollout import Rollout
 from gateway.core.route import Arm, Canary, Experiment, Route, Shadow
+from gateway.core.route_record import RouteRecord
 from gateway.core.snapshot import Snapshot
 
 Releases = Mapping[tuple[str, str], Release]
@@ -23,12 +25,16 @@ def build_snapshot(
     epoch: int,
     dev: bool,
 ) -> Snapshot:
-    """Make the snapshot that serves a policy set as far as the records have come; every route has its record."""
+    """Make the snapshot that serves a policy set as far as the records have come; a route without one is left out."""
     out = tuple(arms_out)
     return Snapshot(
         epoch=epoch,
         revision=policies.revision,
-        routes={name: build_route(policy, releases, records[name], out) for name, policy in policies.routes.items()},
+        routes={
+            name: build_route(policy, releases, records[name], out)
+            for name, policy in policies.routes.items()
+            if name in records
+        },
         keys=policies.apps,
         open=not policies.app_names,
         dev=dev,
@@ -38,25 +44,29 @@ def build_snapshot(
 def build_route(policy: RoutePolicy, releases: Releases, record: RouteRecord, arms_out: Iterable[ArmOut]) -> Route:
     """Make one route: what its file declares, split as its record says."""
     own = {version: releases[policy.name, version] for version in policy.releases}
+    out = _out(policy, record, arms_out)
     rollout = record.rollout
-    canary = None
-    if rollout is not None and rollout.state is RolloutState.running:
+    canary, shadow = None, _shadow(policy.name, policy.shadow, own)
+    if rollout is not None and rollout.is_in_step:
         canary = Canary(own[rollout.candidate], rollout.weight_ppm, salt(rollout.salt), rollout.id)
+        if rollout.shadow_ppm and policy.releases[rollout.candidate].retired is None:
+            shadow = _shadow_step(policy.name, rollout, policy.shadow, own[rollout.candidate])
     return Route(
         name=policy.name,
         dialect=policy.dialect,
         releases=own,
-        stable=own[record.stable],
+        stable=own[_serving_stable(record, own, out)],
         sticky_by=policy.sticky_by,
         canary=canary,
         experiment=_experiment(policy.name, policy.experiment, own),
         rules=policy.rules,
         fallback=tuple(own[version] for version in policy.fallback),
-        shadow=_shadow(policy.name, policy.shadow, own),
+        shadow=shadow,
         breaker=policy.breaker,
         on_mismatch=policy.on_mismatch,
-        out=_out(policy, record, arms_out),
+        out=out,
         owner=policy.owner,
+        slo=policy.slo,
     )
 
 
@@ -69,24 +79,45 @@ def _experiment(route: str, policy: ExperimentPolicy | None, own: Mapping[str, R
 
 
 def _shadow(route: str, policy: ShadowPolicy | None, own: Mapping[str, Release]) -> Shadow | None:
-    if policy is None:
-        return None
+    return None if policy is None else _shadow_of(route, policy, own[policy.release])
+
+
+def _shadow_of(route: str, policy: ShadowPolicy, release: Release, *, is_step: bool = False) -> Shadow:
     return Shadow(
-        release=own[policy.release],
+        release=release,
         ppm=policy.ppm,
-        salt=salt(shadow_salt(route, policy.release)),
+        salt=salt(shadow_salt(route, release.version)),
         max_body=policy.max_body,
         timeout=policy.timeout,
         daily_budget_usd=policy.daily_budget_usd,
+        is_step=is_step,
+    )
+
+
+def _shadow_step(route: str, rollout: Rollout, standing: ShadowPolicy | None, candidate: Release) -> Shadow:
+    """Give the mirror of a rollout's shadow step. It takes the place of a standing one, whose limits it keeps."""
+    limits = standing or ShadowPolicy(rollout.candidate, ppm=0)
+    return _shadow_of(route, replace(limits, ppm=rollout.shadow_ppm), candidate, is_step=True)
+
+
+def _serving_stable(record: RouteRecord, own: Mapping[str, Release], out: Mapping[str, str]) -> str:
+    """Name the release that serves as stable: the recorded one, or the newest before it that takes requests.
+
+    Where there is none it is the recorded one, which is out: the route answers with 503.
+    """
+    former = (each.version for each in record.former)
+    return next(
+        (version for version in (record.stable, *former) if version in own and version not in out), record.stable
     )
 
 
 def _out(policy: RoutePolicy, record: RouteRecord, arms_out: Iterable[ArmOut]) -> dict[str, str]:
     """Name the releases that get no request at all, and why."""
-    out = dict(record.out)
+    out = {version: why for version, why in record.out.items() if version in policy.releases}
+    out |= {version: f"retired: {own.retired}" for version, own in policy.releases.items() if own.retired is not None}
     rollout = record.rollout
-    if rollout is not None and rollout.state is RolloutState.running and rollout.weight_ppm == 0:
-        out[rollout.candidate] = "its step is at weight 0"
+    if rollout is not None and rollout.is_in_step and rollout.weight_ppm == 0:
+        out.setdefault(rollout.candidate, "its step is at weight 0")
     if policy.experiment is not None:
         tripped = {
             gone.release: f"out of experiment {gone.experiment}: {gone.reason}"

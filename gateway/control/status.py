@@ -4,25 +4,29 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.control.breakers import Breakers
+from gateway.control.live import Live
 from gateway.control.served_models import ServedModels
-from gateway.control.serving import Reload, Serving
+from gateway.control.serving import Reload
 from gateway.core.errors import Problem
 from gateway.core.rollout import Rollout
 from gateway.core.route import Experiment, Route, Shadow
+from gateway.core.route_record import RouteRecord
 
 
-def status(serving: Serving, breakers: Breakers, served_models: ServedModels, now: float) -> dict[str, Any]:
+def status(
+    live: Live, last_reload: Reload | None, breakers: Breakers, served_models: ServedModels, now: float
+) -> dict[str, Any]:
     """Describe the whole gateway at monotonic time `now`."""
-    live = serving.current
+    serves = live.current
     return {
-        "epoch": live.epoch,
-        "revision": live.revision,
-        "dev": live.dev,
-        "open": live.open,
-        "reload": None if serving.last_reload is None else describe_reload(serving.last_reload),
+        "epoch": serves.epoch,
+        "revision": serves.revision,
+        "dev": serves.dev,
+        "open": serves.open,
+        "reload": None if last_reload is None else describe_reload(last_reload),
         "routes": [
-            _route(route, serving.record_of(name).rollout, breakers, served_models, now)
-            for name, route in sorted(live.routes.items())
+            _route(route, live.record_of(name), breakers, served_models, now)
+            for name, route in sorted(serves.routes.items())
         ],
     }
 
@@ -49,11 +53,15 @@ def describe_rollout(rollout: Rollout) -> dict[str, Any]:
         "step": None if rollout.step is None else rollout.step + 1,
         "steps": len(rollout.plan.steps),
         "weight_ppm": rollout.weight_ppm,
+        "shadow_ppm": rollout.shadow_ppm,
         "plan": rollout.plan.name,
+        "strategy": rollout.plan.strategy,
+        "holds": list(rollout.holds),
         "reason": rollout.reason,
         "actor": rollout.actor,
         "evidence": rollout.evidence,
         "started_at": rollout.started_at,
+        "entered_at": rollout.entered_at,
         "updated_at": rollout.updated_at,
     }
 
@@ -63,14 +71,15 @@ def _problem(problem: Problem) -> dict[str, Any]:
 
 
 def _route(
-    route: Route, rollout: Rollout | None, breakers: Breakers, served_models: ServedModels, now: float
+    route: Route, record: RouteRecord, breakers: Breakers, served_models: ServedModels, now: float
 ) -> dict[str, Any]:
     return {
         "route": route.name,
         "dialect": route.dialect,
         "owner": route.owner,
         "stable": route.stable.version,
-        "rollout": None if rollout is None else describe_rollout(rollout),
+        "rollout": None if record.rollout is None else describe_rollout(record.rollout),
+        "former": [{"release": former.version, "until": former.until} for former in record.former],
         "experiment": None if route.experiment is None else _experiment(route.experiment),
         "shadow": None if route.shadow is None else _shadow(route.shadow),
         "fallback": [release.version for release in route.fallback],

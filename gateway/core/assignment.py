@@ -32,12 +32,16 @@ class Facts:
 
 @value
 class Assignment:
-    """The release for a request, its track, a sentence why, and the bucket where one was computed."""
+    """The release for a request, its track, a sentence why, and the bucket where one was computed.
+
+    `split` is what decided: `EXPERIMENT/ARM`, the id of the rollout whose canary is running, or None.
+    """
 
     release: Release
     track: Track
     why: str
     bucket: int | None = None
+    split: str | None = None
 
 
 def assign(route: Route, facts: Facts) -> Assignment:
@@ -50,7 +54,12 @@ def assign(route: Route, facts: Facts) -> Assignment:
         return _forced(route, facts.forced)
     earlier = route.releases.get(facts.follow_up or "")
     if earlier is not None and not route.is_out(earlier):
-        return Assignment(earlier, _track_of(route, earlier), "it made the response that this one continues")
+        why = "it made the response that this one continues"
+        own = _by_bucket(route, facts.unit)
+        if own.split is not None and own.release.version == earlier.version:
+            # The unit's own split would have said the same, so the conversation counts for it as a whole.
+            return Assignment(earlier, own.track, why, split=own.split)
+        return Assignment(earlier, _track_of(route, earlier), why)
     for rule in route.rules:
         release = route.releases[rule.release]
         if not route.is_out(release) and rule.matches(facts):
@@ -76,15 +85,21 @@ def _by_bucket(route: Route, unit: str | None) -> Assignment:
         for arm in route.experiment.arms:
             if arm.range.holds(bucket) and not route.is_out(arm.release):
                 why = f"arm {arm.name} of experiment {route.experiment.name} holds bucket {bucket}"
-                return Assignment(arm.release, "arm", why, bucket)
+                return Assignment(arm.release, "arm", why, bucket, arm_split(route.experiment.name, arm.name))
         return Assignment(route.stable, "stable", f"no arm serves bucket {bucket}", bucket)
     if route.canary is not None and not route.is_out(route.canary.release):
         bucket = route.canary.salt.bucket(unit)
         if bucket < route.canary.weight_ppm:
             why = f"bucket {bucket} is under the canary's {route.canary.weight_ppm}"
-            return Assignment(route.canary.release, "canary", why, bucket)
-        return Assignment(route.stable, "stable", f"bucket {bucket} is not under {route.canary.weight_ppm}", bucket)
+            return Assignment(route.canary.release, "canary", why, bucket, route.canary.rollout)
+        why = f"bucket {bucket} is not under {route.canary.weight_ppm}"
+        return Assignment(route.stable, "stable", why, bucket, route.canary.rollout)
     return Assignment(route.stable, "stable", "no rollout or experiment is running")
+
+
+def arm_split(experiment: str, arm: str) -> str:
+    """Name what an arm of an experiment decides, as assignments and records say it."""
+    return f"{experiment}/{arm}"
 
 
 def _track_of(route: Route, release: Release) -> Track:

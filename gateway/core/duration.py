@@ -1,5 +1,6 @@
 """Durations as policies write them: one integer and one unit, such as `500ms`, `10s`, `5m`, `24h` or `3d`."""
 
+import math
 import re
 
 _MILLISECONDS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
@@ -25,3 +26,11 @@ def format_duration(seconds: float) -> str:
         return "0s"
     unit = next(unit for unit, size in _MILLISECONDS.items() if milliseconds % size == 0)
     return f"{milliseconds // _MILLISECONDS[unit]}{unit}"
+
+
+def roughly(seconds: float) -> str:
+    """Write seconds for people, rounded up: seconds up to two minutes, minutes up to two hours, hours up to two days."""
+    for unit, size, until in (("s", 1, 120), ("m", 60, 7_200), ("h", 3_600, 172_800)):
+        if seconds < until:
+            return f"{max(0, math.ceil(seconds / size))}{unit}"
+    return f"{math.ceil(seconds / 86_400)}d"

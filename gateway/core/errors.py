@@ -9,6 +9,7 @@
     - UpstreamFault: a provider did not answer as its protocol asks
     - OperatorFault: an operator's command cannot be carried out
         - UnknownSubject (404), VerbRefused (409)
+            - Overtaken: somebody else's act was recorded first
     - PolicyFault: a set of policy files is not acceptable; carries every problem
     - StoreFault: the store cannot be read or written
     - SetupFault: the process cannot start as it was told to
@@ -152,6 +153,10 @@ class VerbRefused(OperatorFault):
     """The subject is in a state that does not take this verb."""
 
     status = 409
+
+
+class Overtaken(VerbRefused):
+    """Somebody else's act on the subject was recorded first."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from gateway.core.arm_units import ArmUnits, Wanted
 from gateway.core.errors import PinionError, UpstreamFault
 from gateway.core.head import Head
 from gateway.core.price import Pricing
 from gateway.core.provider import DialectName, Provider
 from gateway.core.record import Record
-from gateway.core.rollout import Rollout, RouteRecord
+from gateway.core.rollout import Rollout
+from gateway.core.route_record import RouteRecord
 from gateway.core.value import value
 
 Headers = list[tuple[bytes, bytes]]
@@ -188,6 +190,41 @@ class Meters(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What an application said of a request at wall time `at`, by name: a number or a text, with who served it."""
+
+    at: float
+    request_id: str
+    unit_digest: str | None
+    app: str
+    route: str
+    release: str
+    track: str
+    split: str | None
+    name: str
+    value: float | None
+    text: str | None
+    comment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """A request that an experiment decided: its position in the ledger, and what was said of it, by name."""
+
+    position: int
+    record: Record
+    feedback: Mapping[str, float | str]
+
+
+@dataclass(frozen=True, slots=True)
+class ExposurePage:
+    """Some exposures, perhaps none; `after` is where to go on, None at the end of the ledger."""
+
+    exposures: Sequence[Exposure]
+    after: int | None
+
+
 class Ledger(Protocol):
     """Where every request leaves its record."""
 
@@ -205,6 +242,30 @@ class Ledger(Protocol):
 
     async def responses(self, limit: int) -> Sequence[tuple[str, str, str]]:
         """Give the newest (route, response id, release version) of stored responses, the newest last."""
+        ...
+
+    async def outcome_counts(self, since: float, slot_seconds: float) -> Sequence[tuple[str, float, int, int]]:
+        """Give (route, slot's start, good requests, bad ones) since a wall time, the oldest first.
+
+        Raises:
+            StoreFault: the ledger cannot be read.
+        """
+        ...
+
+    async def assess(self, said: Feedback) -> None:
+        """Write feedback on a request, in place of what was said of it by the same name. Here and below: StoreFault."""
+        ...
+
+    async def newest_of_unit(self, app: str, unit_digest: str, route: str | None) -> Record | None:
+        """Give the newest request of an application's unit, on a route or on any; copies apart."""
+        ...
+
+    async def arm_units(self, wanted: Wanted) -> ArmUnits:
+        """Add up an experiment's requests and feedback by unit."""
+        ...
+
+    async def exposures(self, wanted: Wanted, after: int) -> ExposurePage:
+        """Give some of an experiment's requests, in the order of the ledger, from after a position (0: the first)."""
         ...
 
     async def close(self) -> None:
@@ -231,6 +292,40 @@ class RolloutEvent:
     at: float
     verb: str
     rollout: Rollout
+
+
+@dataclass(frozen=True, slots=True)
+class RouteMove:
+    """A route's new record, the acts that led to it, and the revision that it rests on.
+
+    Where another record of the route has taken that one's place, nothing is written. `after` is 0 where nothing is
+    recorded of the route.
+    """
+
+    record: RouteRecord
+    events: tuple[RolloutEvent, ...] = ()
+    after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KeptEvidence:
+    """What a rollout's step had shown at wall time `at`, as JSON, `elapsed` seconds into the step (pauses aside)."""
+
+    rollout: str
+    step: int
+    elapsed: float
+    at: float
+    evidence: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentStart:
+    """When an experiment began, and with which arms: name, release version and share in parts per million of each."""
+
+    route: str
+    name: str
+    at: float
+    arms: tuple[tuple[str, str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +356,7 @@ class Recorded:
 
     epoch: int = 0
     routes: Mapping[str, RouteRecord] = field(default_factory=dict)
+    experiments: Sequence[ExperimentStart] = ()
     arms_out: Sequence[ArmOut] = ()
     served: Sequence[ServedVersion] = ()
 
@@ -271,16 +367,32 @@ class Store(Protocol):
     Every method raises StoreFault when the store cannot be read or written.
     """
 
+    async def epoch(self) -> int:
+        """Read the epoch alone."""
+        ...
+
     async def recorded(self) -> Recorded:
         """Read everything that a snapshot depends on."""
         ...
 
-    async def record_route(self, record: RouteRecord, events: Sequence[RolloutEvent]) -> int:
-        """Write a route's state, with the rollouts that the events changed and the events themselves."""
+    async def record_routes(self, moves: Sequence[RouteMove]) -> int:
+        """Write the states of several routes, each with its events, in one transaction.
+
+        Raises:
+            Overtaken: a route is no longer at the revision that its move rests on; nothing was written.
+        """
         ...
 
-    async def record_routes(self, moves: Sequence[tuple[RouteRecord, Sequence[RolloutEvent]]]) -> int:
-        """Write the states of several routes, each with its events, in one transaction."""
+    async def record_experiment(self, start: ExperimentStart) -> int:
+        """Write when an experiment began; one that is known is left as it is."""
+        ...
+
+    async def keep_evidence(self, kept: Sequence[KeptEvidence]) -> None:
+        """Write what steps have shown so far, in place of what was kept of the same rollouts. Raises no epoch."""
+        ...
+
+    async def kept_evidence(self) -> Sequence[KeptEvidence]:
+        """Give the evidence kept of every rollout that is the latest of its route."""
         ...
 
     async def record_arm_out(self, arm: ArmOut) -> int:
@@ -297,6 +409,18 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Let go of the store."""
+        ...
+
+
+class RecordedCopy(Protocol):
+    """The last known record of the store on the machine's own disk, for a start while the store is away."""
+
+    def keep(self, recorded: Recorded) -> None:
+        """Keep a record in place of the one before. What goes wrong is no reason not to serve."""
+        ...
+
+    def read(self) -> Recorded | None:
+        """Give the record kept, or None where there is none that can be read."""
         ...
 
 

@@ -52,6 +52,9 @@ class PromptVersion:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_pieces", _split(self.text))
 
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"
 

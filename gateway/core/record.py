@@ -20,7 +20,8 @@ class Record:
     """One request as it ended.
 
     Times are wall seconds (`at`) and durations in seconds; `cost_nano_usd` is None when unknown; `partial` marks usage
-    of an answer that was cut; `shadow_of` names the request that a mirrored one copied.
+    of an answer that was cut; `shadow_of` names the request that a mirrored one copied; `split` is what decided the
+    release: `EXPERIMENT/ARM`, the id of a rollout, or None.
     """
 
     request_id: str
@@ -55,6 +56,7 @@ class Record:
     epoch: int
     shadow_of: str | None = None
     schema_valid: bool | None = None
+    split: str | None = None
 
     def summary(self) -> dict[str, Any]:
         """Give what the log says of the request, cost in US dollars."""

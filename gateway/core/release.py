@@ -13,7 +13,7 @@ class Release:
     """What serves. `params` win over what the application sends; `context` is named, not sent.
 
     `encoded_params` holds each parameter as JSON bytes, `headers` the response headers that name this release, both
-    prepared once. `dev` marks what a development server loaded.
+    prepared once, as is whether its prompt has an output schema. `dev` marks what a development server loaded.
     """
 
     route: str
@@ -26,6 +26,7 @@ class Release:
     encoded_params: Mapping[str, bytes] = field(repr=False)
     dev: bool = False
     headers: tuple[tuple[bytes, bytes], ...] = field(init=False, repr=False, compare=False)
+    has_output_schema: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         headers = [
@@ -36,6 +37,8 @@ class Release:
         if self.prompt is not None:
             headers.append((b"x-pinion-prompt", str(self.prompt).encode()))
         object.__setattr__(self, "headers", tuple(headers))
+        has_schema = self.prompt is not None and self.prompt.output_schema is not None
+        object.__setattr__(self, "has_output_schema", has_schema)
 
     def __str__(self) -> str:
         return f"{self.route}/{self.version}"

@@ -2,17 +2,20 @@
 
 The law:
 
-1. Only a running rollout gives its candidate weight, that of its step; completed, the candidate is stable
-   itself.
-2. `rolled_back`, `completed` and `superseded` are final. Trying again is a new attempt, with other units.
-3. A rollout keeps the plan that it started with.
-4. A store with nothing in it is no reason to expose anyone: what it may have forgotten is held until a person
+1. A candidate has the weight of its rollout's step while the rollout is open, and none before its first step.
+   Completed, the candidate is stable itself.
+2. `held` belongs to the machine: it names its reasons and clears itself. `paused` belongs to people. Neither takes
+   weight away, neither keeps a guardrail from acting, and neither lets a step be left.
+3. `rolled_back`, `superseded` and, but for an undo, `completed` are final. Trying again is a new attempt, with other
+   units.
+4. A rollout keeps the plan that it started with.
+5. A store with nothing in it is no reason to expose anyone: what it may have forgotten is held until a person
    starts it.
-5. What was rolled back stays so, whatever the file goes on asking for; only a change of its line starts anew.
+6. What was rolled back stays so, whatever the file goes on asking for; only a change of its line starts anew.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -25,41 +28,64 @@ class RolloutState(StrEnum):
     """Where a rollout stands."""
 
     held = "held"
+    shadow = "shadow"
     running = "running"
+    baking = "baking"
+    paused = "paused"
     completed = "completed"
     rolled_back = "rolled_back"
     superseded = "superseded"
 
 
-TRANSITIONS: Mapping[tuple[RolloutState, str], RolloutState] = {
-    (RolloutState.held, "start"): RolloutState.running,
-    (RolloutState.held, "rollback"): RolloutState.rolled_back,
-    (RolloutState.held, "supersede"): RolloutState.superseded,
-    (RolloutState.running, "promote"): RolloutState.running,
-    (RolloutState.running, "complete"): RolloutState.completed,
-    (RolloutState.running, "rollback"): RolloutState.rolled_back,
-    (RolloutState.running, "supersede"): RolloutState.superseded,
+_HERE = None
+"""The state that the rollout's step stands for: shadow, running or baking."""
+
+TRANSITIONS: Mapping[tuple[RolloutState, str], RolloutState | None] = {
+    **{
+        (state, verb): becomes
+        for state in (RolloutState.shadow, RolloutState.running, RolloutState.baking, RolloutState.held)
+        for verb, becomes in (
+            ("promote", _HERE),
+            ("complete", RolloutState.completed),
+            ("hold", RolloutState.held),
+            ("pause", RolloutState.paused),
+            ("rollback", RolloutState.rolled_back),
+            ("supersede", RolloutState.superseded),
+        )
+    },
+    (RolloutState.held, "start"): _HERE,  # only before the first step
+    (RolloutState.held, "clear"): _HERE,
+    (RolloutState.paused, "resume"): _HERE,
+    (RolloutState.paused, "rollback"): RolloutState.rolled_back,
+    (RolloutState.paused, "supersede"): RolloutState.superseded,
+    (RolloutState.completed, "undo"): RolloutState.rolled_back,
 }
 
+_BEFORE_FIRST_STEP = frozenset({"start", "rollback", "supersede"})
+"""What a rollout takes that has entered no step."""
+
 _REMEDIES: Mapping[RolloutState, str] = {
-    RolloutState.held: "start it or roll it back",
-    RolloutState.running: "promote it or roll it back",
-    RolloutState.completed: "change the route's serve: line to start another",
+    RolloutState.held: "promote it, pause it or roll it back",
+    RolloutState.shadow: "promote it, pause it or roll it back",
+    RolloutState.running: "promote it, pause it or roll it back",
+    RolloutState.baking: "promote it, pause it or roll it back",
+    RolloutState.paused: "resume it or roll it back",
+    RolloutState.completed: "undo it, or change the route's serve: line to start another",
     RolloutState.rolled_back: "retry it, or change the route's serve: line away and back",
     RolloutState.superseded: "see the route's latest rollout",
 }
 
-POLICY = "policy"
-"""The actor of what a changed policy file means."""
+NOT_STARTED = "not_started"
+"""Why a rollout is held that a person must start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
     """One attempt to move `route` from the version `stable` to the version `candidate`.
 
-    `step` is an index into the plan's steps, None before the first; a rolled back rollout keeps the one it
-    had come to. `actor`, `reason` and `evidence` (a JSON object) are those of the latest move. Times are wall
-    seconds: `started_at` of the start, or of the record while held.
+    `step` is an index into the plan's steps, None before the first; a rolled back rollout keeps the one it had come to.
+    `holds` are the reasons of a held one. `actor`, `reason` and `evidence` (a JSON object) are those of the latest
+    move. Times are wall seconds: `started_at` of the start, or of the record while held; `entered_at` of the step.
     """
 
     id: str
@@ -75,23 +101,42 @@ class Rollout:
     evidence: Mapping[str, Any] | None
     started_at: float
     updated_at: float
+    entered_at: float = 0.0
+    holds: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"rollout of {self.route} from {self.stable} to {self.candidate}, attempt {self.attempt}"
 
     @property
     def is_open(self) -> bool:
-        """Whether it may still move."""
-        return self.state in (RolloutState.held, RolloutState.running)
+        """Whether it may still move by itself or by a person's word."""
+        return self.state not in _CLOSED
+
+    @property
+    def is_before_first_step(self) -> bool:
+        """Whether it waits for a person to start it."""
+        return self.state is RolloutState.held and self.step is None
+
+    @property
+    def is_in_step(self) -> bool:
+        """Whether it is open and has entered a step."""
+        return self.is_open and self.step is not None
 
     @property
     def weight_ppm(self) -> int:
         """The candidate's share of units now, in parts per million."""
         if self.state is RolloutState.completed:
             return BUCKETS
-        if self.state is not RolloutState.running or self.step is None:
+        if self.step is None or not self.is_open:
             return 0
         return self.plan.steps[self.step].percent_ppm or 0
+
+    @property
+    def shadow_ppm(self) -> int:
+        """The share of stable's requests that are copied to the candidate now, in parts per million."""
+        if self.step is None or not self.is_open:
+            return 0
+        return self.plan.steps[self.step].shadow_ppm or 0
 
     @property
     def salt(self) -> str:
@@ -99,26 +144,76 @@ class Rollout:
         return rollout_salt(self.route, self.stable, self.candidate, self.attempt)
 
 
+_CLOSED = frozenset((RolloutState.completed, RolloutState.rolled_back, RolloutState.superseded))
+
+
 def start(rollout: Rollout, actor: str, reason: str, now: float) -> Rollout:
-    """Enter the first step with a percent. `now` is wall seconds, here and below.
+    """Enter the first step. `now` is wall seconds, here and below.
 
     Raises:
-        VerbRefused: the rollout is not held.
+        VerbRefused: the rollout is not held before its first step.
     """
-    step = rollout.plan.percent_step_after(None)
-    return _moved(rollout, "start", now, actor=actor, reason=reason, step=step, started_at=now)
+    step = rollout.plan.step_after(None)
+    return _moved(rollout, "start", now, actor=actor, reason=reason, step=step, started_at=now, entered_at=now)
 
 
-def promote(rollout: Rollout, actor: str, reason: str, now: float, *, full: bool = False) -> Rollout:
-    """Enter the next step with a percent; complete the rollout from the last one, or at once with `full`.
+def promote(
+    rollout: Rollout,
+    actor: str,
+    reason: str,
+    now: float,
+    *,
+    full: bool = False,
+    evidence: Mapping[str, Any] | None = None,
+) -> Rollout:
+    """Enter the next step; complete the rollout from the last one, or at once with `full`.
 
     Raises:
-        VerbRefused: the rollout is not running.
+        VerbRefused: the rollout is paused, not started, or over.
     """
-    following = None if full else rollout.plan.percent_step_after(rollout.step)
-    if rollout.state is RolloutState.running and following is None:
-        return _moved(rollout, "complete", now, actor=actor, reason=reason)
-    return _moved(rollout, "promote", now, actor=actor, reason=reason, step=following)
+    following = None if full else rollout.plan.step_after(rollout.step)
+    told = {"actor": actor, "reason": reason, "evidence": evidence}
+    if rollout.is_in_step and following is None:
+        return _moved(rollout, "complete", now, **told)
+    return _moved(rollout, "promote", now, step=following, entered_at=now, **told)
+
+
+def hold(
+    rollout: Rollout, actor: str, holds: tuple[str, ...], reason: str, now: float, evidence: Mapping[str, Any] | None
+) -> Rollout:
+    """Stay in the step for these reasons, until they are gone.
+
+    Raises:
+        VerbRefused: the rollout is in no step, paused, or over.
+    """
+    return _moved(rollout, "hold", now, actor=actor, reason=reason, evidence=evidence, holds=holds)
+
+
+def clear(rollout: Rollout, actor: str, reason: str, now: float) -> Rollout:
+    """Go on after a hold, in the same step.
+
+    Raises:
+        VerbRefused: the rollout is not held in a step.
+    """
+    return _moved(rollout, "clear", now, actor=actor, reason=reason)
+
+
+def pause(rollout: Rollout, actor: str, reason: str, now: float) -> Rollout:
+    """Stay in the step until a person resumes.
+
+    Raises:
+        VerbRefused: the rollout is in no step, paused already, or over.
+    """
+    return _moved(rollout, "pause", now, actor=actor, reason=reason)
+
+
+def resume(rollout: Rollout, actor: str, reason: str, now: float) -> Rollout:
+    """Go on after a pause, in the same step.
+
+    Raises:
+        VerbRefused: the rollout is not paused.
+    """
+    return _moved(rollout, "resume", now, actor=actor, reason=reason)
 
 
 def rollback(
@@ -132,6 +227,17 @@ def rollback(
     return _moved(rollout, "rollback", now, actor=actor, reason=reason, evidence=evidence)
 
 
+def undo(
+    rollout: Rollout, actor: str, reason: str, now: float, *, evidence: Mapping[str, Any] | None = None
+) -> Rollout:
+    """Take back a completed rollout: its candidate is stable no more, and gets no requests.
+
+    Raises:
+        VerbRefused: the rollout is not completed.
+    """
+    return _moved(rollout, "undo", now, actor=actor, reason=reason, evidence=evidence)
+
+
 def supersede(rollout: Rollout, actor: str, reason: str, now: float) -> Rollout:
     """End a rollout in favour of one to another candidate; stable stays what it is.
 
@@ -142,7 +248,7 @@ def supersede(rollout: Rollout, actor: str, reason: str, now: float) -> Rollout:
 
 
 def retry(previous: Rollout, *, new_id: str, attempt: int, actor: str, reason: str, now: float) -> Rollout:
-    """Make a new rollout, running, of the candidate that `previous` rolled back.
+    """Make a new rollout, in its first step, of the candidate that `previous` rolled back.
 
     `attempt` is one more than any that this stable release and candidate have had.
 
@@ -156,123 +262,26 @@ def retry(previous: Rollout, *, new_id: str, attempt: int, actor: str, reason: s
 
 
 def _moved(rollout: Rollout, verb: str, now: float, **changes: Any) -> Rollout:
-    state = TRANSITIONS.get((rollout.state, verb))
-    if state is None:
+    if not _takes(rollout, verb):
         raise _refusal(rollout, verb)
-    return replace(rollout, **{"state": state, "updated_at": now, "evidence": None, **changes})
+    moved = replace(rollout, **{"updated_at": now, "evidence": None, "holds": (), **changes})
+    return replace(moved, state=TRANSITIONS[rollout.state, verb] or _state_of_step(moved))
+
+
+def _takes(rollout: Rollout, verb: str) -> bool:
+    if rollout.is_before_first_step:
+        return verb in _BEFORE_FIRST_STEP
+    return verb != "start" and (rollout.state, verb) in TRANSITIONS
+
+
+def _state_of_step(rollout: Rollout) -> RolloutState:
+    step = rollout.plan.steps[rollout.step or 0]
+    if step.shadow_ppm is not None:
+        return RolloutState.shadow
+    return RolloutState.running if step.bake is None else RolloutState.baking
 
 
 def _refusal(rollout: Rollout, verb: str) -> VerbRefused:
-    remedy = _REMEDIES[rollout.state]
-    return VerbRefused(f"the {rollout}, is {rollout.state.value} and does not take {verb}; {remedy}")
-
-
-@dataclass(frozen=True, slots=True)
-class RouteRecord:
-    """What is recorded of a route: its stable version, the `serve:` line last seen, and its latest rollout.
-
-    `attempts` gives the highest attempt that each (stable, candidate) pair has had. `out` names the versions that were
-    rolled back, with the reason: they get no request until a new attempt starts.
-    """
-
-    route: str
-    stable: str
-    serve_line: str
-    rollout: Rollout | None = None
-    attempts: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    out: Mapping[str, str] = field(default_factory=dict)
-
-    def moved(self, rollout: Rollout) -> "RouteRecord":
-        """Give the record after its latest rollout has become `rollout`, or a new one has taken its place."""
-        out = {version: why for version, why in self.out.items() if version != rollout.candidate}
-        if rollout.state is RolloutState.rolled_back:
-            out[rollout.candidate] = f"rolled back: {rollout.reason}"
-        pair = rollout.stable, rollout.candidate
-        return replace(
-            self,
-            rollout=rollout,
-            stable=rollout.candidate if rollout.state is RolloutState.completed else self.stable,
-            attempts={**self.attempts, pair: max(rollout.attempt, self.attempts.get(pair, 0))},
-            out=out,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A route's new record, and the rollouts changed or made on the way, each with its verb.
-
-    A record equal to the old one needs no writing.
-    """
-
-    record: RouteRecord
-    events: tuple[tuple[str, Rollout], ...] = ()
-
-
-def reconcile(
-    recorded: RouteRecord | None,
-    *,
-    route: str,
-    serve: str,
-    rollout_from: str | None,
-    plan: Plan,
-    now: float,
-    new_id: str,
-) -> Decision:
-    """Decide what a loaded policy means for a route.
-
-    - Nothing is recorded: `serve` is the first deployment; with another release to roll out from, that one is
-    stable
-      and the rollout is held.
-    - The `serve:` line has not changed: nothing.
-    - It names stable again: an open rollout is aborted.
-    - It names another release: an open rollout is superseded, and a new one starts.
-
-    `new_id` is used if a rollout is made; `now` is wall seconds.
-    """
-    if recorded is None:
-        if rollout_from is None or rollout_from == serve:
-            return Decision(RouteRecord(route, serve, serve))
-        empty = RouteRecord(route, rollout_from, serve)
-        reason = f"nothing is recorded of this route; `pinion rollout start {route}` starts it"
-        return _with("hold", _held(empty, plan, reason, now, new_id), empty)
-    if serve == recorded.serve_line:
-        return Decision(recorded)
-    record = replace(recorded, serve_line=serve)
-    if serve == recorded.stable:
-        return _ended(record, "rollback", f"the serve: line was changed back to {serve}", now)
-    reason = f"the serve: line was changed to {serve}"
-    ended = _ended(record, "supersede", reason, now)
-    started = start(_held(record, plan, reason, now, new_id), POLICY, reason, now)
-    return _with("start", started, ended.record, ended.events)
-
-
-def _ended(record: RouteRecord, verb: str, reason: str, now: float) -> Decision:
-    """End the open rollout of a record, where it has one."""
-    if record.rollout is None or not record.rollout.is_open:
-        return Decision(record)
-    ended = _moved(record.rollout, verb, now, actor=POLICY, reason=reason)
-    return Decision(record.moved(ended), ((verb, ended),))
-
-
-def _held(record: RouteRecord, plan: Plan, reason: str, now: float, new_id: str) -> Rollout:
-    """Make the next attempt at what a record's `serve:` line asks for."""
-    return Rollout(
-        id=new_id,
-        route=record.route,
-        stable=record.stable,
-        candidate=record.serve_line,
-        attempt=1 + record.attempts.get((record.stable, record.serve_line), 0),
-        state=RolloutState.held,
-        step=None,
-        plan=plan,
-        reason=reason,
-        actor=POLICY,
-        evidence=None,
-        started_at=now,
-        updated_at=now,
-    )
-
-
-def _with(verb: str, rollout: Rollout, record: RouteRecord, earlier: tuple[tuple[str, Rollout], ...] = ()) -> Decision:
-    """Decide for a new rollout, which becomes the record's latest."""
-    return Decision(record.moved(rollout), (*earlier, (verb, rollout)))
+    remedy = "start it or roll it back" if rollout.is_before_first_step else _REMEDIES[rollout.state]
+    said = "promote" if verb == "complete" else verb
+    return VerbRefused(f"the {rollout}, is {rollout.state.value} and does not take {said}; {remedy}")

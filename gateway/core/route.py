@@ -6,6 +6,7 @@ from typing import Literal
 
 from gateway.core.breaker import BreakerPolicy
 from gateway.core.bucket import Range, Salt
+from gateway.core.error_budget import Slo
 from gateway.core.provider import DialectName
 from gateway.core.release import Release
 from gateway.core.rule import Rule
@@ -44,7 +45,10 @@ class Experiment:
 
 @dataclass(frozen=True, slots=True)
 class Shadow:
-    """A standing mirror: `ppm` of stable's requests are sent to `release` too, and the answers thrown away."""
+    """A mirror: `ppm` of stable's requests are sent to `release` too, and the answers thrown away.
+
+    It stands, or is a rollout's shadow step: then its release takes no requests but these.
+    """
 
     release: Release
     ppm: int
@@ -52,6 +56,7 @@ class Shadow:
     max_body: int = 1 << 20
     timeout: float = 60.0
     daily_budget_usd: float | None = None
+    is_step: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,7 @@ class Route:
     on_mismatch: Literal["count", "rollback"] = "count"
     out: Mapping[str, str] = field(default_factory=dict)
     owner: str | None = None
+    slo: Slo | None = None
 
     def is_out(self, release: Release) -> bool:
         """Say whether a release gets no request at all."""

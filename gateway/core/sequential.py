@@ -124,4 +124,4 @@ class OneShare:
 
 def _log_ratio(bad: int, n: int, share: float, null: float) -> float:
     """The log-likelihood ratio of `bad` of `n` between a share and the null hypothesis's, both inside 0 to 1."""
-    return bad * math.log(share / null) + (n - bad) * math.log((1 - share) / (1 - null))
+    return bad * (math.log(share) - math.log(null)) + (n - bad) * (math.log(1 - share) - math.log(1 - null))

@@ -2,8 +2,8 @@
 
 Requests of one unit are alike. If a few busy units made most outcomes, a test that takes outcomes for independent
 would find differences that are only those units' own. Measured at 5 to 95 with heavy-tailed use, where two outcomes
-of a unit correlate by 0.14, a safe test at 5 % raises 10 % false alarms, and with 10 outcomes a unit 3 %. Where they
-correlate by a third the cap leaves 7 %, of 15.
+of a unit correlate by 0.14, a safe test at 5 % raises 10 % false alarms, and with 5 outcomes a unit 1 %. Where they
+correlate by a third it is 15 % without a cap, 7 % with 10, and 4 % with 5.
 """
 
 import base64
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 CELLS = 8192
-CAP = 10
+CAP = 5
 _MOST_FULL = int(0.7 * CELLS)
 _BITS = 1 << 16
 
@@ -163,7 +163,7 @@ class UnitCells:
 
 
 def _packed(data: bytearray | None) -> str | None:
-    return None if data is None else base64.b64encode(zlib.compress(data)).decode()
+    return None if data is None else base64.b64encode(zlib.compress(data, 1)).decode()
 
 
 def _unpacked(text: str | None) -> bytearray | None:

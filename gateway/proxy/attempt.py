@@ -135,6 +135,10 @@ class Attempt:
         """Whether the client has the end of an answer, good or bad, even if the provider goes on."""
         return self.relay is not None and self.relay.is_over
 
+    def take_text(self) -> str | None:
+        """Give the text of an answer that is over, once, where it was kept and is no more than is read."""
+        return None if self.relay is None else self.relay.take_text()
+
     def error_body(self) -> bytes:
         """The body of an answer of error that has ended; nothing, where it is more than would be passed on."""
         return bytes(self.held) if len(self.held) <= MAX_ERROR_BODY else b""

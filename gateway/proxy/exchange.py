@@ -172,9 +172,14 @@ class Exchange:
     def head_came(self, attempt: Attempt) -> None:
         """An attempt's status and headers have come."""
         if 200 <= attempt.status < 300:
-            hide_usage = attempt.hide_usage
             try:
-                attempt.relay = relay_for(self._dialect, self._endpoint.name, attempt.headers, hide_usage=hide_usage)
+                attempt.relay = relay_for(
+                    self._dialect,
+                    self._endpoint.name,
+                    attempt.headers,
+                    hide_usage=attempt.hide_usage,
+                    keep_text=attempt.leg.release.has_output_schema,
+                )
             except UpstreamFault as fault:
                 attempt.cancel()
                 self.failure_came(attempt, fault)

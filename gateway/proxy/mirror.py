@@ -28,7 +28,9 @@ from gateway.proxy.admission import Asked
 from gateway.proxy.output_schema import follows_schema
 from gateway.proxy.settlement import upstream_id
 from gateway.proxy.shaping import shape
+from gateway.proxy.surroundings import Judging
 from gateway.wire import compression, headers, json_body
+from gateway.wire.answer_text import whole_text
 from gateway.wire.dialect import Scan
 from gateway.wire.dialects import DIALECTS
 
@@ -60,10 +62,13 @@ class Mirror:
     output schema), dropped (no room), too_large, stateful, over_budget.
     """
 
-    def __init__(self, upstream: Upstream, meters: Meters, ledger: Ledger, journal: Journal, clock: Clock) -> None:
+    def __init__(
+        self, upstream: Upstream, meters: Meters, ledger: Ledger, judging: Judging, journal: Journal, clock: Clock
+    ) -> None:
         self._upstream = upstream
         self._meters = meters
         self._ledger = ledger
+        self._judging = judging
         self._journal = journal
         self._clock = clock
         self._queue: deque[Copy] = deque()
@@ -83,7 +88,7 @@ class Mirror:
         A count of tokens is none: it says nothing of what the shadow would answer.
         """
         shadow = asked.route.shadow
-        if shadow is None or self._draining or asked.route.is_out(shadow.release):
+        if shadow is None or self._draining or (asked.route.is_out(shadow.release) and not shadow.is_step):
             return
         if asked.caller.endpoint.name == "count_tokens":
             return
@@ -152,11 +157,12 @@ class Mirror:
         """A copy has ended: record it, apart from everything that its application sees."""
         self._active.discard(copy)
         now, at = self._clock.monotonic(), self._clock.wall()
-        valid = follows_schema(copy.shadow.release.prompt, answer) if outcome is Outcome.ok else None
+        valid = _schema_valid(copy, answer) if outcome is Outcome.ok else None
         record = _record(copy, scan, outcome, valid=valid, seconds=now - copy.sent_at, at=at)
         self._count(copy.asked.route, copy.shadow, "invalid" if valid is False else result)
         self._meters.settle(record)
         self._ledger.append(record)
+        self._judging.hear(record)
         self._spend(copy, record)
         self._journal.event(
             "shadow",
@@ -231,6 +237,13 @@ class Copy:
         mirror, self._mirror = self._mirror, None
         if mirror is not None:
             mirror.ended(self, scan, outcome, result, answer)
+
+
+def _schema_valid(copy: Copy, answer: bytes) -> bool | None:
+    release = copy.shadow.release
+    if not release.has_output_schema:
+        return None
+    return follows_schema(release.prompt, whole_text(copy.asked.caller.endpoint.name, answer))
 
 
 def _shadow_request(asked: Asked, shadow: Shadow) -> UpstreamRequest:

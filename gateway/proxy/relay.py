@@ -1,11 +1,14 @@
 """Fifth step: the answer's way back: held until it is worth committing to, then passed on in whole events."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from gateway.core.errors import UpstreamFault
 from gateway.core.ports import Headers
 from gateway.wire import headers
+from gateway.wire.answer_text import MAX_BYTES, has_text, stream_text, whole_text
 from gateway.wire.compression import Decoder
 from gateway.wire.dialect import Dialect, Scan
 from gateway.wire.sse import EventSplitter
@@ -23,7 +26,10 @@ SCAN_BYTES = 16 << 20
 class Relay(Protocol):
     """Turns an upstream answer's bytes into the client's. It sends nothing by itself."""
 
-    scan: Scan
+    @property
+    def scan(self) -> Scan:
+        """What has been found in the answer."""
+        ...
 
     @property
     def hold_seconds(self) -> float:
@@ -58,6 +64,10 @@ class Relay(Protocol):
 
     def failure(self, message: str) -> bytes:
         """Give the in-band event that tells a client of a failure in mid-answer; empty where there is no such form."""
+        ...
+
+    def take_text(self) -> str | None:
+        """Give the text of an answer that is over, once; None where it was not kept or there is none."""
         ...
 
 
@@ -108,6 +118,10 @@ class StreamRelay:
         """The dialect's own error event."""
         return self._scanner.failure(message)
 
+    def take_text(self) -> str | None:
+        """Nothing is kept."""
+        return None
+
 
 class AnswerRelay:
     """A whole answer: held until it is complete, so that a broken one can still be answered by another release."""
@@ -156,18 +170,80 @@ class AnswerRelay:
         del message
         return b""
 
+    def take_text(self) -> str | None:
+        """Nothing is kept for it."""
+        return None
 
-def relay_for(dialect: Dialect, endpoint: str, upstream_headers: Headers, *, hide_usage: bool) -> Relay:
-    """Choose how an answer of status 200 passes, by its content type.
+
+class KeepingRelay:
+    """Any relay, and a copy of what has passed it, so that the answer's text can be read once the client has it."""
+
+    def __init__(self, relay: Relay, read: Callable[[bytes], str | None]) -> None:
+        """`read` finds the text in the bytes that the client got."""
+        self._relay = relay
+        self._read = read
+        self._kept: bytearray | None = bytearray()
+        self.hold_seconds = relay.hold_seconds
+
+    @property
+    def scan(self) -> Scan:
+        """What the relay has found."""
+        return self._relay.scan
+
+    @property
+    def is_worth_sending(self) -> bool:
+        """As the relay says."""
+        return self._relay.is_worth_sending
+
+    @property
+    def is_over(self) -> bool:
+        """As the relay says."""
+        return self._relay.is_over
+
+    def feed(self, data: bytes) -> bytes:
+        """Give what the relay gives."""
+        return self._keep(self._relay.feed(data))
+
+    def end(self) -> bytes:
+        """Give what the relay gives."""
+        return self._keep(self._relay.end())
+
+    def failure(self, message: str) -> bytes:
+        """As the relay says."""
+        return self._relay.failure(message)
+
+    def take_text(self) -> str | None:
+        """Read what was kept, which is all of the answer or, where that is too large, nothing."""
+        kept, self._kept = self._kept, None
+        return None if kept is None else self._read(bytes(kept))
+
+    def _keep(self, passed: bytes) -> bytes:
+        if self._kept is not None:
+            self._kept += passed
+            if len(self._kept) > MAX_BYTES:
+                self._kept = None
+        return passed
+
+
+def relay_for(
+    dialect: Dialect, endpoint: str, upstream_headers: Headers, *, hide_usage: bool, keep_text: bool = False
+) -> Relay:
+    """Choose how an answer of status 200 passes, by its content type. `keep_text` says that its text is wanted later.
 
     Raises:
         UpstreamFault: its Content-Encoding is not one that can be read.
     """
     first = headers.first_values(upstream_headers)
     decoder = Decoder(headers.text(first, b"content-encoding")) if b"content-encoding" in first else None
-    if first.get(b"content-type", b"").lower().startswith(b"text/event-stream"):
-        return StreamRelay(dialect, endpoint, decoder, hide_usage=hide_usage)
-    return AnswerRelay(dialect, endpoint, decoder)
+    is_stream = first.get(b"content-type", b"").lower().startswith(b"text/event-stream")
+    relay: Relay = (
+        StreamRelay(dialect, endpoint, decoder, hide_usage=hide_usage)
+        if is_stream
+        else AnswerRelay(dialect, endpoint, decoder)
+    )
+    if keep_text and has_text(endpoint):
+        return KeepingRelay(relay, partial(stream_text if is_stream else whole_text, endpoint))
+    return relay
 
 
 def answer_headers(upstream_headers: Headers, own: Headers) -> Headers:

@@ -8,6 +8,7 @@ from gateway.core.unit import unit_digest
 from gateway.core.usage import Usage
 from gateway.core.value import value
 from gateway.proxy.attempt import Attempt
+from gateway.proxy.output_schema import follows_schema
 from gateway.proxy.surroundings import Surroundings
 from gateway.proxy.way import Way
 from gateway.wire import headers
@@ -61,9 +62,12 @@ def settle(around: Surroundings, way: Way, attempt: Attempt | None, ending: Endi
     scan = None if attempt is None else attempt.scan
     if attempt is not None and attempt.permit is not None:
         around.breakers.report(way.asked.route, attempt.leg.release, attempt.permit, outcome, ending.at)
-    record = record_of(way, attempt, scan or NOTHING_FOUND, ending, outcome, around.clock.wall())
+    valid = _schema_valid(attempt, outcome)
+    at = around.clock.wall()
+    record = record_of(way, attempt, scan or NOTHING_FOUND, ending, outcome, at, schema_valid=valid)
     around.meters.settle(record)
     around.ledger.append(record)
+    around.judging.hear(record)
     if attempt is not None and scan is not None:
         _learn(around, way, attempt, scan)
     around.journal.request(record, ending.message)
@@ -78,6 +82,13 @@ def _paced(way: Way, ending: Ending) -> Outcome:
     return Outcome.slow if until - way.asked_at > limit else Outcome.ok
 
 
+def _schema_valid(attempt: Attempt | None, outcome: Outcome) -> bool | None:
+    """Hold a good answer to its prompt's schema. Of any other nothing is known: it may not be whole."""
+    if attempt is None or not attempt.leg.release.has_output_schema or not is_good(outcome):
+        return None
+    return follows_schema(attempt.leg.release.prompt, attempt.take_text())
+
+
 def _learn(around: Surroundings, way: Way, attempt: Attempt, scan: Scan) -> None:
     """Take from an answer who made it, so that what continues it returns, and who said that it did."""
     route, release = way.asked.route, attempt.leg.release
@@ -87,7 +98,16 @@ def _learn(around: Surroundings, way: Way, attempt: Attempt, scan: Scan) -> None
         around.served_models.saw(route, release, scan.served_model, scan.fingerprint)
 
 
-def record_of(way: Way, attempt: Attempt | None, scan: Scan, ending: Ending, outcome: Outcome, at: float) -> Record:
+def record_of(
+    way: Way,
+    attempt: Attempt | None,
+    scan: Scan,
+    ending: Ending,
+    outcome: Outcome,
+    at: float,
+    *,
+    schema_valid: bool | None,
+) -> Record:
     """Make a request's record, at wall time `at`."""
     asked, assignment, leg = way.asked, way.assignment, way.leg
     usage, cost = scan.usage, _cost(way, scan.usage, at)
@@ -123,6 +143,8 @@ def record_of(way: Way, attempt: Attempt | None, scan: Scan, ending: Ending, out
         sdk_retries=asked.sdk_retries,
         attempts=_tried(way, attempt, outcome),
         epoch=asked.snapshot.epoch,
+        schema_valid=schema_valid,
+        split=None if assignment is None else assignment.split,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 from gateway.core.breaker import Permit
 from gateway.core.outcome import Outcome
 from gateway.core.ports import Clock, Journal, Ledger, Meters, Upstream
+from gateway.core.record import Record
 from gateway.core.release import Release
 from gateway.core.route import Route
 from gateway.core.snapshot import Snapshot
@@ -46,6 +47,14 @@ class ServedModels(Protocol):
         ...
 
 
+class Judging(Protocol):
+    """Who makes evidence of settled requests."""
+
+    def hear(self, record: Record) -> None:
+        """Take a settled request. Costs a look-up where nobody watches its route, and never waits."""
+        ...
+
+
 class Mirrors(Protocol):
     """Where a request that stable answered may be copied to the shadow."""
 
@@ -62,6 +71,7 @@ class Surroundings:
     breakers: Breakers
     served_models: ServedModels
     mirrors: Mirrors
+    judging: Judging
     upstream: Upstream
     meters: Meters
     ledger: Ledger

@@ -37,9 +37,12 @@ class Way:
         self.leg = self.legs[0]
 
     def turn_to_stable(self) -> bool:
-        """Leave nothing but stable to try; say whether it is still to be tried. A forced release stands alone."""
+        """Leave nothing but stable to try; say whether it is still to be tried. A forced release stands alone.
+
+        A stable release that is out, with no earlier one to serve in its place, gets no request even so.
+        """
         stable = next((leg for leg in self.legs if leg.is_stable and leg.track != "forced"), None)
-        if stable is None or self.verdicts.stable_failed:
+        if stable is None or self.verdicts.stable_failed or self.asked.route.is_out(stable.release):
             return False
         self.legs = (stable,)
         return True

@@ -264,7 +264,9 @@ def _changes_at_sight(
 
 
 def _place_at_sight(body: bytes, key: str) -> int | None:
-    """Where the value of a key begins."""
+    """Where the value of a key begins; None where that takes a scan, as for a key that JSON writes with escapes."""
+    if "\\" in key or '"' in key:
+        return None
     spelling = b'"' + key.encode() + b'":'
     at = body.find(spelling)
     if at < 0 or body.find(spelling, at + 1) >= 0:

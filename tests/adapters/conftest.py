@@ -3,9 +3,40 @@
 import pytest
 
 from tests.adapters.certificates import issue
+from tests.adapters.databases import PostgresPlace, SqlitePlace
+from tests.postgres_server import PostgresServer
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     """A certificate for localhost that no system trusts."""
     return issue(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server for all the tests of this process."""
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+def _place(request, tmp_path, schema):
+    if request.param == "sqlite":
+        return SqlitePlace(tmp_path / "a.db")
+    return PostgresPlace(request.getfixturevalue("postgres"), schema)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request, tmp_path):
+    """Where an empty store may be made, of each engine."""
+    return _place(request, tmp_path, "store")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_place(request, tmp_path):
+    """Where an empty ledger may be made, of each engine."""
+    return _place(request, tmp_path, "ledger")

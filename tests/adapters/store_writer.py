@@ -9,8 +9,8 @@ import sys
 
 from gateway.adapters.sql_store import SqlStore
 from gateway.core.plan import Plan
-from gateway.core.ports import RolloutEvent
-from gateway.core.rollout import reconcile
+from gateway.core.ports import RolloutEvent, RouteMove
+from gateway.core.route_record import reconcile
 
 
 def _say(line: str) -> None:
@@ -32,8 +32,8 @@ async def write(url: str, name: str) -> None:
             now=float(number),
             new_id=f"{name}-{number}",
         )
-        events = [RolloutEvent(float(number), verb, rollout) for verb, rollout in decision.events]
-        epoch = await store.record_route(decision.record, events)
+        events = tuple(RolloutEvent(float(number), verb, rollout) for verb, rollout in decision.events)
+        epoch = await store.record_routes([RouteMove(decision.record, events, after=0)])
         _say(str(epoch))
 
 

@@ -1,240 +1,91 @@
-"""Opening a SQL database, and what is particular to its engine."""
+"""Opening a SQL database by its URL, its schema, and transactions, on both engines."""
 
 import logging
-import os
-import sqlite3
-import subprocess
-import sys
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-import gateway
-from gateway.adapters.sql_engine import Database, insert_if_new, sqlite_file
-from gateway.adapters.sql_schema import served_versions
+from gateway.adapters.sql_engine import FORMS, Database, insert_if_new, insert_or_replace, is_outage, scheme_of
+from gateway.adapters.sql_schema import kept_evidence, served_versions
 from gateway.core.errors import SetupFault, StoreFault
 
-HOLDER = """
-import sys
-from gateway.adapters.sql_engine import Database
-database = Database.open(sys.argv[1], "store")
-print("open", flush=True)
-sys.stdin.read()
-"""
 
-
-def opened(path, schema="store"):
-    """Open a database at a path."""
-    return Database.open(f"sqlite:///{path}", schema)
-
-
-def refusal(path, schema="store"):
+def refusal(place, schema="store"):
     """The one line with which a database is refused."""
     with pytest.raises(SetupFault) as caught:
-        opened(path, schema)
+        Database.open(place.url, schema)
     assert 1 == len(caught.value.message.splitlines())
     return caught.value.message
 
 
-def pragma(database, name):
-    """A setting of the connection."""
-    with database.transaction() as connection:
-        return connection.execute(text(f"PRAGMA {name}")).scalar_one()
-
-
-def write_version(database, name):
+def write_version(database, name, at=0.0):
     """Write one row."""
-    row = {"kind": "model", "name": name, "version": "1", "digest": "d", "at": 0.0}
+    row = {"kind": "model", "name": name, "version": "1", "digest": "d", "at": at}
     with database.transaction() as connection:
         connection.execute(insert_if_new(served_versions), [row])
 
 
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("sqlite:///pinion.db", "pinion.db"),
-        ("sqlite:///folder/a b%20.db", "folder/a b%20.db"),
-        ("sqlite:////var/lib/pinion.db", "/var/lib/pinion.db"),
-    ],
-)
-def test_a_url_names_a_file(url, expected):
-    """Three slashes are relative to the working folder, four absolute; nothing in the name is decoded."""
-    assert expected == str(sqlite_file(url))
+def rows(database, question):
+    """What a question answers."""
+    with database.transaction() as connection:
+        return [tuple(row) for row in connection.execute(text(question))]
 
 
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("postgresql://user:s3cret@host/db", "postgresql is not supported yet; use sqlite:///FILE"),
-        ("mysql://host/db", "mysql is not supported yet; use sqlite:///FILE"),
-        ("pinion.db", "the store's address is not a URL; use sqlite:///FILE"),
-        ("", "the store's address is not a URL; use sqlite:///FILE"),
-        ("://x", "the store's address is not a URL; use sqlite:///FILE"),
-        ("sqlite://", "sqlite:// names no file; use sqlite:///FILE, as in sqlite:///pinion.db"),
-        ("sqlite:///", "sqlite:/// names no file; use sqlite:///FILE, as in sqlite:///pinion.db"),
-        ("sqlite:///:memory:", "sqlite:///:memory: names no file; use sqlite:///FILE, as in sqlite:///pinion.db"),
-        ("sqlite://pinion.db", "sqlite://pinion.db names no file; use sqlite:///FILE, as in sqlite:///pinion.db"),
+        ("mysql://user:s3cret@host/db", "mysql is not supported"),
+        ("postgres://user:s3cret@host/db", "postgres is not supported"),
+        ("postgresql+psycopg2://user:s3cret@host/db", "postgresql+psycopg2 is not supported"),
+        ("pinion.db", "the store's address is not a URL"),
+        ("", "the store's address is not a URL"),
+        ("://x", "the store's address is not a URL"),
+        ("user:s3cret@host://db", "the store's address is not a URL"),
     ],
 )
 def test_other_urls_are_refused_with_what_to_use(url, problem):
-    """The message names the scheme, never the credentials of a URL."""
-    with pytest.raises(SetupFault) as caught:
-        sqlite_file(url)
-    assert problem == caught.value.message
+    """The message names the scheme and both forms, never the credentials of a URL."""
+    for open_it in (scheme_of, lambda url: Database.open(url, "store"), lambda url: Database.awaited(url, "ledger")):
+        with pytest.raises(SetupFault) as caught:
+            open_it(url)
+        assert f"{problem}; use {FORMS}" == caught.value.message
 
 
-@pytest.mark.parametrize(("schema", "synchronous", "busy"), [("store", 2, 2000), ("ledger", 1, 200)])
-def test_the_connection_is_set_for_safety(tmp_path, schema, synchronous, busy):
-    """A rollback journal, no memory mapping, foreign keys, and for the store a sync of every commit."""
-    with closing(opened(tmp_path / "a.db", schema)) as database:
-        assert "delete" == pragma(database, "journal_mode")
-        assert synchronous == pragma(database, "synchronous")
-        assert 1 == pragma(database, "foreign_keys")
-        assert 0 == pragma(database, "mmap_size")
-        assert busy == pragma(database, "busy_timeout")
-        assert f"Database('{tmp_path}/a.db')" == repr(database)
-
-
-def test_a_database_is_opened_again_with_what_it_held(tmp_path):
-    """Migrations run once; what was written stays."""
-    with closing(opened(tmp_path / "a.db")) as database:
+def test_a_database_is_opened_again_with_what_it_held(place):
+    """Migrations run once; what was written stays; no password is in the name."""
+    with closing(Database.open(place.url, "store")) as database:
         write_version(database, "gpt")
-    with closing(opened(tmp_path / "a.db")) as database, database.transaction() as connection:
-        assert ["gpt"] == list(connection.execute(text("SELECT name FROM served_versions")).scalars())
+        assert f"Database('{place.name}')" == repr(database)
+    with closing(Database.open(place.url, "store")) as database:
+        assert [("gpt",)] == rows(database, "SELECT name FROM served_versions")
 
 
-def test_opening_leaves_logging_as_it_is(tmp_path):
+def test_opening_leaves_logging_as_it_is(place):
     """Migrations configure no logging and switch no logger off."""
     loggers = {name: logging.getLogger(name).disabled for name in list(logging.root.manager.loggerDict)}
     before = (logging.root.level, list(logging.root.handlers))
-    opened(tmp_path / "a.db").close()
+    Database.open(place.url, "store").close()
     assert before == (logging.root.level, list(logging.root.handlers))
     assert loggers == {name: logging.getLogger(name).disabled for name in loggers}
 
 
-def test_a_folder_with_a_percent_sign_and_spaces_is_fine(tmp_path, monkeypatch):
-    """Nothing in a path is taken for a reference; a relative name is under the working folder."""
-    folder = tmp_path / "100% a:b c"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    opened("pinion.db").close()
-    assert {"pinion.db", "pinion.db.lock"} == {path.name for path in folder.iterdir()}
-
-
-def test_a_second_gateway_is_refused(tmp_path):
-    """A file has one gateway: another process is refused while the first lives, and served once it has ended."""
-    path = tmp_path / "a.db"
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, f"sqlite:///{path}"],
-        cwd=Path(gateway.__file__).parent.parent,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    with holder:
-        assert b"open\n" == holder.stdout.readline()
-        problem = f"{path} is in use by another gateway; one process per SQLite file, use PostgreSQL for more"
-        assert problem == refusal(path)
-        holder.kill()
-    opened(path).close()
-
-
-def test_a_symbolic_link_is_no_way_around_the_lock(tmp_path):
-    """Two names of one file are one file."""
-    (tmp_path / "link.db").symlink_to(tmp_path / "a.db")
-    with closing(opened(tmp_path / "a.db")):
-        assert "in use by another gateway" in refusal(tmp_path / "link.db")
-
-
-def test_a_refused_file_is_let_go_again(tmp_path):
-    """A failure to open leaves no lock behind."""
-    path = tmp_path / "a.db"
-    path.write_bytes(b"no database" * 100)
-    assert "file is not a database" in refusal(path)
-    path.unlink()
-    opened(path).close()
-
-
-def test_a_missing_folder_is_named(tmp_path):
-    """The folder must be there."""
-    path = tmp_path / "nowhere" / "a.db"
-    expected = f"{path}.lock: No such file or directory; the store's folder must exist and be writable"
-    assert expected == refusal(path)
-
-
-def test_a_folder_in_the_files_place_is_named(tmp_path):
-    """A folder is no database."""
-    assert f"{tmp_path} is a folder; name a file in it" == refusal(tmp_path)
-    (tmp_path.parent / f"{tmp_path.name}.lock").unlink()
-
-
-def test_a_folder_without_leave_is_named(tmp_path):
-    """An unwritable folder is one clear line; root may write anywhere but among the kernel's own files."""
-    folder = Path("/proc") if os.geteuid() == 0 else tmp_path
-    tmp_path.chmod(0o500)
-    assert "the store's folder must exist and be writable" in refusal(folder / "a.db")
-
-
-@pytest.mark.parametrize("schema", ["store", "ledger"])
-def test_a_file_that_is_no_database_is_refused(tmp_path, schema):
-    """Whatever lies there is left as it is."""
-    path = tmp_path / "a.db"
-    path.write_bytes(b"some notes\n" * 1000)
-    expected = f"{path} cannot be opened: file is not a database; move it away, or restore a backup"
-    assert expected == refusal(path, schema)
-    assert path.read_bytes().startswith(b"some notes")
-
-
-@pytest.mark.parametrize("filling", [b"\x00", b"\xff", b"\x05"])
-def test_a_damaged_store_is_refused_before_anything_is_read(tmp_path, filling):
-    """Pages that were overwritten are found at the start, not when a rollback is looked for."""
-    path = tmp_path / "a.db"
-    with closing(opened(path)) as database:
-        for number in range(500):
-            write_version(database, f"model-{number}")
-    data = bytearray(path.read_bytes())
-    middle = len(data) // 8192 * 4096
-    data[middle : middle + 4096] = filling * 4096
-    path.write_bytes(data)
-    assert "restore a backup" in refusal(path)
-
-
-def test_a_newer_schema_is_refused(tmp_path):
+def test_a_newer_schema_is_refused(place):
     """An older Pinion does not touch what a newer one made."""
-    path = tmp_path / "a.db"
-    opened(path).close()
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE alembic_version SET version_num = 'store_9999'")
-    expected = f"{path} is no store of this version of Pinion but 'store_9999'; run the one that made it"
-    assert expected == refusal(path)
+    Database.open(place.url, "store").close()
+    place.set_version("store_9999")
+    expected = f"{place.name} is no store of this version of Pinion but 'store_9999'; run the one that made it"
+    assert expected == refusal(place)
 
 
-def test_a_ledger_is_no_store(tmp_path):
-    """Each file has its own schema, and one is not taken for the other."""
-    path = tmp_path / "a.db"
-    opened(path, "ledger").close()
-    assert "is no store of this version of Pinion but 'ledger_0001'" in refusal(path)
-
-
-def test_another_programs_database_is_refused(tmp_path):
-    """Tables that Pinion did not make are not joined by its own."""
-    path = tmp_path / "a.db"
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("CREATE TABLE customers (id INTEGER)")
-    assert f"{path} is a database of something else; name another file" == refusal(path)
-
-
-def test_a_schema_with_two_versions_is_refused(tmp_path):
+def test_a_schema_with_two_versions_is_refused(place):
     """What Alembic itself cannot make sense of is one line, too."""
-    path = tmp_path / "a.db"
-    opened(path).close()
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("INSERT INTO alembic_version VALUES ('store_0000')")
-    assert "cannot be opened" in refusal(path)
+    Database.open(place.url, "store").close()
+    place.add_version("store_0000")
+    assert "cannot be opened" in refusal(place)
 
 
-def test_a_transaction_is_all_or_nothing(tmp_path):
+def test_a_transaction_is_all_or_nothing(place):
     """An exception within it takes back what it wrote, and passes."""
 
     def interrupted(database):
@@ -242,34 +93,70 @@ def test_a_transaction_is_all_or_nothing(tmp_path):
             connection.execute(text("UPDATE epoch SET epoch = 9"))
             raise InterruptedError
 
-    with closing(opened(tmp_path / "a.db")) as database:
+    with closing(Database.open(place.url, "store")) as database:
         with pytest.raises(InterruptedError):
             interrupted(database)
-        with database.transaction() as connection:
-            assert 0 == connection.execute(text("SELECT epoch FROM epoch")).scalar_one()
+        assert [(0,)] == rows(database, "SELECT epoch FROM epoch")
 
 
-def test_a_failing_statement_is_a_fault_of_the_store(tmp_path):
-    """The engine's own exceptions do not leave this module; their cause is kept."""
-    with closing(opened(tmp_path / "a.db")) as database:
-        with pytest.raises(StoreFault, match=r"a\.db cannot be read or written: .*x+") as caught:
-            pragma(database, "x; SELECT 1")
+def test_a_failing_statement_is_a_fault_of_the_store(place):
+    """The engine's own exceptions do not leave this module; their cause is kept, and the database goes on."""
+    with closing(Database.open(place.url, "store")) as database:
+        with pytest.raises(StoreFault, match=r"cannot be read or written: .*no_such_table") as caught:
+            rows(database, "SELECT 1 FROM no_such_table")
         assert caught.value.__cause__ is not None
+        assert [(1,)] == rows(database, "SELECT 1")
 
 
-def test_a_row_that_is_there_is_left_alone(tmp_path):
+def test_a_row_that_is_there_is_left_alone(place):
     """The insert passes over a key that exists."""
-    with closing(opened(tmp_path / "a.db")) as database:
-        write_version(database, "gpt")
-        write_version(database, "gpt")
-        with database.transaction() as connection:
-            assert 1 == connection.execute(text("SELECT count(*) FROM served_versions")).scalar_one()
+    with closing(Database.open(place.url, "store")) as database:
+        write_version(database, "gpt", at=1.0)
+        write_version(database, "gpt", at=2.0)
+        assert [(1.0,)] == rows(database, "SELECT at FROM served_versions")
 
 
-def test_a_file_that_was_moved_away_takes_no_writes(tmp_path):
-    """A write into a deleted file would be acknowledged and lost, so it is refused."""
-    with closing(opened(tmp_path / "a.db")) as database:
+def test_a_row_that_is_there_is_replaced(place):
+    """The insert takes the place of the row with its primary key, of as many as there are."""
+    with closing(Database.open(place.url, "store")) as database:
+        for step in (1, 2):
+            kept = [
+                {"rollout_id": name, "step": step, "elapsed": 0.5, "at": 1.0, "evidence": {"of": step}} for name in "ab"
+            ]
+            with database.transaction() as connection:
+                connection.execute(insert_or_replace(kept_evidence), kept)
+        assert [("a", 2), ("b", 2)] == rows(database, "SELECT rollout_id, step FROM kept_evidence ORDER BY rollout_id")
+
+
+def test_a_snapshot_is_read_within_a_transaction(place):
+    """What is read there is what was written before."""
+    with closing(Database.open(place.url, "store")) as database:
         write_version(database, "gpt")
-        (tmp_path / "a.db").unlink()
-        with pytest.raises(StoreFault, match="attempt to write a readonly database"):
-            write_version(database, "claude")
+        with database.snapshot() as connection:
+            assert "gpt" == connection.execute(text("SELECT name FROM served_versions")).scalar_one()
+
+
+def test_an_outage_is_told_from_a_row_that_is_not_taken(place):
+    """A database that is away says nothing of what should be written; a number beyond 64 bits does."""
+    with closing(Database.open(place.url, "ledger")) as database:
+        with pytest.raises(StoreFault) as caught, database.transaction() as connection:
+            connection.exec_driver_sql(database.written(text("SELECT :number + 0"), ["number"]), ("x" * 2 + "\ud800",))
+        assert not is_outage(caught.value)
+        with place.away(), pytest.raises(StoreFault) as caught:
+            write_version(database, "gpt")
+        assert is_outage(caught.value)
+
+
+def test_an_awaited_database_is_opened_by_its_first_transaction(place):
+    """Its tables are made then."""
+    with closing(Database.awaited(place.url, "store")) as database:
+        assert [(0,)] == rows(database, "SELECT epoch FROM epoch")
+
+
+def test_an_awaited_database_that_is_another_is_an_outage(place):
+    """What would have been refused at the start is a fault of every transaction, with nothing lost for it."""
+    Database.open(place.url, "store").close()
+    place.set_version("store_9999")
+    with closing(Database.awaited(place.url, "store")) as database, pytest.raises(StoreFault) as caught:
+        write_version(database, "gpt")
+    assert is_outage(caught.value)

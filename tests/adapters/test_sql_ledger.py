@@ -1,16 +1,18 @@
 """The ledger: a queue, a thread and a database."""
 
 import asyncio
-import sqlite3
 import threading
-from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from gateway.adapters.sql_ledger import BATCH, RETRY_SECONDS, SWEEP_SECONDS, WARNING_SECONDS, SqlLedger, ledger_url
+from gateway.core.arm_units import Wanted
 from gateway.core.errors import SetupFault, StoreFault
+from tests.adapters.databases import Place, PostgresPlace, SqlitePlace
 from tests.adapters.ledger_records import record
+from tests.adapters.test_sql_feedback import SAID
 
 pytestmark = pytest.mark.anyio
 
@@ -47,7 +49,7 @@ class Journal:
 class World:
     """A ledger with everything around it."""
 
-    path: object
+    place: Place
     ledger: SqlLedger
     clock: Clock
     journal: Journal
@@ -55,11 +57,11 @@ class World:
 
 
 @asynccontextmanager
-async def opened(path, capacity=10_000):
-    """A ledger at a path that keeps records for a day, closed at the end."""
+async def opened(place, capacity=10_000):
+    """A ledger at a place that keeps records for a day, closed at the end."""
     clock, journal, dropped = Clock(), Journal(), []
     ledger = await SqlLedger.open(
-        f"sqlite:///{path}",
+        place.url,
         meters_dropped=dropped.append,
         journal=journal,
         clock=clock,
@@ -67,22 +69,21 @@ async def opened(path, capacity=10_000):
         capacity=capacity,
     )
     try:
-        yield World(path, ledger, clock, journal, dropped)
+        yield World(place, ledger, clock, journal, dropped)
     finally:
         await ledger.close()
 
 
 @pytest.fixture
-async def world(tmp_path):
+async def world(ledger_place):
     """An empty ledger."""
-    async with opened(tmp_path / "a.db") as world:
+    async with opened(ledger_place) as world:
         yield world
 
 
-def rows(path):
-    """How many records the file holds."""
-    with closing(sqlite3.connect(path)) as connection:
-        return connection.execute("SELECT count(*) FROM requests").fetchone()[0]
+def rows(place):
+    """How many records the database holds."""
+    return place.execute("SELECT count(*) FROM requests")[0][0]
 
 
 async def until(condition):
@@ -94,31 +95,24 @@ async def until(condition):
     pytest.fail("waited half a minute in vain")
 
 
-@asynccontextmanager
-async def locked(path):
-    """Another program holds the file."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("BEGIN EXCLUSIVE")
-        yield
-
-
 @pytest.mark.parametrize(
     ("store", "expected"),
     [
         ("sqlite:///pinion.db", "sqlite:///pinion-ledger.db"),
         ("sqlite:////var/lib/pinion/store.sqlite3", "sqlite:////var/lib/pinion/store-ledger.sqlite3"),
         ("sqlite:///data/pinion", "sqlite:///data/pinion-ledger"),
+        ("postgresql://user:pw@host/db?sslmode=require", "postgresql://user:pw@host/db?sslmode=require"),
     ],
 )
 def test_the_ledger_lies_beside_the_store(store, expected):
-    """Its file is named after the store's, in the same folder."""
+    """Its file is named after the store's, in the same folder; a PostgreSQL database holds both."""
     assert expected == ledger_url(store)
 
 
-def test_a_store_that_has_no_file_has_no_ledger():
+def test_a_store_that_has_no_place_has_no_ledger():
     """Other stores are refused as the store itself refuses them."""
-    with pytest.raises(SetupFault, match="postgresql is not supported yet"):
-        ledger_url("postgresql://host/db")
+    with pytest.raises(SetupFault, match="mysql is not supported"):
+        ledger_url("mysql://host/db")
 
 
 async def test_a_record_is_found_at_once(world):
@@ -127,29 +121,61 @@ async def test_a_record_is_found_at_once(world):
     assert record(1) == await world.ledger.find("req-1")
     assert None is await world.ledger.find("req-2")
     assert (("support", "resp_1", "1.0.0"),) == await world.ledger.responses(10)
+    assert (("support", 0.0, 1, 0),) == await world.ledger.outcome_counts(0.0, 60.0)
 
 
 async def test_records_are_written_without_being_asked_for(world):
     """The thread writes what has gathered, many batches of it."""
     for number in range(3 * BATCH + 1):
         world.ledger.append(record(number))
-    await until(lambda: rows(world.path) == 3 * BATCH + 1)
-    assert f"SqlLedger('{world.path}', 0 waiting, 0 dropped)" == repr(world.ledger)
+    await until(lambda: rows(world.place) == 3 * BATCH + 1)
+    assert f"SqlLedger('{world.place.name}', 0 waiting, 0 dropped)" == repr(world.ledger)
 
 
-async def test_closing_writes_what_waits(tmp_path):
+async def test_feedback_ages_like_records(world):
+    """It is kept as long as they are, and forgotten with them."""
+    for number in (1, 2):
+        world.ledger.append(record(number, at=DAY + number, unit_digest="0a", split="length/control", track="arm"))
+    await world.ledger.assess(replace(SAID, request_id="req-1", unit_digest="0a", at=10.0))
+    await world.ledger.assess(replace(SAID, request_id="req-2", unit_digest="0a", at=DAY))
+    assert "req-2" == (await world.ledger.newest_of_unit("helpdesk", "0a", None)).request_id
+    wanted = Wanted("support", "length", ("seconds", "feedback.resolved"))
+    assert [2.0] == [unit.sums[2] for unit in (await world.ledger.arm_units(wanted)).of("control")]
+    world.clock.now = DAY + SWEEP_SECONDS
+    world.ledger._wake.set()
+    for _ in range(500):
+        page = await world.ledger.exposures(wanted, 0)
+        if [one.feedback for one in page.exposures] == [{}, {"resolved": 1.0}]:
+            break
+        await asyncio.sleep(0.01)
+    assert ([{}, {"resolved": 1.0}], None) == ([one.feedback for one in page.exposures], page.after)
+
+
+async def test_an_experiment_is_told_from_what_is_written_in_an_outage(world):
+    """What waits is not tried before its time, and what is there is told."""
+    wanted = Wanted("support", "length", ())
+    world.ledger.append(record(1, unit_digest="0a", split="length/control", track="arm"))
+    assert 1 == len(await world.ledger.arm_units(wanted))
+    world.ledger._next_write = float("inf")
+    world.ledger.append(record(2, unit_digest="0b", split="length/control", track="arm"))
+    assert 1 == len(await world.ledger.arm_units(wanted))
+    world.ledger._next_write = 0.0
+    assert 2 == len(await world.ledger.arm_units(wanted))
+
+
+async def test_closing_writes_what_waits(ledger_place):
     """A shutdown loses no record, and the file is free for the next gateway."""
-    async with opened(tmp_path / "a.db") as world:
+    async with opened(ledger_place) as world:
         for number in range(10):
             world.ledger.append(record(number))
-    assert 10 == rows(tmp_path / "a.db")
-    async with opened(tmp_path / "a.db") as world:
+    assert 10 == rows(ledger_place)
+    async with opened(ledger_place) as world:
         assert record(9) == await world.ledger.find("req-9")
 
 
-async def test_after_closing_records_are_dropped_and_questions_refused(tmp_path):
+async def test_after_closing_records_are_dropped_and_questions_refused(ledger_place):
     """What comes too late is counted; a question is a fault and does not wait for ever; closing again is nothing."""
-    async with opened(tmp_path / "a.db") as world:
+    async with opened(ledger_place) as world:
         pass
     world.ledger.append(record(1))
     assert [1] == world.dropped
@@ -158,27 +184,27 @@ async def test_after_closing_records_are_dropped_and_questions_refused(tmp_path)
     await world.ledger.close()
 
 
-async def test_while_the_file_is_locked_records_wait_and_are_found(world):
+async def test_while_the_database_is_away_records_wait_and_are_found(world):
     """An outage keeps the records, answers from memory, is told once, and ends by itself."""
-    async with locked(world.path):
+    with world.place.away():
         world.ledger.append(record(1))
         await until(lambda: world.journal.named("ledger cannot be written"))
         world.ledger.append(record(2))
         assert record(1) == await world.ledger.find("req-1")
         assert record(2) == await world.ledger.find("req-2")
-        assert f"SqlLedger('{world.path}', 2 waiting, 0 dropped)" == repr(world.ledger)
-        with pytest.raises(StoreFault, match="database is locked"):
+        assert f"SqlLedger('{world.place.name}', 2 waiting, 0 dropped)" == repr(world.ledger)
+        with pytest.raises(StoreFault, match=world.place.outage):
             await world.ledger.find("req-3")
     world.clock.now += RETRY_SECONDS
     await until(lambda: world.journal.named("ledger is written again"))
-    assert 2 == rows(world.path)
+    assert 2 == rows(world.place)
     assert ["ledger cannot be written", "ledger is written again"] == [name for name, *_ in world.journal.events]
     assert [] == world.dropped
 
 
 async def test_an_outage_is_told_once(world):
     """Each further try that fails says nothing new."""
-    async with locked(world.path):
+    with world.place.away():
         world.ledger.append(record(1))
         await until(lambda: world.journal.named("ledger cannot be written"))
         world.clock.now += RETRY_SECONDS
@@ -187,10 +213,10 @@ async def test_an_outage_is_told_once(world):
     assert 1 == len(world.journal.named("ledger cannot be written"))
 
 
-async def test_what_there_is_no_room_for_is_dropped_and_counted(tmp_path):
+async def test_what_there_is_no_room_for_is_dropped_and_counted(ledger_place):
     """Overflow is counted at once, and told at most every ten seconds with how many it was."""
-    async with opened(tmp_path / "a.db", capacity=3) as world:
-        async with locked(world.path):
+    async with opened(ledger_place, capacity=3) as world:
+        with world.place.away():
             world.ledger.append(record(0))
             await until(lambda: world.journal.named("ledger cannot be written"))
             for number in range(1, 6):
@@ -199,7 +225,7 @@ async def test_what_there_is_no_room_for_is_dropped_and_counted(tmp_path):
             await until(lambda: world.journal.named("records dropped"))
             world.ledger.append(record(6))
         world.clock.now += RETRY_SECONDS
-        await until(lambda: rows(world.path) == 3)
+        await until(lambda: rows(world.place) == 3)
         await world.ledger.find("req-0")
         assert 3 == sum(said["count"] for said in world.journal.named("records dropped"))
         world.clock.now += WARNING_SECONDS
@@ -217,14 +243,15 @@ async def test_a_record_that_cannot_be_written_is_dropped_alone(world):
     assert None is await world.ledger.find("req-2")
     assert [1] == world.dropped
     await until(lambda: world.journal.named("records dropped"))
-    assert "too large" in world.journal.named("records dropped")[0]["reason"]
+    assert world.place.out_of_range in world.journal.named("records dropped")[0]["reason"]
 
 
-async def test_what_cannot_be_written_by_the_end_is_counted(tmp_path):
+async def test_what_cannot_be_written_by_the_end_is_counted(ledger_place):
     """A shutdown during an outage ends, and says what it lost."""
-    async with opened(tmp_path / "a.db") as world, locked(world.path):
-        world.ledger.append(record(1))
-        await world.ledger.close()
+    async with opened(ledger_place) as world:
+        with world.place.away():
+            world.ledger.append(record(1))
+            await world.ledger.close()
     assert [1] == world.dropped
     expected = {"count": 1, "reason": "they could not be written before the end"}
     assert [expected] == world.journal.named("records dropped")
@@ -234,9 +261,9 @@ async def test_old_records_are_forgotten_in_small_steps(world):
     """Once a minute, what is older than the retention goes, a batch a turn until none is left."""
     for number in range(2 * BATCH + 10):
         world.ledger.append(record(number, at=float(number)))
-    await until(lambda: rows(world.path) == 2 * BATCH + 10)
+    await until(lambda: rows(world.place) == 2 * BATCH + 10)
     world.clock.now = DAY + BATCH + 5.0
-    await until(lambda: rows(world.path) == BATCH + 5)
+    await until(lambda: rows(world.place) == BATCH + 5)
     assert None is await world.ledger.find(f"req-{BATCH + 4}")
     assert record(BATCH + 5, at=float(BATCH + 5)) == await world.ledger.find(f"req-{BATCH + 5}")
 
@@ -245,16 +272,16 @@ async def test_forgetting_that_fails_is_told_and_tried_again(world):
     """A sweep during an outage is put off to the next minute."""
     world.ledger.append(record(1))
     await world.ledger.find("req-1")
-    async with locked(world.path):
+    with world.place.away():
         world.clock.now = DAY + SWEEP_SECONDS
         await until(lambda: world.journal.named("ledger cannot forget"))
     world.clock.now += SWEEP_SECONDS
-    await until(lambda: rows(world.path) == 0)
+    await until(lambda: rows(world.place) == 0)
 
 
 async def test_a_question_that_nobody_waits_for_is_passed_over(world):
     """A caller that gave up does not disturb the thread."""
-    async with locked(world.path):
+    with world.place.away():
         world.ledger.append(record(1))
         await until(lambda: world.journal.named("ledger cannot be written"))
         first = asyncio.create_task(world.ledger.find("req-8"))
@@ -266,15 +293,42 @@ async def test_a_question_that_nobody_waits_for_is_passed_over(world):
     assert record(1) == await world.ledger.find("req-1")
 
 
-async def test_a_second_gateway_is_refused(world):
+async def test_a_second_gateway_is_refused(tmp_path):
     """The ledger's file, too, has one gateway."""
-    with pytest.raises(SetupFault, match="in use by another gateway"):
-        async with opened(world.path):
-            pass
+    place = SqlitePlace(tmp_path / "a.db")
+    async with opened(place):
+        with pytest.raises(SetupFault, match="in use by another gateway"):
+            async with opened(place):
+                pass
 
 
-async def test_no_thread_is_left(tmp_path):
+async def test_two_gateways_share_a_ledger(postgres):
+    """Both write into one database, and each finds what the other wrote."""
+    place = PostgresPlace(postgres)
+    async with opened(place) as one, opened(place) as other:
+        for number in range(100):
+            (one, other)[number % 2].ledger.append(record(number))
+        await until(lambda: rows(place) == 100)
+        assert record(1) == await one.ledger.find("req-1")
+        assert record(0) == await other.ledger.find("req-0")
+
+
+async def test_a_ledger_whose_server_is_away_takes_records_all_the_same(postgres):
+    """They wait as in any outage, and are written into the tables that are made then."""
+    place = PostgresPlace(postgres)
+    async with AsyncExitStack() as stack:
+        with place.away():
+            world = await stack.enter_async_context(opened(place))
+            world.ledger.append(record(1))
+            await until(lambda: world.journal.named("ledger cannot be written"))
+            assert record(1) == await world.ledger.find("req-1")
+        world.clock.now += RETRY_SECONDS
+        await until(lambda: world.journal.named("ledger is written again"))
+        assert 1 == rows(place)
+
+
+async def test_no_thread_is_left(ledger_place):
     """Closing ends the ledger's thread."""
-    async with opened(tmp_path / "a.db"):
+    async with opened(ledger_place):
         assert "pinion-ledger" in {thread.name for thread in threading.enumerate()}
     assert "pinion-ledger" not in {thread.name for thread in threading.enumerate()}

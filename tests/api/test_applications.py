@@ -2,20 +2,40 @@
 
 import hashlib
 import itertools
+import json
 from dataclasses import replace
 
 import httpx2
 import pytest
 
 from gateway.api.applications import Applications
+from gateway.control.feedback import Assessments
 from gateway.core.app import App
+from gateway.core.errors import StoreFault
 from gateway.core.rule import Rule
 from gateway.core.snapshot import Snapshot
+from tests.adapters.ledger_records import record
 from tests.proxy import playbook
 
 pytestmark = pytest.mark.anyio
 
 KEY = "pk-test-1"
+
+
+class Ledger:
+    """Port `Ledger`: one request of the application `helpdesk`, or away."""
+
+    def __init__(self) -> None:
+        self.said = []
+        self.away = False
+
+    async def find(self, request_id):
+        if self.away:
+            raise StoreFault("/var/lib/pinion-ledger.db cannot be read")
+        return record(1) if request_id == "req-1" else None
+
+    async def assess(self, said):
+        self.said.append(said)
 
 
 class House:
@@ -25,9 +45,17 @@ class House:
         known = {} if is_open else {hashlib.sha256(KEY.encode()).digest(): app or App("helpdesk", None)}
         self.snapshot = Snapshot(1, "r", {one.name: one for one in routes}, keys=known, open=is_open)
         ids = itertools.count(1)
-        self.application = Applications(lambda: self.snapshot, lambda: f"req-{next(ids)}").application()
+        self.ledger = Ledger()
+        assessments = Assessments(self.ledger, playbook.Clock(), lambda *_: None)
+        self.application = Applications(lambda: self.snapshot, lambda: f"req-{next(ids)}", assessments).application()
 
-    async def ask(self, path: str, method: str = "GET", **headers) -> httpx2.Response:
+    async def say(self, content: bytes | None = None, said: dict | None = None, **headers) -> httpx2.Response:
+        """Send feedback: raw, or as JSON over a good one."""
+        body = {"request_id": "req-1", "name": "resolved", "value": True, **(said or {})}
+        raw = json.dumps(body).encode() if content is None else content
+        return await self.ask("/v1/feedback", "POST", raw, **headers)
+
+    async def ask(self, path: str, method: str = "GET", content: bytes | None = None, **headers) -> httpx2.Response:
         """Ask with the key, unless another header says otherwise; one that is None is left out."""
         wanted = {
             "authorization": f"Bearer {KEY}",
@@ -37,7 +65,7 @@ class House:
         async with httpx2.AsyncClient(
             transport=httpx2.ASGITransport(self.application), base_url="http://gw.test"
         ) as client:
-            return await client.request(method, path, headers=given)
+            return await client.request(method, path, headers=given, content=content)
 
 
 def named(name: str):
@@ -209,3 +237,61 @@ async def test_another_method_is_refused_with_those_that_are_taken(path):
 async def test_a_long_path_is_cut_in_the_answer():
     """An error does not grow with what was asked."""
     assert len((await House().ask("/" + "x" * 5_000)).content) < 1_000
+
+
+async def test_feedback_names_what_it_was_attached_to():
+    """The request, and the release that served it; the ledger keeps it with the comment."""
+    house = House()
+    answer = await house.say(said={"value": 0.5, "comment": "so so"})
+
+    assert 200 == answer.status_code
+    assert {
+        "request_id": "req-1",
+        "route": "support",
+        "release": "support/1.0.0",
+        "track": "stable",
+        "name": "resolved",
+        "value": 0.5,
+    } == answer.json()
+    assert [(0.5, "so so")] == [(said.value, said.comment) for said in house.ledger.said]
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "said"),
+    [
+        ({"content": b"{"}, 400, "The body is not JSON"),
+        ({"content": b"[]"}, 400, "one JSON object"),
+        ({"said": {"name": "A"}}, 400, "name must be 1 to 64 of a to z"),
+        ({"said": {"request_id": "req-2"}}, 404, "no request 'req-2' of this application"),
+        ({"content": b" " * 65_537}, 413, "over 65536 bytes"),
+        ({"authorization": "Bearer wrong"}, 401, "API key"),
+    ],
+)
+async def test_feedback_that_cannot_be_taken_is_refused_in_the_dialects_shape(sent, status, said):
+    """OpenAI's, or Anthropic's where its SDK asks; nothing is kept."""
+    house = House()
+    answer = await house.say(**sent)
+    assert (status, "false") == (answer.status_code, answer.headers["x-should-retry"])
+    assert said in answer.json()["error"]["message"]
+    assert "error" == (await house.say(**sent, anthropic_version="2023-06-01")).json()["type"]
+    assert [] == house.ledger.said
+
+
+async def test_feedback_may_be_sent_again_while_the_ledger_is_away():
+    """The answer says so, and nothing of files."""
+    house = House()
+    house.ledger.away = True
+    answer = await house.say()
+    assert (503, "1", "true") == (
+        answer.status_code,
+        answer.headers["retry-after"],
+        answer.headers["x-should-retry"],
+    )
+    assert "pinion-ledger" not in answer.text
+
+
+async def test_feedback_of_another_application_is_as_unknown():
+    """What is not one's own is not there."""
+    answer = await House(app=App("other", None)).say()
+    assert 404 == answer.status_code
+    assert "no request 'req-1' of this application" in answer.json()["error"]["message"]

@@ -125,6 +125,16 @@ def test_explanations_fit(client, gateway):
     assert "error" in fits(client.get(path, headers={"host": "elsewhere.example"}, params={"rollout": "support"}), path)
 
 
+def test_experiments_fit(client):
+    """A report and its lines answer as described, and refusals too."""
+    path = "/admin/v1/experiments/{route}"
+    report = fits(client.get("/admin/v1/experiments/drafts"), path)
+    assert ("length", "no_primary") == (report["experiment"], report["verdict"]["code"])
+    fits(client.get("/admin/v1/experiments/support"), path)
+    fits(client.get("/admin/v1/experiments/drafts/exposures"), f"{path}/exposures")
+    fits(client.get("/admin/v1/experiments/drafts/exposures?after=x"), f"{path}/exposures")
+
+
 def test_acts_fit(client):
     """Verbs, a reload and their refusals answer as described."""
     path = "/admin/v1/rollouts/{route}/{verb}"

@@ -1,93 +1,12 @@
-"""The operations API: health, metrics, what serves and why, and the verbs that change it."""
+"""The operations API: health, metrics, what serves and why, and who may ask."""
 
-import json
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any
-
-import httpx2
 import pytest
 
-from gateway.api.operations import Desk, Operations
-from gateway.control.served_models import ServedModels
-from gateway.core.errors import StoreFault
+from tests.api.office import ACTS, OPEN, READING, TOKEN, Office, office, said
 from tests.control.serving_world import files, rolling, route, serving
 from tests.proxy.playbook import Play
 
 pytestmark = pytest.mark.anyio
-
-TOKEN = "operator-token-0123456789"
-READING = ["/admin/v1/status", "/admin/v1/explain?route=desk&unit=ada", "/admin/v1/rollouts/desk"]
-ACTS = ["/admin/v1/reload", *(f"/admin/v1/rollouts/desk/{verb}" for verb in ("start", "promote", "rollback", "retry"))]
-OPEN = ["/healthz", "/readyz", "/metrics", "/admin/v1/openapi.json"]
-
-
-@dataclass
-class Ledger:
-    """Port `Ledger`: what was recorded, or a fault."""
-
-    records: dict[str, Any] = field(default_factory=dict)
-    away: bool = False
-
-    async def find(self, request_id):
-        if self.away:
-            raise StoreFault("the ledger is away")
-        return self.records.get(request_id)
-
-
-class Office:
-    """An operations API over a real control, and a client of it."""
-
-    def __init__(self, process, token) -> None:
-        self.process = process
-        self.ledger = Ledger()
-        self.why_not: str | None = None
-        self.files = rolling()
-        desk = Desk(
-            serving=process.serving,
-            breakers=process.breakers,
-            served_models=ServedModels(process.meters, process.journal, process.serving.trip),
-            store=process.store,
-            ledger=self.ledger,
-            clock=process.clock,
-            ready=lambda: self.why_not,
-            reload=lambda: process.serving.reload(self.files),
-            exposition=lambda accept: (f"# for {accept}\n".encode(), "text/plain; version=1.0.0"),
-            extra_status=lambda: {"version": "0.0.0"},
-        )
-        self.application = Operations(desk, token).application()
-
-    def client(self, host: str = "127.0.0.1:8081", **headers: str) -> httpx2.AsyncClient:
-        """A client that names `host`."""
-        transport = httpx2.ASGITransport(self.application)
-        return httpx2.AsyncClient(
-            transport=transport, base_url="http://127.0.0.1:8081", headers={"host": host, **headers}
-        )
-
-    async def get(self, path: str, **headers: str) -> httpx2.Response:
-        """GET a path."""
-        async with self.client(**headers) as client:
-            return await client.get(path)
-
-    async def act(self, path: str, content: Any = b"{}", **headers: str) -> httpx2.Response:
-        """POST an act; `content` that is no bytes is sent as JSON."""
-        raw = content if isinstance(content, bytes) else json.dumps(content).encode()
-        async with self.client(**{"content-type": "application/json", **headers}) as client:
-            return await client.post(path, content=raw)
-
-
-@asynccontextmanager
-async def office(token: str | None = None):
-    """An office whose one route has a running rollout."""
-    async with serving(files(route())) as process:
-        found = Office(process, token)
-        await process.serving.reload(found.files)
-        yield found
-
-
-def said(answer: httpx2.Response) -> str:
-    """The message of a refusal."""
-    return answer.json()["error"]["message"]
 
 
 async def test_health_is_told_apart_from_readiness():
@@ -178,56 +97,6 @@ async def test_a_route_without_a_rollout_has_none_to_show():
         answer = await Office(process, None).get("/admin/v1/rollouts/desk")
 
         assert (404, "route desk has had no rollout") == (answer.status_code, said(answer))
-
-
-async def test_the_verbs_act_and_answer_with_the_rollout():
-    """Promotion, rollback and retry, each recorded with the operator and the reason."""
-    async with office() as desk:
-        promoted = (await desk.act("/admin/v1/rollouts/desk/promote", {"reason": "looks well"})).json()
-        rolled_back = (await desk.act("/admin/v1/rollouts/desk/rollback", b"")).json()
-        retried = (await desk.act("/admin/v1/rollouts/desk/retry", {})).json()
-        done = (await desk.act("/admin/v1/rollouts/desk/promote", {"full": True})).json()
-
-        assert [500_000, 0, 50_000, 1_000_000] == [one["weight_ppm"] for one in (promoted, rolled_back, retried, done)]
-        assert ("local", "looks well") == (promoted["actor"], promoted["reason"])
-        assert "rollback by local" == rolled_back["reason"]
-
-
-async def test_a_held_rollout_is_started():
-    """By a person alone."""
-    held = files(route(serve="1.1.0", more='rollout: {from: "1.0.0", steps: [{percent: 5}]}'))
-    async with serving(held) as process:
-        assert "running" == (await Office(process, None).act("/admin/v1/rollouts/desk/start")).json()["state"]
-
-
-@pytest.mark.parametrize(
-    ("path", "status", "message"),
-    [
-        ("/admin/v1/rollouts/desk/start", 409, "does not take start"),
-        ("/admin/v1/rollouts/desk/retry", 409, "does not take retry"),
-        ("/admin/v1/rollouts/dsek/promote", 404, "no route 'dsek'"),
-        ("/admin/v1/rollouts/desk/explode", 404, "no verb 'explode'; there is start, promote, rollback and retry"),
-    ],
-)
-async def test_an_act_that_cannot_be_is_refused_with_the_reason(path, status, message):
-    """What the state does not take is a conflict; what is not there is not found."""
-    async with office() as desk:
-        answer = await desk.act(path)
-
-        assert status == answer.status_code
-        assert message in said(answer)
-
-
-async def test_a_store_that_is_away_refuses_what_gives_traffic_and_lets_rollbacks_act():
-    """503 for the one; the other is out at once, and recorded later."""
-    async with office() as desk:
-        assert await desk.process.recording.settled(5)
-        desk.process.store.away = True
-        refused = await desk.act("/admin/v1/rollouts/desk/promote")
-        rolled_back = await desk.act("/admin/v1/rollouts/desk/rollback")
-
-        assert [503, 200] == [refused.status_code, rolled_back.status_code]
-        assert (0, 1) == (desk.process.weight, len(desk.process.recording))
 
 
 async def test_a_reload_is_told_as_it_ended():
@@ -328,60 +197,6 @@ async def test_no_other_origin_is_given_leave():
 
         assert 405 == answer.status_code
         assert not [name for name in answer.headers if name.startswith("access-control-")]
-
-
-@pytest.mark.parametrize(
-    ("content", "status", "message"),
-    [
-        (b"{", 400, "the body is not JSON"),
-        (b"\xff", 400, "the body is not JSON"),
-        (b"[" * 10_000, 400, "the body is not JSON"),
-        (b"[]", 400, "the body must be a JSON object"),
-        (b'{"raeson": "x"}', 400, "unknown field 'raeson'; there is reason and full"),
-        (b'{"\\ud800": 1}', 400, "unknown field '\\ud800'"),
-        (b'{"reason": 1}', 400, "reason must be a text, and full true or false"),
-        (b'{"full": "yes"}', 400, "reason must be a text, and full true or false"),
-        (b" " * 70_000, 413, "the body is over 64 KiB"),
-    ],
-)
-async def test_a_body_that_is_no_act_is_refused_and_nothing_happens(content, status, message):
-    """Whatever is wrong with it is said."""
-    async with office() as desk:
-        answer = await desk.act("/admin/v1/rollouts/desk/rollback", content)
-
-        assert (status, "running") == (answer.status_code, desk.process.state)
-        assert message in said(answer)
-
-
-async def test_a_body_is_not_read_beyond_its_limit():
-    """One that never ends is refused all the same."""
-    taken, messages = [], []
-
-    async def receive():
-        taken.append(4096)
-        return {"type": "http.request", "body": b" " * 4096, "more_body": True}
-
-    async def send(message):
-        messages.append(message)
-
-    path = "/admin/v1/rollouts/desk/rollback"
-    headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
-    async with office() as desk:
-        scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers}
-        await desk.application(scope, receive, send)
-
-    assert 413 == messages[0]["status"]
-    assert sum(taken) < 80 * 1024
-
-
-async def test_a_reason_is_recorded_so_that_any_record_can_carry_it():
-    """It is bounded, and a lone surrogate, which UTF-8 cannot write, does not stop what is recorded after it."""
-    async with office() as desk:
-        answer = await desk.act("/admin/v1/rollouts/desk/rollback", b'{"reason": "\\ud800' + b"x" * 1000 + b'"}')
-
-        assert "?" + "x" * 499 == answer.json()["reason"]
-        assert await desk.process.recording.settled(5)
-        assert answer.json()["reason"] == desk.process.kept.rollout.reason
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,18 @@ name: steady
 owner: support-team
 releases: {"1.0.0": {model: openai/gpt-4o-2024-08-06}}
 serve: "1.0.0"
+---
+kind: route
+name: tried
+releases:
+  "1.0.0": {model: openai/gpt-4o-2024-08-06}
+  "1.1.0": {model: openai/gpt-4o-2024-11-20}
+serve: "1.0.0"
+experiment:
+  name: length
+  arms: {control: {release: "1.0.0", percent: 50}, treatment: {release: "1.1.0", percent: 50}}
+  primary: feedback.resolved
+  secondary: [error_rate]
 """
 
 CANARY = """
@@ -30,7 +42,7 @@ serve: "1.1.0"
 rollout: {plan: careful, from: "1.0.0"}
 """
 
-CANARIES = ("verbs", "full", "asked", "retried", "told")
+CANARIES = ("verbs", "full", "asked", "retried", "told", "paused", "undone", "watched")
 """Routes with a held rollout, each for one test to move."""
 
 

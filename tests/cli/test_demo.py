@@ -17,11 +17,11 @@ from tests.gateway_process import inherited
 COMMAND = [sys.executable, "-m", "gateway", "demo"]
 
 
-def test_a_short_run_measures_what_must_hold(tmp_path):
+def test_an_act_alone_measures_what_must_hold(tmp_path):
     """Off a terminal: exit code 0, figures as JSON, nothing on stderr, and no file left behind."""
     environment = {**inherited(), "TMPDIR": str(tmp_path)}
     ended = subprocess.run(
-        [*COMMAND, "--seconds", "5", "--json"],
+        [*COMMAND, "--act", "3", "--json"],
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -34,19 +34,20 @@ def test_a_short_run_measures_what_must_hold(tmp_path):
     assert (True, []) == (figures["ok"], figures["problems"])
     for nothing in (
         "users_that_changed_release",
-        "requests_harmed_before",
         "requests_harmed",
         "streams_cut",
         "late_attempts",
         "answers_by_another_model",
-        "answers_by_the_shadow",
+        "answers_by_a_shadow",
     ):
         assert 0 == figures[nothing], nothing
-    assert 3 == figures["attempts_judged"]
-    assert 0 < figures["seconds_to_rollback"] <= figures["seconds_from_the_fault"] < 15
-    assert ["stable", "canary", "shadow", "stable"] == [row["track"] for row in figures["releases"]]
+    (rollout,) = figures["rollouts"]
+    assert ("rolled_back", "consecutive", 3) == (rollout["state"], rollout["rule"], rollout["attempts_judged"])
+    assert 0 < rollout["seconds_from_the_first_failed"] <= rollout["seconds_from_the_trouble"] < 15
+    assert ["shadow 50%", "25%"] == [step["step"] for step in rollout["steps"]]
+    assert ["stable", "rolled back", "stable"] == [row["track"] for row in figures["releases"]]
     assert all(row["requests"] > 0 and row["cost_usd"] > 0 for row in figures["releases"])
-    assert 0 < figures["canary_users"] < figures["users"]
+    assert 0 < figures["copies"]
     assert [] == list(tmp_path.iterdir())
 
 

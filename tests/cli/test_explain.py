@@ -7,6 +7,7 @@ import pytest
 
 from gateway.cli.explain import TELLERS
 from gateway.cli.terminal import show
+from tests.cli import rollout_answers
 from tests.gateway_process import wait_until
 
 CHAT = {"model": "steady", "messages": [{"role": "user", "content": "hello"}]}
@@ -80,8 +81,8 @@ def test_a_past_request_is_told_as_it_was(pinion, gateway):
 def test_a_rollout_is_told_with_its_guardrails(pinion):
     """`--rollout` tells the latest rollout of a route, as `rollout show` does."""
     result = pinion("explain", "--rollout", "told")
-    assert "told from 1.0.0 to 1.1.0: held, before the first of 2 steps, weight 0%\n" in result.stdout
-    assert "at most 0.02 above stable" in result.stdout
+    assert "told from 1.0.0 to 1.1.0: held, before the first of 2 steps, weight 0%: nobody has" in result.stdout
+    assert ["error_rate", "-", "-", "-", "+2", "pt", "-", "-"] in [one.split() for one in result.stdout.splitlines()]
     assert pinion("rollout", "show", "told").stdout == result.stdout
 
 
@@ -149,6 +150,13 @@ def test_what_a_record_does_not_know_is_left_out(capsys):
 def test_a_free_answer_costs_nothing(capsys):
     """A known cost of zero is zero."""
     assert "cost 0 USD" in told({"request"}, {**RECORD, "cost_usd": 0.0}, capsys)
+
+
+def test_a_rollout_that_is_over_shows_what_decided(capsys):
+    """The finding of a rollback, and the rule that decided."""
+    lines = told({"rollout"}, rollout_answers.rolled_back(), capsys)
+    assert "support from 1.0.0 to 1.1.0: rolled back, step 3 of 4, weight 0%" == lines[0]
+    assert any(line.startswith("error_rate worse beyond chance") for line in lines)
 
 
 def test_a_unit_of_a_split_is_told_its_bucket(capsys):

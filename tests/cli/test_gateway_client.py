@@ -7,14 +7,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from gateway.cli.gateway_client import GatewayClient, Misused, Refused
+from gateway.cli.gateway_client import WATCH_TIMEOUT, Away, GatewayClient, Misused, NotNow, Refused
 from tests.gateway_process import running_gateway
 
 TOKEN = "a-long-operator-token"
 
 
 @contextmanager
-def answering(status, body):
+def answering(status, body, content_type="application/json", length=None):
     """A server that gives one answer to everything; yields its URL and what it was asked."""
     asked = []
 
@@ -22,7 +22,8 @@ def answering(status, body):
         def do_GET(self):
             asked.append((self.path, self.headers))
             self.send_response(status)
-            self.send_header("content-length", str(len(body)))
+            self.send_header("content-type", content_type)
+            self.send_header("content-length", str(length or len(body)))
             self.end_headers()
             self.wfile.write(body)
 
@@ -46,6 +47,27 @@ def test_a_no_is_exit_code_1(status):
     with answering(status, refusal("not so")) as (url, _), pytest.raises(Refused, match=r"^not so$") as refused:
         GatewayClient(url, None).status()
     assert 1 == refused.value.exit_code
+
+
+def test_a_store_that_is_away_may_come_back():
+    """So that who watches asks again; other refusals stay."""
+    with answering(503, refusal("the disk is away")) as (url, _), pytest.raises(NotNow, match="the disk is away"):
+        GatewayClient(url, None).rollout("support", WATCH_TIMEOUT)
+    with answering(409, refusal("not so")) as (url, _), pytest.raises(Refused) as refused:
+        GatewayClient(url, None).rollout("support")
+    assert not isinstance(refused.value, NotNow)
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_gateway_behind_another_may_come_back(status):
+    """What stands before it says that it is away; nothing at the address says the same."""
+    with answering(status, b"<html>") as (url, _), pytest.raises(Away, match="does not answer as the operations API"):
+        GatewayClient(url, None).status()
+    with pytest.raises(Away, match="no gateway answers"):
+        GatewayClient("http://127.0.0.1:1", None).status()
+    with answering(404, b"<html>") as (url, _), pytest.raises(Misused) as misused:
+        GatewayClient(url, None).status()
+    assert not isinstance(misused.value, Away)
 
 
 @pytest.mark.parametrize(
@@ -120,3 +142,25 @@ def test_the_token_opens_a_gateway_that_wants_one(tmp_path, alone):
         assert 0 == alone("reload", PINION_ADMIN_URL=gateway.admin_url, PINION_ADMIN_TOKEN=TOKEN).exit_code
     assert TOKEN not in "".join(gateway.log)
     assert TOKEN not in repr(GatewayClient("http://127.0.0.1:1", TOKEN))
+
+
+def test_lines_come_as_they_are_sent():
+    """An answer of JSON lines is passed on; a refusal is a no, and another kind of answer is not a gateway's."""
+    with answering(200, b"{}\n{}\n", "application/x-ndjson") as (url, asked):
+        assert b"{}\n{}\n" == b"".join(GatewayClient(url, TOKEN).exposures("a/b", 1.5))
+    path, headers = asked[0]
+    assert "/admin/v1/experiments/a%2Fb/exposures?since=1.5" == path
+    assert f"Bearer {TOKEN}" == headers["authorization"]
+    with answering(404, refusal("no experiment")) as (url, _), pytest.raises(Refused, match="no experiment"):
+        list(GatewayClient(url, None).exposures("a", None))
+    for status, body in ((200, b"{}"), (200, b"<html>"), (500, b"")):
+        with answering(status, body) as (url, _), pytest.raises(Misused, match="does not answer as the operations API"):
+            list(GatewayClient(url, None).exposures("a", None))
+
+
+def test_lines_that_break_off_are_not_taken_for_all():
+    """A connection that ends before its answer does is said to have."""
+    with answering(200, b"{}\n", "application/x-ndjson", length=10) as (url, _):
+        pieces = GatewayClient(url, None).exposures("a", None)
+        with pytest.raises(Misused, match="did not answer: "):
+            list(pieces)

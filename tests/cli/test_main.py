@@ -44,10 +44,10 @@ def test_every_option_is_documented(name):
 
 
 def test_an_unknown_command_is_misuse(alone):
-    """A command that does not exist, `pause` of a rollout too, is exit code 2."""
+    """A command that does not exist, `halt` of a rollout too, is exit code 2."""
     assert 2 == alone("serv").exit_code
     assert "No such command 'serv'" in alone("serv").stderr
-    assert 2 == alone("rollout", "pause", "support").exit_code
+    assert 2 == alone("rollout", "halt", "support").exit_code
 
 
 def test_version_is_the_packages(alone):

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from rich.text import Text
 
 from gateway.cli.status import status_text
 from gateway.cli.terminal import show
@@ -27,6 +28,8 @@ ROLLOUT = {
     "step": 1,
     "steps": 2,
     "weight_ppm": 50_000,
+    "shadow_ppm": 0,
+    "holds": [],
     "reason": "looks well",
     "actor": "local",
     "updated_at": 1_790_856_060.0,
@@ -38,6 +41,7 @@ ROUTE = {
     "owner": "support-team",
     "stable": "1.0.0",
     "rollout": None,
+    "former": [],
     "experiment": None,
     "shadow": None,
     "fallback": [],
@@ -51,6 +55,7 @@ STATUS = {
     "open_requests": 3,
     "open_shadows": 1,
     "unrecorded_acts": 0,
+    "store_away": False,
     "epoch": 7,
     "revision": "0123456789abcdef",
     "dev": False,
@@ -58,6 +63,9 @@ STATUS = {
     "reload": {"result": "accepted", "at": 1_790_856_000.0, "problems": [], "warnings": []},
     "routes": [ROUTE],
 }
+
+NOW = 1_790_856_100.0
+DAY = 86_400.0
 
 PROBLEM = {"file": "policies/a.yaml", "line": 3, "problem": "it is wrong", "remedy": "mend it"}
 
@@ -67,7 +75,7 @@ def told(capsys):
     """What is printed for a status, each line with single blanks."""
 
     def tell(columns=200, **changes):
-        show(*status_text({**STATUS, **changes}, columns))
+        show(*status_text({**STATUS, **changes}, columns, NOW))
         return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
 
     return tell
@@ -107,6 +115,13 @@ def test_what_is_unusual_is_told(told):
     ] == lines[:5]
 
 
+def test_a_store_that_is_away_is_told(told):
+    """A gateway that does not say is taken to have its store."""
+    assert "store away: what serves goes on, and no act that gives traffic is taken" in told(store_away=True)
+    older = {name: value for name, value in STATUS.items() if name != "store_away"}
+    assert not any("away" in one.plain for one in status_text(older, 80, NOW) if isinstance(one, Text))
+
+
 def test_a_rejected_reload_shows_its_problems(told):
     """The problems of a rejected set are shown, one a line, as the warnings of an accepted one are."""
     rejected = {"result": "rejected", "at": 1_790_856_000.0, "problems": [PROBLEM], "warnings": []}
@@ -135,6 +150,39 @@ def test_a_route_is_a_table_of_its_releases(told_route):
         "rollout from 1.0.0 to 1.1.0: running, step 1 of 2, weight 5%",
         "last move 2026-10-01 12:01:00 UTC by local: looks well",
     ] == lines[3:]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"state": "shadow", "weight_ppm": 0, "shadow_ppm": 100_000}, "shadow, step 1 of 2, shadow 10%"),
+        (
+            {"state": "held", "holds": ["min_requests", "stale"]},
+            "held, step 1 of 2, weight 5%: too few requests; no fresh outcomes",
+        ),
+        (
+            {"state": "held", "step": None, "weight_ppm": 0, "holds": ["not_started"]},
+            "held, before the first of 2 steps, weight 0%: nobody has started it",
+        ),
+    ],
+)
+def test_a_rollout_is_told_with_what_holds_it(told_route, changes, expected):
+    """Its state, its step, its weight or mirrored share, and its holds in words."""
+    assert f"rollout from 1.0.0 to 1.1.0: {expected}" in told_route(rollout={**ROLLOUT, **changes})
+
+
+def test_warm_releases_are_told_until_they_cool(told_route):
+    """Thirty days after they were stable; one that is out or cold is none to go back to."""
+    former = [
+        {"release": "1.0.0", "until": NOW - DAY},
+        {"release": "0.9.0", "until": NOW - 2 * DAY},
+        {"release": "0.8.0", "until": NOW - 31 * DAY},
+    ]
+    lines = told_route({}, {"release": "0.9.0", "out": "rolled back: it failed"}, former=former)
+    assert "warm 1.0.0, until 2026-10-30 12:01:40 UTC" in lines
+    both = told_route(former=former)
+    assert "warm 1.0.0, until 2026-10-30 12:01:40 UTC; 0.9.0, until 2026-10-29 12:01:40 UTC" in both
+    assert not any(line.startswith("warm") for line in told_route(former=former[2:]))
 
 
 def test_a_narrow_terminal_leaves_the_served_model_out(told_route):

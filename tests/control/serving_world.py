@@ -5,14 +5,22 @@ import itertools
 import json
 from collections.abc import Callable
 from contextlib import asynccontextmanager
+from copy import deepcopy
 from dataclasses import replace
 
 from gateway.control.breakers import Breakers
+from gateway.control.error_budgets import ErrorBudgets
+from gateway.control.judging import Judging
+from gateway.control.live import Live, Terms, World
 from gateway.control.recording import Recording
-from gateway.control.serving import Serving, Terms, World
-from gateway.core.errors import SetupFault, StoreFault
+from gateway.control.rollouts import Rollouts, Word
+from gateway.control.serving import Serving
+from gateway.core.errors import Overtaken, SetupFault, StoreFault
 from gateway.core.ports import Recorded
 from tests.proxy import playbook
+
+ADA = Word("ada", "because")
+"""Whose word most acts are."""
 
 PLAN = "{steps: [{percent: 5}, {percent: 50}]}"
 
@@ -40,37 +48,70 @@ def files(*documents: str) -> dict[str, str]:
     return {"all.yaml": "\n---\n".join((PROVIDER, *documents))}
 
 
+HELD = rolling(plan='{from: "1.0.0", steps: [{percent: 5}, {percent: 50}]}')
+"""A rollout that a person must start, since the store holds nothing of it."""
+
+ARMS = 'experiment: {name: length, arms: {a: {release: "1.0.0", percent: 50}, b: {release: "1.1.0", percent: 50}}}'
+TESTED = files(route(more=ARMS))
+
+
 class Disk:
     """What outlives a process: the records of a store."""
 
     def __init__(self) -> None:
         self.recorded = Recorded()
         self.events = []
+        self.evidence = {}
 
 
 class Store:
-    """Port `Store`, on a disk. It is away while `away`; `before` and `after` run around each write of a route."""
+    """Port `Store`, on a disk. It is away while `away`.
+
+    `before` and `after` run around each write of a route, `reading` between what was read and who reads it.
+    """
 
     def __init__(self, disk: Disk | None = None) -> None:
         self.disk = disk or Disk()
         self.away = False
         self.before: Callable = nothing
         self.after: Callable = nothing
+        self.reading: Callable = nothing
+
+    async def epoch(self):
+        self._reach()
+        return self.disk.recorded.epoch
 
     async def recorded(self):
         self._reach()
-        return self.disk.recorded
-
-    async def record_route(self, record, events):
-        return await self.record_routes([(record, events)])
+        found = deepcopy(self.disk.recorded)  # as one that was read: equal to what is known, and never the same
+        await self.reading()
+        return found
 
     async def record_routes(self, moves):
         await self.before()
-        routes = {record.route: record for record, _ in moves}
-        events = [event for _, events in moves for event in events]
+        known, routes = self.disk.recorded.routes, {}
+        for move in moves:
+            name = move.record.route
+            at = known[name].revision if name in known else 0
+            if move.after != at:
+                raise Overtaken(f"route {name} has moved")
+            routes[name] = move.record
+        events = [event for move in moves for event in move.events]
         epoch = await self._write(routes={**self.disk.recorded.routes, **routes}, events=events)
         await self.after()
         return epoch
+
+    async def record_experiment(self, start):
+        return await self._write(experiments=(*self.disk.recorded.experiments, start))
+
+    async def keep_evidence(self, kept):
+        self._reach()
+        written = [replace(each, evidence=json.loads(json.dumps(each.evidence))) for each in kept]
+        self.disk.evidence |= {each.rollout: each for each in written}
+
+    async def kept_evidence(self):
+        self._reach()
+        return list(self.disk.evidence.values())
 
     async def record_arm_out(self, arm):
         return await self._write(arms_out=(*self.disk.recorded.arms_out, arm))
@@ -98,6 +139,39 @@ class Store:
 
 async def nothing() -> None:
     """Where nobody waits."""
+
+
+def once(act: Callable[[], object]) -> Callable:
+    """A hook that acts at its first call alone."""
+    waiting = [act]
+
+    async def hook() -> None:
+        if waiting:
+            waiting.pop()()
+
+    return hook
+
+
+class Copy:
+    """Port `RecordedCopy`: what was kept last."""
+
+    def __init__(self) -> None:
+        self.kept = None
+
+    def keep(self, recorded) -> None:
+        self.kept = recorded
+
+    def read(self):
+        return self.kept
+
+
+class Clock(playbook.Clock):
+    """Port `Clock`, moved by hand. Somebody may set the wall clock: it is `ahead` of the truth by seconds."""
+
+    ahead = 0.0
+
+    def wall(self) -> float:
+        return super().wall() + self.ahead
 
 
 class Meters(playbook.Meters):
@@ -139,21 +213,32 @@ IDS = itertools.count(1)
 class Process:
     """One life of a gateway's control over a store."""
 
-    def __init__(self, store, terms: Terms | None = None) -> None:
-        self.store = store
-        self.meters, self.journal, self.clock, self.secrets = Meters(), playbook.Journal(), playbook.Clock(), Secrets()
+    def __init__(self, store, terms: Terms | None = None, copy: Copy | None = None) -> None:
+        self.store, self.copy = store, copy or Copy()
+        self.meters, self.journal, self.clock, self.secrets = Meters(), playbook.Journal(), Clock(), Secrets()
         world = World(
-            store, self.meters, self.journal, self.clock, PriceBook(), self.secrets, lambda: f"rollout-{next(IDS)}"
+            store,
+            self.copy,
+            self.meters,
+            self.journal,
+            self.clock,
+            PriceBook(),
+            self.secrets,
+            lambda: f"rollout-{next(IDS)}",
         )
         self.recording = Recording(self.journal)
-        self.serving = Serving(world, self.recording, terms or Terms())
-        self.breakers = Breakers(lambda: self.serving.current, self.serving.trip, self.journal)
-        self.serving.on_fresh_attempt(self.breakers.forget)
+        self.live = Live(world, self.recording, terms or Terms())
+        self.serving, self.rollouts = Serving(self.live), Rollouts(self.live)
+        self.breakers = Breakers(lambda: self.live.current, self.rollouts.trip, self.journal)
+        self.live.on_fresh_attempt(self.breakers.forget)
+        self.budgets = ErrorBudgets(lambda: self.live.current)
+        self.judging = Judging(self.live, self.rollouts, self.breakers, self.budgets)
+        self.live.tell(self.judging.follow)
 
     @property
     def desk(self):
         """The route as it serves now."""
-        return self.serving.current.routes["desk"]
+        return self.live.current.routes["desk"]
 
     @property
     def weight(self) -> int:
@@ -163,7 +248,7 @@ class Process:
     @property
     def state(self) -> str:
         """The state of the latest rollout."""
-        return self.serving.record_of("desk").rollout.state.value
+        return self.live.record_of("desk").rollout.state.value
 
     @property
     def kept(self):
@@ -176,13 +261,13 @@ class Process:
 
     def trip(self, version: str = "1.1.0") -> None:
         """The breaker of a release trips."""
-        self.serving.trip("desk", version, "consecutive", {"failed": 3})
+        self.rollouts.trip("desk", version, "consecutive", {"failed": 3})
 
 
 @asynccontextmanager
-async def living(store, terms: Terms | None = None):
+async def living(store, terms: Terms | None = None, copy: Copy | None = None):
     """Live for the length of a `with` block; what was not recorded by its end is lost, as in a crash."""
-    process = Process(store, terms)
+    process = Process(store, terms, copy)
     writing = asyncio.ensure_future(process.recording.run())
     try:
         yield process
@@ -192,8 +277,8 @@ async def living(store, terms: Terms | None = None):
 
 
 @asynccontextmanager
-async def serving(policies: dict[str, str], store=None, terms: Terms | None = None):
+async def serving(policies: dict[str, str], store=None, terms: Terms | None = None, copy: Copy | None = None):
     """A life that has opened these files."""
-    async with living(store or Store(), terms) as process:
+    async with living(store or Store(), terms, copy) as process:
         await process.serving.open(policies)
         yield process

@@ -5,13 +5,15 @@ from dataclasses import replace
 import pytest
 
 from gateway.control import admitted
+from gateway.control.live import Terms
 from gateway.control.policies import load
 from gateway.control.releases import compile_release
-from gateway.control.serving import Terms
 from gateway.control.snapshots import build_snapshot
-from gateway.core.rollout import RolloutState, RouteRecord
+from gateway.core.ports import ExperimentStart
+from gateway.core.rollout import RolloutState
+from gateway.core.route_record import UNDO_SECONDS, Former, RouteRecord
 from tests.control.serving_world import PriceBook, files, route
-from tests.control.test_snapshots import rolling_record
+from tests.control.test_snapshots import in_state, mirroring_record, rolling_record
 
 PROMPT = "---\nkind: prompt\nname: support\nversion: 1.0.0\n---\nAnswer briefly.\n"
 DEFAULT = Terms()
@@ -73,6 +75,27 @@ def test_a_rollouts_candidate_must_be_declared_while_it_moves():
     )
 
 
+ONE_ARM = 'experiment: {name: x, arms: {a: {release: "1.2.0", percent: 10}}}'
+
+
+@pytest.mark.parametrize(
+    ("serve", "record", "is_wrong"),
+    [
+        ("1.0.0", STEADY, False),
+        ("1.1.0", STEADY, True),
+        ("1.1.0", rolling_record(), True),
+        ("1.0.0", rolling_record(), False),
+        ("1.1.0", in_state(rolling_record(), RolloutState.paused), True),
+        ("1.1.0", in_state(rolling_record(), RolloutState.rolled_back), False),
+        ("1.1.0", None, False),
+    ],
+)
+def test_an_experiment_does_not_stand_beside_a_rollout(serve, record, is_wrong):
+    """One that a changed line would start, or that is open under the line as it is; an abort is none."""
+    expected = ["route desk has an experiment, and a rollout to 1.1.0"] * is_wrong
+    assert expected == said(files(route(serve=serve, more=ONE_ARM)), record)
+
+
 def test_a_set_without_applications_is_for_loopback_alone():
     """It is said of the first file, once."""
     assert ["no application is declared, and the gateway listens beyond loopback"] == said(
@@ -116,3 +139,102 @@ def test_arms_and_candidates_can_be_met():
 
     assert {"1.0.0", "1.1.0"} == {v for kind, _, v in servable(files(route(more=arms))) if kind == "release"}
     assert {"1.0.0", "1.1.0"} == {v for kind, _, v in servable(files(route()), rolling_record()) if kind == "release"}
+
+
+def test_what_gets_copies_can_be_met():
+    """The candidate of a shadow step takes no requests and answers copies: it too is held to its content."""
+    releases = [v for kind, _, v in servable(files(route()), mirroring_record()) if kind == "release"]
+    assert ["1.0.0", "1.1.0"] == releases
+
+    gone = in_state(mirroring_record(), RolloutState.rolled_back)
+    mirror = 'shadow: {release: "1.1.0", percent: 1}'
+    out = replace(gone, out={"1.1.0": "rolled back: because"})
+    assert ["1.0.0"] == [v for kind, _, v in servable(files(route(more=mirror)), out) if kind == "release"]
+
+
+# Experiments that have begun
+
+ARMS = 'experiment: {name: length, arms: {a: {release: "1.0.0", percent: 60}, b: {release: "1.1.0", percent: 30}}}'
+BEGUN = ExperimentStart("desk", "length", 1.0, (("b", "1.1.0", 300_000), ("a", "1.0.0", 600_000)))
+
+
+def changed(more: str, *begun: ExperimentStart) -> list[str]:
+    """What is said of a route's experiment, given those that have begun."""
+    return [str(problem) for problem in admitted.changed_experiments(load(files(route(more=more))), begun)]
+
+
+def test_arms_are_recorded_by_name_release_and_share():
+    """In parts per million, in the order of the file."""
+    policy = load(files(route(more=ARMS))).routes["desk"].experiment
+    assert (("a", "1.0.0", 600_000), ("b", "1.1.0", 300_000)) == admitted.arms_of(policy)
+
+
+A, B = ("a", "1.0.0", 600_000), ("b", "1.1.0", 300_000)
+
+
+@pytest.mark.parametrize(
+    "arms",
+    [
+        (A,),
+        (("a", "1.0.0", 500_000), B),
+        (A, ("b", "1.2.0", 300_000)),
+        (A, ("c", "1.1.0", 300_000)),
+        (A, B, ("c", "1.2.0", 100_000)),
+    ],
+)
+def test_an_experiment_keeps_the_arms_that_it_began_with(arms):
+    """Another share, release, name or number of arms would mix two questions, and the remedy is another name."""
+    begun = replace(BEGUN, arms=arms)
+    assert [
+        "all.yaml:8: experiment length of route desk has begun with other arms; put them back, or give it another name"
+    ] == changed(ARMS, begun)
+
+
+@pytest.mark.parametrize(
+    ("more", "begun"),
+    [
+        (ARMS, BEGUN),
+        (ARMS, replace(BEGUN, name="earlier", arms=())),
+        (ARMS, replace(BEGUN, route="other", arms=())),
+        ("", BEGUN),
+    ],
+)
+def test_an_experiment_that_is_as_it_began_or_new_is_admitted(more, begun):
+    """In whatever order its arms were recorded, and whatever others began with."""
+    assert [] == changed(more, begun)
+    assert [] == changed(more)
+
+
+# Releases that an undo may want
+
+
+def missing(record: RouteRecord | None, now: float = 0.0) -> list[str]:
+    """What is said of releases that the file has dropped."""
+    policies = load(files(route(releases="1.1.0 1.2.0", serve="1.2.0")))
+    records = {} if record is None else {record.route: record}
+    return [str(problem) for problem in admitted.no_longer_warm(policies, records, now)]
+
+
+SINCE = RouteRecord("desk", "1.2.0", "1.2.0", former=(Former("1.1.0", 1.0), Former("1.0.0", 0.0), Former("0.9.0", 0.0)))
+
+
+def test_a_release_that_an_undo_could_go_back_to_is_missed():
+    """Each one, with what an undo loses."""
+    said = "all.yaml:8: route desk no longer declares release {}, so an undo cannot go back to it"
+    remedy = "declare it for as long as it may be wanted"
+    assert [f"{said.format(version)}; {remedy}" for version in ("1.0.0", "0.9.0")] == missing(SINCE)
+
+
+@pytest.mark.parametrize(
+    ("record", "now"),
+    [
+        (None, 0.0),
+        (replace(SINCE, route="gone"), 0.0),
+        (replace(SINCE, former=SINCE.former[:1]), 0.0),
+        (replace(SINCE, out={"1.0.0": "rolled back: bad", "0.9.0": "rolled back: worse"}), 0.0),
+        (SINCE, UNDO_SECONDS + 0.5),
+    ],
+)
+def test_a_release_that_nobody_can_go_back_to_is_not_missed(record, now):
+    """Still declared, rolled back, or too long ago."""
+    assert [] == missing(record, now)

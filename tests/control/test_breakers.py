@@ -120,6 +120,35 @@ def test_a_candidate_is_judged_against_stables_own_share(table):
     assert [] == table.trips
 
 
+def test_stable_fails_when_half_the_rate_that_trips_has_failed(table):
+    """On the candidate's own provider, and on more than one failure; a stable that nobody asked fails nobody."""
+    candidate = table.route.releases["1.1.0"]
+
+    def fails() -> bool:
+        return table.breakers.stable_fails(table.route, candidate, table.now)
+
+    said = [fails()]
+    for outcome in (Outcome.failed, Outcome.failed, Outcome.ok, Outcome.ok, *[Outcome.ok] * 5):
+        table.attempt("1.0.0", outcome)
+        said.append(fails())
+    assert [False, False, True, True, True, True, True, True, True, False] == said
+
+
+def test_stable_fails_while_its_breaker_is_open(table):
+    """Until its probes have been answered well; a failing release elsewhere is no reason to spare a candidate."""
+    candidate = table.route.releases["1.1.0"]
+    for _ in range(3):
+        table.attempt("1.0.0", Outcome.failed)
+    elsewhere = playbook.release("1.2.0", provider=playbook.provider(name="elsewhere"))
+    assert (True, False) == tuple(
+        table.breakers.stable_fails(table.route, release, table.now + 600) for release in (candidate, elsewhere)
+    )
+    table.now += 600
+    for _ in range(3):
+        table.attempt("1.0.0", Outcome.ok)
+    assert not table.breakers.stable_fails(table.route, candidate, table.now)
+
+
 def test_forgetting_starts_a_release_afresh(table):
     """A new attempt at a rollout has a new breaker."""
     for _ in range(3):

@@ -5,8 +5,10 @@ import json
 import pytest
 
 from gateway.control.explain import explain_request, explain_rollout, explain_unit
+from gateway.control.rollouts import Word
 from gateway.core.errors import UnknownSubject
-from tests.control.serving_world import files, rolling, route, serving
+from tests.control.judged_world import judging, plan, rollout
+from tests.control.serving_world import ADA, files, rolling, route, serving
 from tests.proxy.playbook import Play
 
 pytestmark = pytest.mark.anyio
@@ -21,7 +23,7 @@ async def test_a_unit_is_explained_as_requests_meet_it():
     """The release, the track, the bucket and the salt that it comes from."""
     async with serving(files(route())) as process:
         await process.serving.reload(rolling(plan="{steps: [{percent: 50}]}"))
-        explained = [explain_unit(process.serving.current, "desk", f"user-{n}") for n in range(40)]
+        explained = [explain_unit(process.live.current, "desk", f"user-{n}") for n in range(40)]
 
         assert {"stable", "canary"} == {one["track"] for one in explained}
         for one in explained:
@@ -35,7 +37,7 @@ async def test_a_unit_is_explained_as_requests_meet_it():
 async def test_a_route_without_a_split_has_neither_salt_nor_bucket():
     """Stable serves everybody."""
     async with serving(files(route())) as process:
-        explained = explain_unit(process.serving.current, "desk", "ada")
+        explained = explain_unit(process.live.current, "desk", "ada")
 
         assert ("1.0.0", None, None, {}) == tuple(explained[name] for name in ("version", "salt", "bucket", "out"))
 
@@ -45,7 +47,7 @@ async def test_an_experiments_salt_is_told():
     arms = 'experiment: {name: length, arms: {a: {release: "1.1.0", percent: 100}}}\n'
     rules = 'rules: [{when: {header: {x-beta: "1"}}, release: "1.2.0"}]'
     async with serving(files(route(more=arms + rules))) as process:
-        explained = explain_unit(process.serving.current, "desk", "ada")
+        explained = explain_unit(process.live.current, "desk", "ada")
 
         assert ("arm", "1.1.0", process.desk.experiment.salt.text) == tuple(
             explained[name] for name in ("track", "version", "salt")
@@ -56,7 +58,7 @@ async def test_an_unknown_route_is_named_with_those_that_exist():
     """So that a slip of the pen is seen at once."""
     async with serving(files(route())) as process:
         with pytest.raises(UnknownSubject, match="no route 'dsek'; there is desk"):
-            explain_unit(process.serving.current, "dsek", "ada")
+            explain_unit(process.live.current, "dsek", "ada")
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -88,12 +90,13 @@ async def test_a_rollout_is_told_with_its_acts_and_guardrails():
     """The newest act first, of this rollout alone, and each criterion by name with the limits that it has."""
     async with serving(files(route())) as process:
         await process.serving.reload(rolling())
-        await process.serving.rollback("desk", "ada", "first try")
+        await process.rollouts.rollback("desk", Word("ada", "first try"))
         await process.serving.reload(files(route()))
         await process.serving.reload(files(route(serve="1.1.0", more=PLAN)))
-        await process.serving.rollback("desk", "ada", "because")
+        await process.rollouts.rollback("desk", ADA)
+        assert await process.recording.settled(5)
         history = await process.store.history("desk", 100)
-        told = explain_rollout(process.serving.record_of("desk").rollout, history)
+        told = explain_rollout(process.live.record_of("desk").rollout, history, None)
 
         assert [
             ("rollback", 0, "ada", "because"),
@@ -101,5 +104,45 @@ async def test_a_rollout_is_told_with_its_acts_and_guardrails():
         ] == [(event["verb"], event["weight_ppm"], event["actor"], event["reason"]) for event in told["events"]]
         assert [{"metric": "error_rate", "max_delta": 0.02}] == told["guardrails"]
         assert [{"metric": "cost_per_request", "max_ratio": 1.1}] == told["signals"]
-        assert ("rolled_back", 2) == (told["state"], told["attempt"])
+        assert ("rolled_back", 2, None) == (told["state"], told["attempt"], told["judged"])
+        json.dumps(told)
+
+
+async def test_a_rollouts_steps_are_told_by_what_they_state():
+    """What a step does not ask for is left out; shares in parts per million, times in seconds."""
+    gates = "min_requests: 7, approval: true, guardrails: [{metric: error_rate, max: 0.5}]"
+    steps = f"[{{shadow: 10, hold: 1h}}, {{percent: 50, {gates}}}]"
+    async with serving(files(route())) as process:
+        await process.serving.reload(rolling(plan=f"{{steps: {steps}}}"))
+        told = explain_rollout(process.live.record_of("desk").rollout, [], None)
+
+        assert [
+            {"shadow_ppm": 100_000, "hold": 3600.0, "guardrails": []},
+            {
+                "percent_ppm": 500_000,
+                "min_requests": 7,
+                "approval": True,
+                "guardrails": [{"metric": "error_rate", "max": 0.5}],
+            },
+        ] == json.loads(json.dumps(told["plan_steps"]))
+
+
+async def test_a_rollout_is_told_with_what_its_step_has_shown():
+    """And with the evidence and the holds that each act rested on."""
+    guarded = plan("percent: 50, hold: 1m", "percent: 100")
+    async with judging(guarded) as (process, traffic):
+        traffic.sides(50, canary=3)
+        await traffic.seconds(1, by=60)
+        history = await process.store.history("desk", 100)
+        told = explain_rollout(rollout(process), history, process.judging.describe("desk"))
+
+        assert [("hold", ["inconclusive"]), ("start", [])] == [
+            (event["verb"], event["holds"]) for event in told["events"]
+        ]
+        assert ["inconclusive"] == [wait["code"] for wait in told["judged"]["waits"]]
+        assert 3 == told["judged"]["candidate"]["judged"]
+        traffic.sides(50)
+        await traffic.seconds(1)
+        event = explain_rollout(rollout(process), await process.store.history("desk", 1), None)["events"][0]
+        assert ("advance", "within") == (event["verb"], event["evidence"]["findings"][0]["verdict"])
         json.dumps(told)

@@ -114,6 +114,7 @@ WORDS = st.sampled_from(
         releases serve steps percent shadow rules when experiment arms release text input
         place output_schema keys sha256 routes fallback from plan params context breaker window
         sticky_by 1.0 2 true 10s 1MiB null latest p/u-latest m@1
+        strategy blue_green canary alpha on_no_data after do rollback min_units bake retired slo success period 0.9
         """,
     )
 )

@@ -7,8 +7,9 @@ from gateway.core.app import App
 from gateway.core.breaker import BreakerPolicy
 from gateway.core.bucket import Range, Salt, rule_salt
 from gateway.core.digest import digest
+from gateway.core.error_budget import Slo
 from gateway.core.errors import PolicyFault
-from gateway.core.plan import Criterion, Plan, Step
+from gateway.core.plan import Criterion, Plan, Step, blue_green_steps
 from gateway.core.rule import Rule
 from gateway.core.unit import UnitSource
 
@@ -90,6 +91,11 @@ shadow: {release: "1.1", percent: 10, max_body: 2KiB, timeout: 5s, daily_budget_
             "rollout: {steps: [{percent: 50}], signals: [{metric: error_rate, max: 0.1}]}\n",
             Plan(None, (Step(percent_ppm=500_000),), (), (Criterion("error_rate", max=0.1),)),
         ),
+        (
+            "rollout: {strategy: blue_green, rollback_window: 1h}\n",
+            Plan(None, blue_green_steps(), strategy="blue_green", rollback_window=3600.0),
+        ),
+        ('rollout: {strategy: blue_green, from: "1.0"}\n', Plan(None, blue_green_steps(), strategy="blue_green")),
     ],
 )
 def test_a_rollout_is_a_plan(rollout, plan):
@@ -120,19 +126,79 @@ experiment:
   name: length
   arms: {long: {release: "1.1", percent: 50}, short: {release: "1.0", percent: 49.5}}
   primary: feedback.resolved
+  secondary: [slow_rate, cost_per_request]
+  over: 8s
   guardrails: [{metric: error_rate, max: 0.02}]
   for: 7d
 """
     assert (
         ExperimentPolicy(
-            "length",
-            (ArmPolicy("long", "1.1", 500_000), ArmPolicy("short", "1.0", 495_000)),
-            "feedback.resolved",
-            (Criterion("error_rate", max=0.02),),
-            604_800.0,
+            name="length",
+            arms=(ArmPolicy("long", "1.1", 500_000), ArmPolicy("short", "1.0", 495_000)),
+            control="long",
+            primary="feedback.resolved",
+            secondary=("slow_rate", "cost_per_request"),
+            over=8.0,
+            alpha=0.05,
+            guardrails=(Criterion("error_rate", max=0.02),),
+            seconds=604_800.0,
         )
         == loaded(ROUTE + more).routes["r"].experiment
     )
+
+
+@pytest.mark.parametrize(
+    ("keys", "control"),
+    [
+        ('arms: {a: {release: "1.0", percent: 5}, control: {release: "1.1", percent: 5}}', "control"),
+        ('arms: {a: {release: "1.0", percent: 5}, b: {release: "1.1", percent: 5}}', "a"),
+        ('arms: {a: {release: "1.0", percent: 5}, control: {release: "1.1", percent: 5}}, control: a', "a"),
+    ],
+)
+def test_one_arm_is_the_control(keys, control):
+    """The one that is named, or the one called so, or the first."""
+    assert control == loaded(ROUTE + f"experiment: {{name: e, {keys}}}\n").routes["r"].experiment.control
+
+
+def test_an_objective_is_that_of_the_core():
+    """In seconds and shares; only the share of good requests must be written, and a route may have none."""
+    more = "slo: {success: 0.99, period: 7d, pause_at: 6, canary_share: 0.5, min_remaining: 0, window: 6h}\n"
+    assert Slo(0.99, 604_800.0, 6.0, 0.5, 0.0, 21_600.0) == loaded(ROUTE + more).routes["r"].slo
+    expected = Slo(0.995, period=2_419_200.0, pause_at=3.0, canary_share=0.2, min_remaining=0.2, window=3_600.0)
+    assert expected == loaded(ROUTE + "slo: {success: 0.995}\n").routes["r"].slo
+    assert None is loaded(ROUTE).routes["r"].slo
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ("{period: 7d}", ".success is missing; add it"),
+        ("{success: 99.5}", ".success: 99.5 is not a share from 0.5 to under 1; write one like 0.995"),
+        ("{success: 1}", ".success: 1 is not a share from 0.5 to under 1; write one like 0.995"),
+        ("{success: 0.4}", ".success: 0.4 is not a share from 0.5 to under 1; write one like 0.995"),
+        ("{success: '0.9'}", ".success is '0.9', not a number; write one without quotes"),
+        ("{success: 0.9, period: 30m}", ".period is '30m'; it must be at least 1h"),
+        ("{success: 0.9, period: 91d}", ".period is '91d'; it must be at most 90d"),
+        ("{success: 0.9, window: 59s}", ".window is '59s'; it must be at least 1m"),
+        ("{success: 0.9, period: 1h, window: 2h}", ": window is longer than period; make it at most as long"),
+        ("{success: 0.9, pause_at: 0}", ".pause_at is 0; it must be over 0"),
+        (
+            "{success: 0.6}",
+            ": pause_at is 3, and even with every request failing the budget is used up 2.5 times too fast at most;"
+            " lower it",
+        ),
+        ("{success: 0.9, canary_share: 0}", ".canary_share is 0; it must be over 0"),
+        ("{success: 0.9, min_remaining: 1.5}", ".min_remaining is 1.5; it must be at most 1"),
+    ],
+)
+def test_what_is_wrong_with_an_objective_is_told(keys, problem):
+    """Each limit, and the laws between keys."""
+    assert [f"r.yaml:7: route r: slo{problem}"] == refusal(f"{ROUTE}slo: {keys}\n")
+
+
+def test_a_pause_may_be_at_the_very_most():
+    """Every request failing at 99.5 percent is 200 times too fast, whatever floating point makes of it."""
+    assert 200.0 == loaded(ROUTE + "slo: {success: 0.995, pause_at: 200}\n").routes["r"].slo.pause_at
 
 
 def test_a_releases_digest_covers_what_changes_answers():
@@ -148,10 +214,16 @@ def test_a_releases_digest_covers_what_changes_answers():
         "context": {"index": "a"},
     }
     assert digest(content) == found.digest
-    same = text.replace("0.2, n: 1", "0.20, n: 1.0") + "owner: us\n"
+    same = text.replace("0.2, n: 1", "0.20, n: 1.0").replace("index: a}", "index: a}, retired: old") + "owner: us\n"
     assert found.digest == loaded(same).routes["r"].releases["1.0"].digest
     for old, new in (("0.2", "0.3"), ("index: a", "index: b"), ("u-2024-01-01", "u-2024-01-02")):
         assert found.digest != loaded(text.replace(old, new)).routes["r"].releases["1.0"].digest
+
+
+def test_a_retired_release_says_why():
+    """Any may be, the one that should serve too: it is how a release is taken out by a file alone."""
+    releases = loaded(ROUTE.replace("u-2024-02-02", "u-2024-02-02, retired: it invents orders")).routes["r"].releases
+    assert (None, "it invents orders") == (releases["1.0"].retired, releases["1.1"].retired)
 
 
 @pytest.mark.parametrize(
@@ -236,6 +308,10 @@ def test_an_experiment_may_stand_beside_a_rollout_that_is_over():
         (
             'rules: [{when: {app: [local, beta]}, release: "1.0"}]\n',
             "rules.1.when.app.2: no app 'beta' is declared, so it never calls; declare it, or correct the name",
+        ),
+        (
+            'experiment: {name: e, arms: {a: {release: "1.0", percent: 1}}}\n',
+            "experiment.arms has one arm, so there is nothing to compare; add an arm to compare it with",
         ),
     ],
 )

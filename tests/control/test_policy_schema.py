@@ -153,7 +153,7 @@ def test_the_least_of_each_kind_is_enough(text):
         (
             PLAN + "guardrails: [{metric: errors, max: 1}]\n",
             "a.yaml:4: rollout_plan c: guardrails.1.metric: 'errors' is not a metric; write one of cost_per_request, "
-            "error_rate, schema_valid, slow_rate, feedback.NAME",
+            "error_rate, schema_valid, slow_rate, tokens_per_request, feedback.NAME",
         ),
         (
             PLAN + "guardrails: [{metric: error_rate}]\n",
@@ -163,6 +163,91 @@ def test_the_least_of_each_kind_is_enough(text):
             PLAN + "signals: [{metric: slow_rate, max: 1}]\n",
             "a.yaml:4: rollout_plan c: signals.1: slow_rate and over go together; write both, as in "
             "{metric: slow_rate, over: 8s, max: 0.1}",
+        ),
+        (
+            PLAN + "guardrails: [{metric: error_rate, max_delta: -0.1}]\n",
+            "a.yaml:4: rollout_plan c: guardrails.1.max_delta is -0.1; it must be at least 0",
+        ),
+        (
+            PLAN + "signals: [{metric: tokens_per_request, max_ratio: 0}]\n",
+            "a.yaml:4: rollout_plan c: signals.1.max_ratio is 0; it must be over 0",
+        ),
+        (
+            PLAN.replace("steps: [{percent: 100}]\n", ""),
+            "a.yaml:1: rollout_plan c: it has no steps; write some, as in steps: [{percent: 5, hold: 10m}, "
+            "{percent: 100}]",
+        ),
+        (
+            PLAN.replace("[{percent: 100}]", "[]") + "strategy: blue_green\n",
+            "a.yaml:3: rollout_plan c: steps: no step has a percent, so the candidate would never "
+            "serve; add {percent: 100}",
+        ),
+        (
+            PLAN.replace("[{percent: 100}]", "[{percent: 5, bake: 1h}, {percent: 100}]"),
+            "a.yaml:3: rollout_plan c: steps: a step before the last has a bake; write hold there, and bake on the "
+            "last step",
+        ),
+        (
+            PLAN.replace("[{percent: 100}]", "[{shadow: 5, bake: 1h}, {percent: 100, bake: 1h}]"),
+            "a.yaml:3: rollout_plan c: steps: a step before the last has a bake; write hold there, and bake on the "
+            "last step",
+        ),
+        (
+            PLAN.replace("100", "100, min_units: 0"),
+            "a.yaml:3: rollout_plan c: steps.1.min_units is 0; it must be at least 1",
+        ),
+        (
+            PLAN + "strategy: rolling\n",
+            "a.yaml:4: rollout_plan c: strategy is 'rolling'; write 'canary' or 'blue_green'",
+        ),
+        (
+            PLAN.replace("[{percent: 100}]", "[{percent: 50}, {percent: 100}]") + "strategy: blue_green\n",
+            "a.yaml:1: rollout_plan c: blue_green switches once, to 100 percent; write shadow steps and one "
+            "{percent: 100}",
+        ),
+        (
+            ROUTE + "rollout: {strategy: blue_green, steps: [{shadow: 5}, {percent: 50}]}\n",
+            "a.yaml:5: route r: rollout: blue_green switches once, to 100 percent; write shadow steps and one "
+            "{percent: 100}",
+        ),
+        (PLAN + "alpha: 0\n", "a.yaml:4: rollout_plan c: alpha is 0; it must be at least 0.0001"),
+        (PLAN + "alpha: 0.51\n", "a.yaml:4: rollout_plan c: alpha is 0.51; it must be at most 0.5"),
+        (PLAN + "alpha: '0.1'\n", "a.yaml:4: rollout_plan c: alpha is '0.1', not a number; write one without quotes"),
+        (
+            PLAN + "rollback_window: 31d\n",
+            "a.yaml:4: rollout_plan c: rollback_window is '31d'; it must be at most 30d",
+        ),
+        (
+            PLAN + "on_inconclusive: wait\n",
+            "a.yaml:4: rollout_plan c: on_inconclusive is 'wait'; write 'hold', 'promote' or 'rollback'",
+        ),
+        (
+            PLAN + "on_no_data: hold\n",
+            "a.yaml:4: rollout_plan c: on_no_data is 'hold', not a set of keys; write its keys, indented below it",
+        ),
+        (PLAN + "on_no_data: {after: 1h}\n", "a.yaml:4: rollout_plan c: on_no_data.do is missing; add it"),
+        (
+            PLAN + "on_no_data: {after: 0s, do: promote}\n",
+            "a.yaml:4: rollout_plan c: on_no_data.after is '0s'; it must be over 0s\n"
+            "a.yaml:4: rollout_plan c: on_no_data.do is 'promote'; write 'hold' or 'rollback'",
+        ),
+        (
+            ROUTE + "rollout: {plan: c, strategy: blue_green, on_no_data: {do: hold}}\n",
+            "a.yaml:5: route r: rollout: it names a plan and has strategy and on_no_data of its own; keep one of the "
+            "two",
+        ),
+        (
+            ROUTE + "rollout: {alpha: 0.1, from: 1}\n",
+            "a.yaml:5: route r: rollout: it has alpha without steps; write the steps, or name a plan",
+        ),
+        (
+            ROUTE.replace("m@1", "m@1, retired: ''"),
+            "a.yaml:3: route r: releases.1.retired: '' is not one line of text; write 1 to 500 characters on one line",
+        ),
+        (
+            ROUTE.replace("m@1", "m@1, retired: true"),
+            "a.yaml:3: route r: releases.1.retired is true, not text; write text, in quotes where it looks like "
+            "something else",
         ),
         (
             ROUTE + "rollout: {plan: c, steps: [{percent: 100}]}\n",

@@ -31,6 +31,12 @@ def test_a_mismatch_names_both_models():
     assert "mismatch: the provider served 'atlas-2' in place of 'atlas-1'" == reason_of("mismatch", evidence)
 
 
+def test_a_guardrail_says_what_was_found():
+    """In the words of the finding, whatever signs those hold."""
+    said = "error_rate: 9.5 points above stable {5 allowed}"
+    assert f"guardrail: {said}" == reason_of("guardrail", {"said": said, "findings": []})
+
+
 def test_other_evidence_is_listed():
     """A rule without a sentence, or evidence that does not fill it, is told as it is."""
     assert "probe: failed 3" == reason_of("probe", {"failed": 3})

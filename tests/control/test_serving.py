@@ -1,33 +1,38 @@
-"""What serves now, and everything that may change it."""
-
-import asyncio
+"""What files say should serve: taken whole and recorded, or refused; and what others record, followed."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from gateway.adapters.sql_store import SqlStore
-from gateway.control.serving import Terms
-from gateway.core.errors import PolicyFault, StoreFault, UnknownSubject, VerbRefused
+from gateway.control.live import Terms
+from gateway.core.errors import Overtaken, PolicyFault, StoreFault, UnknownSubject
 from gateway.core.outcome import Outcome
-from tests.control.serving_world import Disk, Store, files, living, rolling, route, serving
+from tests.control.serving_world import (
+    ADA,
+    ARMS,
+    HELD,
+    TESTED,
+    Disk,
+    Store,
+    files,
+    living,
+    once,
+    rolling,
+    route,
+    serving,
+)
 
 pytestmark = pytest.mark.anyio
-
-HELD = files(route(serve="1.1.0", more='rollout: {from: "1.0.0", steps: [{percent: 5}, {percent: 50}]}'))
-ARMS = 'experiment: {name: length, arms: {a: {release: "1.0.0", percent: 50}, b: {release: "1.1.0", percent: 50}}}'
-TESTED = files(route(more=ARMS))
-ACT = ("ada", "because")
 
 
 async def test_a_first_deployment_serves_what_the_line_asks_for():
     """Nothing is recorded and nothing says what it was before: the release serves, with no rollout."""
     async with serving(files(route())) as process:
         assert ("1.0.0", 1_000_000) == (process.desk.stable.version, process.desk.weight_ppm("1.0.0"))
-        assert process.serving.record_of("desk").rollout is None
+        assert process.live.record_of("desk").rollout is None
         assert "1.0.0" == process.kept.stable
         assert ["accepted"] == process.meters.reloads
-        assert "<Serving epoch 1, 1 routes>" == repr(process.serving)
+        assert "<Live epoch 1, 1 routes>" == repr(process.live)
+        assert f"<Serving revision {process.live.current.revision[:12]}>" == repr(process.serving)
 
 
 async def test_the_policies_that_serve_are_known():
@@ -62,59 +67,6 @@ async def test_an_empty_store_exposes_nobody():
     async with serving(HELD) as process:
         assert ("1.0.0", 0, "held") == (process.desk.stable.version, process.weight, process.state)
         assert [{"level": "info"}] == [{"level": event["level"]} for event in process.events("rollout_hold")]
-
-
-async def test_a_held_rollout_is_started_promoted_and_completed():
-    """Each verb gives the next weight; from the last step the candidate becomes stable."""
-    async with serving(HELD) as process:
-        weights = [(await process.serving.start("desk", *ACT)).weight_ppm, process.weight]
-        weights += [(await process.serving.promote("desk", *ACT)).weight_ppm, process.weight]
-        done = await process.serving.promote("desk", *ACT)
-
-        assert [50_000, 50_000, 500_000, 500_000] == weights
-        assert ("completed", "1.1.0", None) == (done.state.value, process.desk.stable.version, process.desk.canary)
-        assert ["hold", "start", "promote", "promote"] == [event.verb for event in process.store.disk.events]
-        assert ["ada"] == [event["actor"] for event in process.events("rollout_start")]
-
-
-async def test_promoting_in_full_skips_the_steps():
-    """`full` completes at once."""
-    async with serving(HELD) as process:
-        await process.serving.start("desk", *ACT)
-        await process.serving.promote("desk", *ACT, full=True)
-
-        assert "1.1.0" == process.desk.stable.version
-
-
-async def test_a_rollback_takes_the_candidate_out_for_good_and_a_retry_has_other_units():
-    """Rolled back, it gets no request at all; tried anew, its split has another salt and its breaker starts afresh."""
-    async with serving(files(route())) as process:
-        await process.serving.reload(rolling())
-        salt = process.desk.canary.salt.text
-        rollout = await process.serving.rollback("desk", *ACT)
-
-        assert ("rolled_back", 0, {"1.1.0": "rolled back: because"}) == (
-            rollout.state.value,
-            process.weight,
-            process.desk.out,
-        )
-        assert ("rolled_back", "rolled_back") == (process.state, process.kept.rollout.state.value)
-        assert [("desk", "manual")] == process.meters.rollbacks
-
-        again = await process.serving.retry("desk", *ACT)
-        assert (2, 50_000, {}) == (again.attempt, process.weight, process.desk.out)
-        assert salt != process.desk.canary.salt.text
-
-
-@pytest.mark.parametrize("verb", ["start", "promote", "rollback", "retry"])
-async def test_a_verb_on_what_is_not_there_is_refused(verb):
-    """An unknown route is an unknown subject, and the message names those that exist; no rollout is a refusal."""
-    async with serving(files(route())) as process:
-        act = getattr(process.serving, verb)
-        with pytest.raises(UnknownSubject, match="no route 'nowhere'; there is desk"):
-            await act("nowhere", *ACT)
-        with pytest.raises(VerbRefused, match="route desk has no rollout to"):
-            await act("desk", *ACT)
 
 
 async def test_a_changed_line_starts_a_rollout_by_itself_and_its_change_back_aborts_it():
@@ -157,88 +109,18 @@ async def test_what_was_rolled_back_stays_so_until_the_line_goes_away_and_back()
         assert ("running", 50_000, 2) == (
             process.state,
             process.weight,
-            process.serving.record_of("desk").rollout.attempt,
+            process.live.record_of("desk").rollout.attempt,
         )
         assert not process.breakers.is_open("desk", "1.1.0")
-
-
-async def test_a_retry_is_refused_once_the_line_asks_for_another():
-    """Trying anew means what the file asks for now."""
-    async with serving(files(route())) as process:
-        await process.serving.reload(rolling())
-        await process.serving.reload(files(route()))
-
-        with pytest.raises(VerbRefused, match=r"asks for 1\.0\.0 now, not 1\.1\.0"):
-            await process.serving.retry("desk", *ACT)
-
-
-async def test_a_retry_is_refused_beside_an_experiment():
-    """A route has a rollout or an experiment, never both."""
-    async with serving(files(route())) as process:
-        await process.serving.reload(rolling())
-        await process.serving.rollback("desk", *ACT)
-        reload = await process.serving.reload(files(route(serve="1.1.0", more=ARMS)))
-
-        assert reload.accepted
-        with pytest.raises(VerbRefused, match="has an experiment"):
-            await process.serving.retry("desk", *ACT)
-
-
-async def test_a_trip_acts_at_once_and_tells_its_evidence():
-    """No wait: the snapshot has changed when the trip returns. A second trip of the same release changes nothing."""
-    async with serving(HELD) as process:
-        await process.serving.start("desk", *ACT)
-        told = []
-        process.serving.tell(told.append)
-        process.trip()
-        process.trip()
-
-        assert (0, "rolled_back", 1) == (process.weight, process.state, len(told))
-        assert process.desk.is_out(process.desk.releases["1.1.0"])
-        event = process.events("rollback")[0]
-        assert ("desk", "1.1.0", {"rule": "consecutive", "failed": 3}, "warning", "gateway") == tuple(
-            event[name] for name in ("route", "release", "evidence", "level", "actor")
-        )
-        assert [("desk", "consecutive")] == process.meters.rollbacks
-        assert await process.recording.settled(5)
-        assert "consecutive: failed 3" == process.kept.rollout.reason
-
-
-@pytest.mark.parametrize(("name", "version"), [("nowhere", "1.1.0"), ("desk", "1.0.0"), ("desk", "9.9.9")])
-async def test_a_trip_of_what_cannot_be_rolled_back_changes_nothing(name, version):
-    """Stable stays, and so does what is not there."""
-    async with serving(HELD) as process:
-        before = process.serving.current
-        process.serving.trip(name, version, "consecutive", {})
-
-        assert before is process.serving.current
-
-
-async def test_a_tripped_arm_is_out_and_stays_out():
-    """An arm's trip takes its share back to stable, in this life and in the next."""
-    store = Store()
-    async with serving(TESTED, store) as process:
-        process.trip()
-        assert ([1_000_000, 0], ["1.1.0"]) == (
-            [process.desk.weight_ppm(v) for v in ("1.0.0", "1.1.0")],
-            list(process.desk.out),
-        )
-        assert "out of experiment length: consecutive: failed 3" == process.desk.out["1.1.0"]
-        assert [("desk", "consecutive")] == process.meters.rollbacks
-        assert "error" == process.events("arm_out")[0]["level"]
-        assert await process.recording.settled(5)
-
-    async with serving(TESTED, store) as process:
-        assert ["1.1.0"] == list(process.desk.out)
 
 
 async def test_nothing_changes_when_files_are_not_acceptable():
     """The last good set goes on serving, and the reasons are kept and counted."""
     async with serving(files(route())) as process:
-        before = process.serving.current
+        before = process.live.current
         reload = await process.serving.reload({"all.yaml": "kind: nonsense\n"})
 
-        assert before is process.serving.current
+        assert before is process.live.current
         assert (False, "all.yaml", reload) == (reload.accepted, reload.problems[0].file, process.serving.last_reload)
         assert ["accepted", "rejected"] == process.meters.reloads
         assert "all.yaml:1:" in process.events("reload_rejected")[0]["problems"][0]
@@ -251,9 +133,11 @@ def altered(policies: dict[str, str], old: str, new: str) -> dict[str, str]:
 
 
 PINNED = "{model: sim/atlas-1.0.0-2026-01-01}"
+
+
 WITH_PARAMS = "{model: sim/atlas-1.0.0-2026-01-01, params: {temperature: 1}}"
 
-# What serves, what is loaded then, and what is said against it.
+
 REFUSED = {
     "stable is no longer declared": (
         rolling(),
@@ -286,11 +170,11 @@ async def test_a_set_that_contradicts_the_records_is_refused(case):
     first, then, said = REFUSED[case]
     async with serving(files(route())) as process:
         await process.serving.reload(first)
-        before = process.serving.current
+        before = process.live.current
         reload = await process.serving.reload(then)
 
         assert [said] == [str(problem) for problem in reload.problems]
-        assert before is process.serving.current
+        assert before is process.live.current
 
 
 async def test_the_content_of_what_only_waits_may_change():
@@ -298,7 +182,7 @@ async def test_the_content_of_what_only_waits_may_change():
     changed = altered(HELD, "atlas-1.1.0-2026-01-01", "atlas-1.1.0-2026-02-02")
     async with serving(HELD) as process:
         assert (await process.serving.reload(changed)).accepted
-        await process.serving.start("desk", *ACT)
+        await process.rollouts.start("desk", ADA)
         assert not (await process.serving.reload(HELD)).accepted
 
 
@@ -306,7 +190,7 @@ async def test_a_development_server_lets_served_versions_change():
     """Nothing is fixed there, and everything is marked."""
     async with serving(files(route()), terms=Terms(dev=True)) as process:
         assert (await process.serving.reload(altered(files(route()), PINNED, WITH_PARAMS))).accepted
-        assert (True, True) == (process.serving.current.dev, process.desk.stable.dev)
+        assert (True, True) == (process.live.current.dev, process.desk.stable.dev)
         assert () == process.store.disk.recorded.served
 
 
@@ -317,7 +201,7 @@ async def test_no_application_may_be_missing_beyond_loopback():
             await process.serving.open(files(route()))
         app = f"kind: app\nname: helpdesk\nkeys: [{{sha256: {'0' * 64}}}]\nroutes: [desk]\n"
         await process.serving.open(files(route(), app))
-        assert not process.serving.current.open
+        assert not process.live.current.open
 
 
 async def test_a_credential_that_is_not_there_refuses_the_set():
@@ -334,20 +218,17 @@ async def test_a_credential_that_is_not_there_refuses_the_set():
         assert b"Bearer sk-2" == process.desk.stable.model.provider.credential.value
 
 
-# From one life to the next
-
-
 async def test_a_restart_goes_on_where_the_records_are():
     """A running rollout keeps its step, and the plan that it started with though the file's has changed since."""
     store = Store()
     async with serving(files(route()), store) as process:
         await process.serving.reload(rolling())
-        await process.serving.promote("desk", *ACT)
+        await process.rollouts.promote("desk", ADA)
         salt = process.desk.canary.salt.text
 
     async with serving(rolling(plan="{steps: [{percent: 1}, {percent: 2}, {percent: 3}]}"), store) as process:
         assert (500_000, salt) == (process.weight, process.desk.canary.salt.text)
-        done = await process.serving.promote("desk", *ACT)
+        done = await process.rollouts.promote("desk", ADA)
         assert "completed" == done.state.value
 
 
@@ -370,70 +251,11 @@ async def test_a_restart_leaves_out_what_was_rolled_back(tmp_path):
     await store.close()
 
 
-async def test_a_trip_that_was_never_recorded_is_lost_with_the_process():
-    """The store still says running; the release trips anew."""
-    store = Store()
-    async with serving(files(route()), store) as process:
-        await process.serving.reload(rolling())
-        assert await process.recording.settled(5)
-        store.away = True
-        process.trip()
-        assert 0 == process.weight
-
-    store.away = False
-    async with serving(rolling(), store) as process:
-        assert 50_000 == process.weight
-        process.trip()
-        assert 0 == process.weight
-
-
-# The store is away
-
-
-async def test_what_takes_out_needs_no_store():
-    """Trips and rollbacks act at once, and are recorded once the store is back, before anything later."""
-    async with serving(HELD) as process:
-        await process.serving.start("desk", *ACT)
-        assert await process.recording.settled(5)
-        process.store.away = True
-        process.trip()
-
-        assert (0, "running", 1) == (process.weight, process.kept.rollout.state.value, len(process.recording))
-        process.store.away = False
-        assert await process.recording.settled(5)
-        assert "rolled_back" == process.kept.rollout.state.value
-
-
-async def test_what_gives_traffic_needs_the_store():
-    """Nothing is served that is not recorded: the verb fails and changes nothing."""
-    async with serving(HELD) as process:
-        assert await process.recording.settled(5)
-        process.store.away = True
-        with pytest.raises(StoreFault, match="the disk is away"):
-            await process.serving.start("desk", *ACT)
-        assert (0, "held") == (process.weight, process.state)
-
-
-async def test_nothing_overtakes_an_act_that_is_not_recorded_yet(monkeypatch):
-    """While a rollback waits for the store, verbs and reloads are refused, and say so."""
-    monkeypatch.setattr("gateway.control.serving.RECORD_SECONDS", 0.01)
-    async with serving(HELD) as process:
-        await process.serving.start("desk", *ACT)
-        assert await process.recording.settled(5)
-        process.store.away = True
-        await process.serving.rollback("desk", *ACT)
-
-        with pytest.raises(StoreFault, match="earlier acts are not recorded yet"):
-            await process.serving.retry("desk", *ACT)
-        reload = await process.serving.reload(files(route()))
-        assert (False, "store", "rolled_back") == (reload.accepted, reload.problems[0].file, process.state)
-
-
 async def test_a_store_that_fails_amid_a_reload_leaves_all_as_it_was():
     """A set is taken whole or not at all, and recorded so."""
     async with serving(files(route("desk"), route("other"))) as process:
         assert await process.recording.settled(5)
-        before, recorded = process.serving.current, process.store.disk.recorded
+        before, recorded = process.live.current, process.store.disk.recorded
 
         async def fail_from_now_on():
             process.store.away = True
@@ -444,8 +266,8 @@ async def test_a_store_that_fails_amid_a_reload_leaves_all_as_it_was():
             for name in ("desk", "other")
         ]
         assert not (await process.serving.reload(files(*new))).accepted
-        assert before is process.serving.current
-        assert process.serving.record_of("desk").rollout is None
+        assert before is process.live.current
+        assert process.live.record_of("desk").rollout is None
         assert recorded is process.store.disk.recorded
 
         process.store.away, process.store.before = False, Store().before
@@ -460,39 +282,6 @@ async def test_a_store_that_cannot_be_read_at_the_start_is_a_fault():
     async with living(store) as process:
         with pytest.raises(StoreFault):
             await process.serving.open(files(route()))
-
-
-# What comes meanwhile
-
-
-def once(act):
-    """A hook that acts at its first call alone."""
-    waiting = [act]
-
-    async def hook():
-        if waiting:
-            waiting.pop()()
-
-    return hook
-
-
-@pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("full", [False, True])
-async def test_a_trip_during_a_promotion_wins(moment, full):
-    """The promotion is refused, the candidate is out, and so the store says in the end, and in the next life."""
-    store = Store()
-    async with serving(HELD, store) as process:
-        await process.serving.start("desk", *ACT)
-        assert await process.recording.settled(5)
-        setattr(store, moment, once(process.trip))
-        with pytest.raises(VerbRefused, match="route desk was rolled back meanwhile; nothing was changed"):
-            await process.serving.promote("desk", *ACT, full=full)
-
-        assert (0, "1.0.0") == (process.weight, process.desk.stable.version)
-        assert await process.recording.settled(5)
-
-    async with serving(HELD, store) as process:
-        assert ("rolled_back", "1.0.0") == (process.state, process.desk.stable.version)
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -512,7 +301,7 @@ async def test_a_trip_during_a_reload_wins_and_the_reload_goes_on_from_it(moment
         assert ["1.1.0"] == list(process.desk.out)
         assert ("1.2.0", 50_000) == (process.desk.canary.release.version, process.desk.weight_ppm("1.2.0"))
         assert await process.recording.settled(5)
-        assert process.serving.record_of("desk") == process.kept
+        assert process.live.record_of("desk") == process.kept
 
 
 async def test_an_arm_may_trip_while_a_reload_replaces_its_experiment():
@@ -528,15 +317,6 @@ async def test_an_arm_may_trip_while_a_reload_replaces_its_experiment():
         assert ("1.3.0", [("desk", "consecutive")]) == (process.desk.canary.release.version, process.meters.rollbacks)
 
 
-async def test_two_promotions_at_once_are_two_steps():
-    """Verbs follow one another; none is lost."""
-    async with serving(HELD) as process:
-        await process.serving.start("desk", *ACT)
-        done = await asyncio.gather(*(process.serving.promote("desk", *ACT) for _ in range(2)))
-
-        assert ["running", "completed"] == [rollout.state.value for rollout in done]
-
-
 async def test_a_route_that_leaves_the_files_comes_back_as_it_was():
     """Its record stays; meanwhile nothing acts on it."""
     async with serving(files(route("other"), route())) as process:
@@ -544,96 +324,79 @@ async def test_a_route_that_leaves_the_files_comes_back_as_it_was():
         await process.serving.reload(files(route("other")))
         process.trip()
         with pytest.raises(UnknownSubject):
-            await process.serving.rollback("desk", *ACT)
+            await process.rollouts.rollback("desk", ADA)
         await process.serving.reload(files(route("other"), rolling()["all.yaml"].split("---")[1]))
 
         assert 50_000 == process.weight
 
 
-# Whatever happens, in whatever order
-
-VERBS = ["start", "promote", "full", "retry", "rollback", "trip", "crash", "away", "back"]
-STEPS = st.tuples(
-    st.sampled_from([*VERBS, "reload"]),
-    st.sampled_from(["1.0.0", "1.1.0", "1.2.0"]),
-    st.sampled_from(["", "before", "after"]),
-)
-"""A verb, the line of a reload, and whether the candidate trips meanwhile: before or after the verb's own write."""
+# Beside other replicas
 
 
-class Observed:
-    """What a person who only reads the store and the snapshots would hold Pinion to."""
+async def test_two_replicas_that_start_at_once_on_an_empty_store_both_serve():
+    """One records the first deployment, the other finds itself overtaken, looks, and serves the same."""
+    disk = Disk()
+    async with living(Store(disk)) as one, living(Store(disk)) as other:
+        waiting = [one.serving.open(files(route()))]
 
-    def __init__(self, disk: Disk) -> None:
-        self.disk = disk
+        async def be_overtaken():
+            if waiting:
+                await waiting.pop()
 
-    def check(self, process) -> None:
-        """Weight rests on a record, and what the store says was rolled back has none."""
-        desk = process.desk
-        if desk.canary is not None:
-            assert desk.canary.weight_ppm in {
-                event.rollout.weight_ppm
-                for event in self.disk.events
-                if event.rollout.id == desk.canary.rollout and event.verb in ("start", "promote", "retry")
-            }
-        for event in self.disk.events:
-            if event.verb == "rollback":
-                rollout = process.serving.record_of("desk").rollout
-                assert rollout.id != event.rollout.id or rollout.state.value == "rolled_back"
-                assert desk.canary is None or desk.canary.rollout != event.rollout.id
-        latest = {event.rollout.candidate: event for event in self.disk.events}
-        for version, event in latest.items():
-            if event.verb == "rollback":
-                assert 0 == desk.weight_ppm(version)
-                assert version in desk.out
+        other.store.before = be_overtaken
+        await other.serving.open(files(route()))
+
+        assert [("1.0.0", 1)] * 2 == [(each.desk.stable.version, each.kept.revision) for each in (one, other)]
 
 
-async def act(process, verb: str, line: str, meanwhile: str) -> None:
-    """Carry out one step; what is refused, or cannot be recorded, is no concern here."""
-    store, verbs = process.store, process.serving
-    rollout = verbs.record_of("desk").rollout
-    store.before = store.after = Store().before
-    if meanwhile and rollout is not None:
-        setattr(store, meanwhile, once(lambda: process.trip(rollout.candidate)))
-    try:
-        match verb:
-            case "reload":
-                await verbs.reload(rolling(serve=line))
-            case "full":
-                await verbs.promote("desk", *ACT, full=True)
-            case "trip":
-                process.trip(line)
-            case "away" | "back":
-                store.away = verb == "away"
-            case _:
-                await getattr(verbs, verb)("desk", *ACT)
-    except (VerbRefused, StoreFault):
-        pass
-    await process.recording.settled(0.005)
+async def test_two_replicas_that_take_the_same_files_at_once_start_one_rollout():
+    """The one that comes second goes on from what the first recorded."""
+    disk = Disk()
+    async with serving(files(route()), Store(disk)) as one, serving(files(route()), Store(disk)) as other:
+        assert await one.recording.settled(5)
+        waiting = [one.serving.reload(rolling())]
+
+        async def be_overtaken():
+            if waiting:
+                await waiting.pop()
+
+        other.store.before = be_overtaken
+        assert (await other.serving.reload(rolling())).accepted
+
+        assert ["start"] == [event.verb for event in disk.events]
+        assert one.desk.canary == other.desk.canary
+        assert [50_000] * 2 == [one.weight, other.weight]
 
 
-@settings(max_examples=150)
-@given(steps=st.lists(STEPS, min_size=2, max_size=10))
-def test_a_recorded_rollback_never_revives_and_weight_rests_on_records(steps):
-    """Over any run of reloads, verbs, trips, crashes and a store that comes and goes."""
+async def test_a_set_that_is_overtaken_every_time_is_refused_with_a_remedy():
+    """It does not go on for ever; what serves goes on."""
+    tries = []
+    async with serving(files(route())) as process:
+        assert await process.recording.settled(5)
 
-    async def live() -> None:
-        disk, line = Disk(), "1.0.0"
-        observed, waiting = Observed(disk), [("reload", "1.1.0", ""), *steps]
-        while True:
-            async with serving(rolling(serve=line), Store(disk)) as process:
-                while waiting:
-                    verb, asked, meanwhile = waiting.pop(0)
-                    if verb == "crash":
-                        break
-                    await act(process, verb, asked, meanwhile)
-                    line = process.serving.record_of("desk").serve_line
-                    observed.check(process)
-                else:
-                    return
+        async def be_overtaken():
+            tries.append(1)
+            raise Overtaken("route desk has moved")
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gateway.control.serving.RECORD_SECONDS", 0.005)
-        patch.setattr("gateway.control.recording.FIRST_PAUSE_SECONDS", 0.001)
-        patch.setattr("gateway.control.recording.LONGEST_PAUSE_SECONDS", 0.001)
-        asyncio.run(live())
+        process.store.before = be_overtaken
+        reload = await process.serving.reload(rolling())
+
+        assert (4, ["store:0: route desk has moved; reload again once the store can be written"]) == (
+            len(tries),
+            [str(problem) for problem in reload.problems],
+        )
+        assert (0, "1.0.0") == (process.weight, process.desk.stable.version)
+
+
+async def test_the_store_going_and_coming_back_is_told_once_each():
+    """However often it is looked at meanwhile."""
+    async with serving(files(route())) as process:
+        assert await process.recording.settled(5)
+        for away in (False, True, True, False, False):
+            process.store.away = away
+            assert not await process.serving.follow()
+            assert away is process.serving.store_is_away
+
+        told = [name for name, _ in process.journal.events if name.startswith("store_")]
+        assert ["store_away", "store_back"] == told
+        assert ("error", "the disk is away") == tuple(process.events("store_away")[0].values())

@@ -145,6 +145,42 @@ def test_a_follow_up_to_what_is_gone_is_assigned_anew(earlier):
     assert ("1.0.0", "stable") == met(route(out={"1.1.0": "rolled back"}), follow_up=earlier)
 
 
+def test_what_decided_is_told_as_the_split():
+    """The arm with its experiment, or the rollout for both of its sides; nothing where no split decided."""
+    tested = route(experiment=experiment(300_000, 200_000))
+    for number in range(50):
+        held = SALT.bucket(f"u-{number}")
+        expected = "answer-length/arm-0" if held < 300_000 else "answer-length/arm-1" if held < 500_000 else None
+        assert expected == assign(tested, facts(f"u-{number}")).split
+    rolled = route(canary_ppm=500_000)
+    assert {"rollout-1"} == {assign(rolled, facts(f"u-{number}")).split for number in range(50)}
+    rules = (Rule("rule 1", "1.1.0"),)
+    undecided = [
+        (route(), facts()),
+        (route(canary_ppm=FULL), facts(None)),
+        (route(canary_ppm=FULL, out={"1.1.0": "rolled back"}), facts()),
+        (route(canary_ppm=FULL, rules=rules), facts()),
+        (route(canary_ppm=FULL), facts(forced="1.1.0")),
+    ]
+    assert {None} == {assign(one, shown).split for one, shown in undecided}
+
+
+@pytest.mark.parametrize(
+    ("version", "changes", "expected"),
+    [
+        ("1.0.0", {"experiment": experiment(FULL, 0)}, ("arm", "answer-length/arm-0")),
+        ("1.1.0", {"experiment": experiment(FULL, 0)}, ("arm", None)),
+        ("1.1.0", {"canary_ppm": FULL}, ("canary", "rollout-1")),
+        ("1.0.0", {"canary_ppm": FULL}, ("stable", None)),
+        ("1.0.0", {"canary_ppm": 0}, ("stable", "rollout-1")),
+    ],
+)
+def test_a_follow_up_counts_for_the_split_that_would_have_said_the_same(version, changes, expected):
+    """So a conversation counts as a whole, and one whose unit belongs elsewhere counts for nobody."""
+    assignment = assign(route(**changes), facts(follow_up=version))
+    assert expected == (assignment.track, assignment.split)
+
+
 def test_force_comes_first():
     """Before a follow-up."""
     assert ("1.1.0", "forced") == met(route(), forced="1.1.0", follow_up="1.0.0")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.duration import format_duration, parse_duration
+from gateway.core.duration import format_duration, parse_duration, roughly
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,12 @@ def test_the_largest_whole_unit_is_written(seconds: float, text: str):
 def test_whole_milliseconds_come_back(milliseconds: int):
     """What is written is read as the same duration."""
     assert milliseconds / 1000 == parse_duration(format_duration(milliseconds / 1000))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (0.2, "1s"), (119.5, "120s"), (120, "2m"), (3599, "60m"), (7200, "2h"), (86_400 * 3, "3d")],
+)
+def test_seconds_are_rounded_up_for_people(seconds, text):
+    """To what is worth saying: nobody reads 3599s."""
+    assert text == roughly(seconds)

@@ -85,6 +85,11 @@ def test_variables_are_named_in_the_order_of_their_first_use():
     assert ["b", "a_1"] == variables_of("{{b}} {{ a_1 }} {{b}} {{1x}} {{é}}")
 
 
+def test_equal_prompts_have_one_place_in_a_set():
+    """Though what is in them can be changed."""
+    assert 1 == len({made("{{a}}", a="string"), made("{{a}}", a="string")})
+
+
 def test_a_prompt_is_written_with_its_version():
     """As everywhere."""
     assert "support@1.1.0" == str(made(""))

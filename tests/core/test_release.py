@@ -18,6 +18,12 @@ def test_it_is_written_with_its_route():
     assert "desk/1.0.0" == str(release("1.0.0"))
 
 
+def test_it_knows_whether_its_answers_have_a_schema():
+    """Only a prompt can declare one, and an empty one counts."""
+    prompts = [None, prompt(), prompt(output_schema={})]
+    assert [False, False, True] == [release("1.0.0", prompt=one).has_output_schema for one in prompts]
+
+
 def test_equal_releases_are_equal():
     """What is prepared from a release does not matter to that."""
     assert release("1.0.0") == release("1.0.0")

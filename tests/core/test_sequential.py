@@ -92,7 +92,7 @@ def clustered(seed: int, *, alarm: float = ALARM, requests: int = 6000) -> bool:
 
 
 def test_busy_units_with_errors_of_their_own_raise_no_more_alarms_than_alpha():
-    """With at most 10 outcomes of a unit the level holds, at 5 to 95 and a look every 200 requests."""
+    """With at most 5 outcomes of a unit the level holds, at 5 to 95 and a look every 200 requests."""
     assert highest(250) >= sum(clustered(seed) for seed in range(250))
 
 

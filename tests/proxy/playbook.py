@@ -193,6 +193,16 @@ class ServedModels:
         self.seen.append((release.version, served_model, fingerprint))
 
 
+class Judging:
+    """Port `Judging`: keeps what it heard."""
+
+    def __init__(self) -> None:
+        self.heard: list[Record] = []
+
+    def hear(self, record) -> None:
+        self.heard.append(record)
+
+
 class Mirrors:
     """Port `Mirrors`: keeps what was offered."""
 
@@ -320,7 +330,7 @@ class Play:
         self.clock = Clock()
         self.upstream = Upstream()
         self.meters, self.ledger, self.journal = Meters(), Ledger(), Journal()
-        self.served, self.mirrors = ServedModels(), Mirrors()
+        self.served, self.mirrors, self.judging = ServedModels(), Mirrors(), Judging()
         self.trips: list[tuple[str, str, str]] = []
         self.snapshots = Snapshots(self._snapshot(self.route))
         self.breakers = Breakers(
@@ -333,6 +343,7 @@ class Play:
             breakers=self.breakers,
             served_models=self.served,
             mirrors=self.mirrors,
+            judging=self.judging,
             upstream=self.upstream,
             meters=self.meters,
             ledger=self.ledger,

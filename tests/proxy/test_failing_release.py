@@ -335,6 +335,31 @@ def test_stable_keeps_being_asked_when_nothing_else_can_serve():
     assert ("panic", "error", "1.0.0", "req-1") == (name, fields["level"], fields["release"], fields["request_id"])
 
 
+@pytest.mark.parametrize("canary_ppm", [None, 0])
+def test_a_stable_release_that_is_out_is_asked_nothing(canary_ppm):
+    """Retired or undone with none before it that serves: a 503 at once, no call and no alarm of panic."""
+    play = Play(route(canary_ppm=canary_ppm, out={"1.0.0": "rolled back: it lies"}))
+    _, downstream = play.ask(user="u-1")
+    assert (503, [], "gateway_fault") == (downstream.status, play.upstream.calls, play.record.outcome)
+    assert "no release of this route can serve now; try again soon" == downstream.json["error"]["message"]
+    assert "panic" not in [name for name, _ in play.journal.events]
+
+
+def test_a_canary_that_fails_does_not_lead_to_a_stable_release_that_is_out():
+    """Fallbacks answer, or nobody."""
+    old = release("0.9.0")
+    for fallback, status in (((old,), 200), ((), 502)):
+        play = Play(
+            route(canary_ppm=1_000_000, more={"0.9.0": old}, fallback=fallback, out={"1.0.0": "retired: it lies"})
+        )
+        _, downstream = play.ask(user="u-1")
+        play.upstream.last.fail()
+        if fallback:
+            play.upstream.last.answer()
+        assert status == downstream.status
+        assert "atlas-1.0.0" not in [call.json["model"] for call in play.upstream.calls]
+
+
 def test_panic_asks_stable_once():
     """Its failure then is the answer, retries or not."""
     play = Play(route(stable=release("1.0.0", provider=provider(retries=3))))

@@ -23,7 +23,7 @@ class Mirrored(Play):
     def __post_init__(self):
         super().__post_init__()
         self.shadow_upstream = Upstream()
-        self.mirror = Mirror(self.shadow_upstream, self.meters, self.ledger, self.journal, self.clock)
+        self.mirror = Mirror(self.shadow_upstream, self.meters, self.ledger, self.judging, self.journal, self.clock)
         self.around = replace(self.around, mirrors=self.mirror)
         self.exchanges = Exchanges(self.around)
 
@@ -121,6 +121,25 @@ def test_without_a_shadow_nothing_is_copied():
     play.snapshots.current = play._snapshot(replace(play.route, out={"1.1.0": "rolled back"}))
     play.answered()
     assert ([], []) == (play.shadow_upstream.calls, play.results)
+
+
+def test_a_rollouts_shadow_step_copies_to_its_candidate_though_that_is_out():
+    """It gets no request but these: its step is at weight 0."""
+    play = mirrored(is_step=True)
+    play.snapshots.current = play._snapshot(replace(play.route, out={"1.1.0": "its step is at weight 0"}))
+    _, downstream = play.answered()
+    play.shadow_upstream.last.answer()
+    assert (["ok"], 200, "1.0.0") == (play.results, downstream.status, play.ledger.records[0].release)
+
+
+def test_the_judging_hears_a_copy_and_what_it_copied():
+    """Each as its record says it, however the copy ended."""
+    for end in (lambda call: call.answer(), lambda call: call.answer(status=500), lambda call: call.fail()):
+        play = mirrored()
+        play.answered()
+        end(play.shadow_upstream.last)
+        assert ["stable", "shadow"] == [record.track for record in play.judging.heard]
+        assert play.ledger.records == play.judging.heard
 
 
 def test_a_count_of_tokens_is_not_copied():

@@ -1,11 +1,9 @@
 """Whether an answer follows its prompt's output schema."""
 
-import json
-
 import pytest
 
-from gateway.proxy.output_schema import answer_text, follows_schema
-from tests.proxy.playbook import completion, prompt
+from gateway.proxy.output_schema import MAX_STEPS, _judge, follows_schema
+from tests.proxy.playbook import prompt
 
 SCHEMA = {"type": "object", "required": ["answer"], "properties": {"answer": {"type": "string"}}}
 
@@ -19,44 +17,90 @@ SCHEMA = {"type": "object", "required": ["answer"], "properties": {"answer": {"t
         ("no JSON", False),
         ("", False),
         ("[" * 100_000, False),
+        ('{"answer":"\ud83d"}', True),
+        ('{"answer":"yes"} and more', False),
+        ('{"answer":"yes","much":NaN}', False),
+        ('{"answer":"yes","much":-Infinity}', False),
+        ("9" * 5_000, False),
     ],
 )
 def test_the_text_of_an_answer_is_held_against_the_schema(text, valid):
     """It must be JSON, and of that shape."""
-    assert valid is follows_schema(prompt(output_schema=SCHEMA), completion(text))
+    assert valid is follows_schema(prompt(output_schema=SCHEMA), text)
 
 
 def test_without_a_schema_nothing_is_judged():
-    """Nor without a prompt."""
-    assert follows_schema(prompt(), completion("x")) is None
-    assert follows_schema(None, completion("x")) is None
+    """Nor without a prompt, nor without a text."""
+    assert follows_schema(prompt(), "x") is None
+    assert follows_schema(None, "x") is None
+    assert follows_schema(prompt(output_schema=SCHEMA), None) is None
 
 
 @pytest.mark.parametrize("ref", ["http://schemas.test/a", "#/$defs/nowhere", "#"])
 def test_a_reference_that_leads_nowhere_is_not_followed(ref):
     """Least of all over the network."""
-    assert follows_schema(prompt(output_schema={"$ref": ref}), completion("{}")) is False
-
-
-@pytest.mark.parametrize("answer", [b"", b"[]", b"<html>"])
-def test_what_is_no_answer_is_not_valid(answer):
-    """Whatever else it is."""
-    assert follows_schema(prompt(output_schema=SCHEMA), answer) is False
+    assert follows_schema(prompt(output_schema={"$ref": ref}), "{}") is False
 
 
 @pytest.mark.parametrize(
-    ("answer", "text"),
+    ("schema", "text"),
     [
-        ({"choices": [{"message": {"content": "a"}}, {"message": {"content": "b"}}]}, "a"),
-        ({"choices": [{"text": "a"}]}, "a"),
-        ({"choices": [{"message": {"content": None}}]}, ""),
-        ({"choices": [], "content": 7, "output": [7, {"content": 7}]}, ""),
-        ({"content": [{"type": "text", "text": "a"}, {"type": "tool_use"}, {"text": "b"}]}, "ab"),
-        ({"output": [{"type": "reasoning"}, {"content": [{"type": "output_text", "text": "a"}]}]}, "a"),
-        ({}, ""),
+        ({"multipleOf": 0.1}, "9" * 400),
+        ({"multipleOf": 0.1}, "1e999"),
+        ({"type": "no such type"}, "{}"),
+        ({"pattern": "("}, '""'),
     ],
-    ids=json.dumps,
 )
-def test_the_text_is_found_in_every_dialect(answer, text):
-    """Chat, completions, Messages and Responses; what is not as expected reads as nothing."""
-    assert text == answer_text(answer)
+def test_what_cannot_be_judged_is_not_valid(schema, text):
+    """Nothing that a model writes, nor a schema asks, is raised."""
+    assert follows_schema(prompt(output_schema=schema), text) is False
+
+
+def test_each_prompt_version_is_held_to_its_own_schema():
+    """Whatever was judged before."""
+    strict = prompt("1.0.0", output_schema=SCHEMA)
+    loose = prompt("1.1.0", output_schema={})
+    assert [False, True, False, True] == [follows_schema(one, "{}") for one in (strict, loose, strict, loose)]
+
+
+def test_a_schema_is_made_ready_once():
+    """For a prompt version in use, not for each of its answers."""
+    wide = prompt("9.9.9", output_schema={"properties": {"key-1": {"type": "integer"}}})
+    began = _judge.cache_info()
+    for _ in range(3):
+        assert follows_schema(wide, '{"key-1":1}') is True
+    now = _judge.cache_info()
+    assert (1, 2) == (now.misses - began.misses, now.hits - began.hits)
+
+
+@pytest.mark.parametrize(
+    ("items", "valid"),
+    [
+        ("[1,2,3]", True),
+        ("[1,2,1.0]", False),
+        ("[1,true,0,false]", True),
+        ('[{"a":1,"b":2},{"b":2,"a":1}]', False),
+        ('[{"a":1},{"a":2},[1],"[1]"]', True),
+        ('"not a list"', True),
+    ],
+)
+def test_items_are_unique_as_json_compares_them(items, valid):
+    """Keys in any order, and numbers by their value."""
+    assert valid is follows_schema(prompt(output_schema={"uniqueItems": True}), items)
+    assert follows_schema(prompt(output_schema={"uniqueItems": False}), items) is True
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"items": {"type": "integer"}},
+        {"uniqueItems": True},
+        {"$schema": "https://json-schema.org/draft/2020-12/schema", "items": {"$ref": "#/$defs/n"}, "$defs": {"n": {}}},
+    ],
+)
+def test_what_takes_too_long_is_not_judged(schema):
+    """Nobody else is served in the meantime; each answer has as many steps as the one before."""
+    one = prompt(output_schema=schema)
+    for _ in range(3):
+        assert follows_schema(one, str(list(range(MAX_STEPS // 4)))) is True
+    assert follows_schema(one, str(list(range(MAX_STEPS)))) is None

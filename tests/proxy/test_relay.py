@@ -7,6 +7,7 @@ import pytest
 
 from gateway.core.errors import UpstreamFault
 from gateway.proxy.relay import HOLD_SECONDS, SCAN_BYTES, answer_headers, relay_for
+from gateway.wire.answer_text import MAX_BYTES
 from gateway.wire.dialects import DIALECTS
 from tests.proxy.playbook import DONE, ROLE, USAGE, completion, delta, named
 
@@ -34,6 +35,46 @@ def test_a_stream_passes_whatever_its_pieces(size):
     assert stream == b"".join(pieces) + relay.end()
     assert all(piece == b"" or piece.endswith(b"\n\n") for piece in pieces)
     assert (True, True, 10) == (relay.scan.finished, relay.scan.terminal, relay.scan.usage.input_tokens)
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_relay_that_keeps_the_text_gives_what_another_gives(size):
+    """The text is what came through, and is there once."""
+    stream = b"".join([ROLE, delta("a"), delta("b", finish="stop"), USAGE, DONE])
+    plain = made(STREAM, hide_usage=True)
+    keeping = relay_for(DIALECTS["openai"], "chat", STREAM, hide_usage=True, keep_text=True)
+    assert plain.hold_seconds == keeping.hold_seconds
+    for piece in (stream[at : at + size] for at in range(0, len(stream), size)):
+        assert plain.feed(piece) == keeping.feed(piece)
+        assert (plain.scan, plain.is_over) == (keeping.scan, keeping.is_over)
+        assert plain.is_worth_sending == keeping.is_worth_sending
+    assert (plain.end(), plain.failure("cut")) == (keeping.end(), keeping.failure("cut"))
+    assert ["ab", None, None] == [keeping.take_text(), keeping.take_text(), plain.take_text()]
+
+
+def test_a_last_event_without_its_empty_line_is_part_of_the_text():
+    """It was completed for the client."""
+    relay = relay_for(DIALECTS["openai"], "chat", STREAM, hide_usage=False, keep_text=True)
+    relay.feed(delta("a"))
+    relay.feed(delta("b", finish="stop")[:-2])
+    relay.end()
+    assert "ab" == relay.take_text()
+
+
+def test_a_whole_answer_is_kept_where_its_text_is_wanted():
+    """Unless its endpoint has none, or it is over the limit."""
+    relay = relay_for(DIALECTS["openai"], "chat", JSON, hide_usage=False, keep_text=True)
+    assert completion("a") == relay.feed(completion("a"))
+    relay.end()
+    assert (True, "a") == (relay.scan.finished, relay.take_text())
+    relay = relay_for(DIALECTS["openai"], "chat", JSON, hide_usage=False, keep_text=True)
+    relay.feed(completion("a"))
+    relay.feed(b" " * MAX_BYTES)
+    relay.feed(b" ")
+    assert relay.take_text() is None
+    assert isinstance(
+        relay_for(DIALECTS["openai"], "embeddings", JSON, hide_usage=False, keep_text=True), type(made(JSON))
+    )
 
 
 def test_a_stream_is_worth_sending_with_content_or_its_end():

@@ -49,6 +49,13 @@ def test_stable_is_turned_to_once():
         assert not way.turn_to_stable()
 
 
+def test_a_stable_release_that_is_out_is_not_turned_to():
+    """It is stable only because nothing else can be."""
+    way = way_of(Play(route(canary_ppm=1_000_000, out={"1.0.0": "retired: it lies"})))
+    assert not way.turn_to_stable()
+    assert ["1.1.0", "1.0.0"] == [leg.release.version for leg in way.legs]
+
+
 def test_overhead_is_the_first_sending_and_the_passing_on():
     """What lies between is the provider's."""
     way = way_of(Play())

@@ -5,6 +5,10 @@ Nothing is read from a file and no logging is configured, since the gateway has 
 
 from alembic import context
 
-context.configure(connection=context.config.attributes["connection"], transactional_ddl=True)
+context.configure(
+    connection=context.config.attributes["connection"],
+    version_table=context.config.attributes["version_table"],
+    transactional_ddl=True,
+)
 with context.begin_transaction():
     context.run_migrations()

@@ -1,4 +1,4 @@
-"""`pinion demo`: a canary that turns bad and is rolled back, on real traffic between processes of its own."""
+"""`pinion demo`: rollouts that end well, slow and badly, on real traffic between processes of its own."""
 
 import asyncio
 import importlib
@@ -6,7 +6,7 @@ import importlib.util
 import signal
 import sys
 import tempfile
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -15,15 +15,16 @@ from typing import Any
 import click
 from uvicorn.loops.auto import auto_loop_factory
 
-from gateway.cli.demo.figures import Figures, broken_promises
-from gateway.cli.demo.picture import STARTING, summary
+from gateway.cli.demo.acts import ACTS, Act
+from gateway.cli.demo.figures import Figures
+from gateway.cli.demo.picture import STARTING
+from gateway.cli.demo.promises import broken_promises
 from gateway.cli.demo.screen import LiveScreen, PlainScreen, Screen
+from gateway.cli.demo.summary import summary
 from gateway.cli.gateway_client import Misused
 from gateway.cli.terminal import show, show_json
 
 SDKS = ("openai", "anthropic")
-SECONDS = 25
-LEAST_SECONDS = 5
 INTERRUPTED = 130
 """The exit code of what was interrupted, as shells give it."""
 
@@ -32,11 +33,11 @@ ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @click.command()
 @click.option(
-    "--seconds",
-    type=click.IntRange(LEAST_SECONDS, 600),
-    default=SECONDS,
-    show_default=True,
-    help="How long the traffic lasts, about.",
+    "--act",
+    "numbers",
+    type=click.IntRange(1, len(ACTS)),
+    multiple=True,
+    help="Play this act alone; several in one go where it is given several times.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Show nothing, then print the figures as one JSON object.")
 @click.option(
@@ -45,18 +46,19 @@ ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     type=click.Path(path_type=Path),
     help="Keep the policies, the databases and the logs in a new FOLDER.",
 )
-def demo(seconds: int, keep: Path | None, *, as_json: bool) -> None:
-    """Show a canary that turns bad and is rolled back, and measure it.
+def demo(numbers: Sequence[int], keep: Path | None, *, as_json: bool) -> None:
+    """Show rollouts that the gateway completes or rolls back by itself, and measure them.
 
     Starts simulated providers, a gateway with policies of its own, and callers with the official SDKs, and ends them
     all. Exits 0 when every figure holds that must, 1 when one does not.
     """
+    acts = [act for act in ACTS if act.number in numbers or not numbers]
     missing = [name for name in SDKS if importlib.util.find_spec(name) is None]
     if missing:
         raise Misused(f"the demo needs {' and '.join(missing)}; install pinion-gateway[demo]")
     try:
         with _screen(as_json=as_json) as screen:
-            figures = _figures(seconds, keep, screen)
+            figures = _figures(acts, keep, screen)
     except (asyncio.CancelledError, KeyboardInterrupt):
         click.echo("pinion: interrupted; what the demo started has ended", err=True)
         sys.exit(INTERRUPTED)
@@ -73,15 +75,15 @@ def tell(figures: Figures, *, as_json: bool) -> bool:
     return not problems
 
 
-def _figures(seconds: int, keep: Path | None, screen: Screen) -> Figures:
+def _figures(acts: Sequence[Act], keep: Path | None, screen: Screen) -> Figures:
     """Play the demo. The SDKs, which take a second or two to import, are asked for only once the screen says so."""
     screen.opens(STARTING)
-    screen.frame(STARTING, ())
+    screen.frame(tuple)
     play = importlib.import_module("gateway.cli.demo.play").play
 
     async def played() -> Figures:
         with _folder(keep) as folder:
-            figures: Figures = await play(seconds, folder, screen)
+            figures: Figures = await play(acts, folder, screen)
         return figures
 
     with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:

@@ -1,4 +1,4 @@
-"""The callers: a few hundred users behind the official OpenAI and Anthropic SDKs, streaming and not."""
+"""The callers: some hundred users behind the official OpenAI and Anthropic SDKs, streaming and not."""
 
 import asyncio
 import time
@@ -19,24 +19,25 @@ from gateway.cli.demo.policies import ROUTE, SUMMARIES, Wire
 from gateway.cli.demo.tally import Answer, Ending
 
 USERS = 400
-RATE = 100
+RATE = 110
 """Requests a second: with the SDKs and everything else on the same machine, about one of two cores."""
 
 MOST_OPEN = 100
 """Requests under way at once. A machine that cannot keep up gets fewer requests instead of a queue."""
 
-SUMMARIES_EVERY = 4
+SUMMARIES_EVERY = 6
 """One request in so many is an Anthropic one."""
 
 TIMEOUT = 20.0
 
 QUESTIONS = (
-    "Where is my parcel?",
-    "How do I return a lamp that arrived broken?",
-    "Can I change the address of an order that is on its way?",
-    "The discount code SPRING does not work. What now?",
-    "When is the shop in the old town open?",
+    ("Where is my parcel?", 8),
+    ("How do I return a lamp that arrived broken?", 100),
+    ("When is the shop in the old town open?", 8),
+    ("Can I change the address of an order that is on its way?", 100),
+    ("Do you have this lamp in green?", 8),
 )
+"""What users ask, and how many tokens the answer may have: two questions in five want a long one."""
 
 FAULTS = (openai.OpenAIError, anthropic.AnthropicError, httpx2.HTTPError)
 """What an SDK raises when it has no whole answer."""
@@ -115,12 +116,15 @@ class Callers:
                 await asyncio.sleep(due - loop.time())
 
     async def _ask(self, turn: int, user: str) -> None:
-        question = QUESTIONS[turn % len(QUESTIONS)]
+        question, most_tokens = QUESTIONS[turn % len(QUESTIONS)]
         summary = turn % SUMMARIES_EVERY == 0
         stream = turn // SUMMARIES_EVERY % 2 == 0
         seen, asked_at = Seen(), time.time()
         try:
-            await (self._message if summary else self._chat)(user, question, seen, stream=stream)
+            if summary:
+                await self._message(user, question, seen, stream=stream)
+            else:
+                await self._chat(user, question, most_tokens, seen, stream=stream)
         except FAULTS as error:
             seen.refused(error)
         self._took(
@@ -138,10 +142,15 @@ class Callers:
             )
         )
 
-    async def _chat(self, user: str, question: str, seen: Seen, *, stream: bool) -> None:
+    async def _chat(self, user: str, question: str, most_tokens: int, seen: Seen, *, stream: bool) -> None:
         """Ask on the OpenAI wire."""
-        create = self._openai.chat.completions.with_raw_response.create
-        raw = await create(model=ROUTE, messages=[{"role": "user", "content": question}], user=user, stream=stream)
+        raw = await self._openai.chat.completions.with_raw_response.create(
+            model=ROUTE,
+            messages=[{"role": "user", "content": question}],
+            max_completion_tokens=most_tokens,
+            user=user,
+            stream=stream,
+        )
         seen.head(raw.headers)
         answer = raw.parse()
         if isinstance(answer, ChatCompletion):

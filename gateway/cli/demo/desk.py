@@ -1,4 +1,4 @@
-"""What an operator does and reads in the demo: the gateway's operations API, and the switches of the simulators."""
+"""What an operator does and reads in the demo: a policy file, the operations API, and the simulators' switches."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import httpx2
 
-from gateway.cli.demo.policies import BROKEN, CANARY, PACES, ROUTE, with_shadow
+from gateway.cli.demo.policies import PACES, ROUTE, ReleaseName, serving
 from gateway.cli.demo.processes import Cast, DemoFailure, write
 from gateway.cli.demo.readings import Readings, read
 from gateway.cli.gateway_client import GatewayClient
@@ -20,7 +20,7 @@ MOST_ATTEMPTS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A request as it reached the canary's model, in wall seconds."""
+    """A request as it reached a release's model, in wall seconds."""
 
     started: float
     finished: float
@@ -52,29 +52,25 @@ class Desk:
         for url in self._cast.simulators.values():
             await self._ask("PUT", f"{url}/_simulator/faults", {"models": PACES})
 
-    async def start_rollout(self) -> None:
-        """Do what `pinion rollout start` does."""
-        await asyncio.to_thread(self._gateway.act, "start", ROUTE, {"reason": "the demo begins"})
+    async def serve(self, release: ReleaseName, plan: str) -> None:
+        """Write the route's policy file with another `serve:` line; the gateway finds it by itself."""
+        write(self._cast.policies, serving(release, plan))
 
-    async def add_shadow(self) -> None:
-        """Write the route's policy file with a standing shadow; the gateway finds it by itself."""
-        write(self._cast.policies, with_shadow())
-
-    async def break_canary(self) -> float:
-        """Have the canary's model fail from now on, and give the time in wall seconds."""
-        broken = {"models": {CANARY.model: BROKEN}}
+    async def trouble(self, release: ReleaseName, behaviour: Mapping[str, object]) -> float:
+        """Have a release's model behave otherwise from now on, and give the time in wall seconds."""
         at = time.time()
-        await self._ask("PATCH", f"{self._cast.simulators['openai']}/_simulator/faults", broken)
+        changed = {"models": {release.model: behaviour}}
+        await self._ask("PATCH", f"{self._cast.simulators['openai']}/_simulator/faults", changed)
         return at
 
-    async def canary_attempts(self, since: float) -> list[Attempt]:
-        """Give the attempts that reached the canary's model from a time on, as the simulated provider saw them."""
+    async def attempts(self, release: ReleaseName, since: float) -> list[Attempt]:
+        """Give the attempts that reached a release's model from a time on, as the simulated provider saw them."""
         url = f"{self._cast.simulators['openai']}/_simulator/requests?last={MOST_ATTEMPTS}"
         seen: Sequence[Mapping[str, Any]] = (await self._ask("GET", url)).json()
         return [
             Attempt(one["started"], one["finished"] or one["started"], one["cut"] or one["status"] != 200)
             for one in seen
-            if one["model"] == CANARY.model and one["started"] >= since
+            if one["model"] == release.model and one["started"] >= since
         ]
 
     async def readings(self) -> Readings:

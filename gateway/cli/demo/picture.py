@@ -1,79 +1,93 @@
-"""How the demo looks: an act while it is played and once it is over, and the summary."""
+"""How an act of the demo looks while it is played and once it is over."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.console import RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.demo.figures import Figures, ReleaseRow
-from gateway.cli.demo.policies import APPS, CANARY, CANARY_PERCENT, ROUTE, SHADOW, SHADOW_PERCENT
-from gateway.cli.demo.tally import Tally, changed_release, users_of
-from gateway.cli.rollout_text import latest_move, standing_of_route
-from gateway.cli.terminal import facts, indented, line, share
-
-LAST_EVENTS = 4
+from gateway.cli.demo.acts import ACTS, Act
+from gateway.cli.demo.course import Course, Entry
+from gateway.cli.demo.figures import ReleaseRow, answers_by_the_shadow, breach_of, release_rows
+from gateway.cli.demo.policies import PLANS, ROUTE
+from gateway.cli.demo.tally import Tally
+from gateway.cli.rollout_text import standing_of_route
+from gateway.cli.terminal import indented, line
 
 STARTING = (line(("Pinion demo", "bold"), "  starting two simulated providers and a gateway"), "")
 
+MOST_WRITTEN = 10_000_000
+"""The highest e-value that is written out."""
 
-@dataclass(frozen=True, slots=True)
-class Act:
-    """A part of the demo."""
+PASSED = "every gate passed: "
+"""How the gateway's reason for a step begins when nothing was left to wait for; what follows is told."""
 
-    number: int
-    title: str
-    sentence: str
-
-
-STICKY = Act(
-    1,
-    f"a sticky {CANARY_PERCENT}% canary",
-    f"{CANARY_PERCENT}% of the users of {ROUTE} get {CANARY.version}; everyone keeps the same release.",
-)
-MIRRORED = Act(
-    2,
-    "a mirrored shadow",
-    f"A changed policy file: {SHADOW.version} gets a copy of {SHADOW_PERCENT}% of stable's requests.",
-)
-FAILING = Act(
-    3,
-    "the canary turns bad",
-    f"The provider of {CANARY.version} now answers 503 or breaks off; the gateway acts by itself.",
-)
+TRACK_STYLES: Mapping[str, str] = {
+    "stable": "green",
+    "canary": "cyan",
+    "shadow": "magenta",
+    "replaced": "dim",
+    "rolled back": "red",
+}
 
 
 def opening(act: Act) -> Iterator[RenderableType]:
     """Give the head of an act."""
-    yield line(("Pinion demo", "bold"), f"  act {act.number} of 3: ", (act.title, "bold cyan"))
+    yield line(("Pinion demo", "bold"), f"  act {act.number} of {len(ACTS)}: ", (act.title, "bold cyan"))
     yield line(act.sentence)
     yield ""
 
 
-def scene(
-    act: Act, tally: Tally, rows: Sequence[ReleaseRow], events: Sequence[Mapping[str, Any]]
-) -> Iterator[RenderableType]:
-    """Give what an act shows below its head; `events` are the gateway's of this act."""
-    yield indented(releases(rows))
+def entered(act: Act, course: Course, entry: Entry) -> Iterator[RenderableType]:
+    """Tell what a rollout has entered, and the gateway's reason."""
+    yield _stamped(course, entry.at, *_what(act, course, entry))
+    yield _beneath(line((entry.reason.removeprefix(PASSED), "dim")))
+
+
+def befallen(act: Act, course: Course, at: float) -> Iterator[RenderableType]:
+    """Tell what has befallen a release, at wall seconds."""
+    yield _stamped(course, at, (act.befalls, "yellow"))
+
+
+def scene(tally: Tally, course: Course | None, now: float) -> Iterator[RenderableType]:
+    """Give what an act shows below what it has told, as of `now` in wall seconds."""
+    if course is not None and course.waits:
+        yield _beneath(Text(f"held: {course.waits}", style="yellow", no_wrap=True, overflow="ellipsis"))
     yield ""
-    yield from (indented(told) for told in NOTES[act.number](tally))
-    yield from (indented(_event(event)) for event in events[-LAST_EVENTS:])
+    yield indented(releases(row for row in release_rows(tally, now) if row.release.startswith(f"{ROUTE}/")))
+    yield ""
+    harmed = sum(one.harmed for one in tally.answers)
+    shadowed = sum(answers_by_the_shadow(tally, each, now) for each in tally.courses)
+    yield indented(
+        line(
+            *("requests harmed so far: ", (str(harmed), "bold"), f" of {len(tally.answers):,}"),
+            *("; answers of a shadow to anyone: ", (str(shadowed), "bold"), f" of {len(tally.copies)}"),
+        )
+    )
 
 
 def explained(rollout: Mapping[str, Any]) -> Iterator[RenderableType]:
-    """Give what `pinion explain --rollout` says first: where the rollout stands, and why."""
+    """Give of what `pinion explain --rollout` says where the rollout stands, and the evidence that its end rests on."""
+    evidence = rollout["events"][0]["evidence"] or {}
+    finding = breach_of(evidence)
+    yield ""
     yield indented(line(("$ ", "dim"), f"pinion explain --rollout {rollout['route']}"))
     yield indented(standing_of_route(rollout))
-    yield indented(line(latest_move(rollout)))
+    if finding is not None:
+        yield indented(_sides(rollout, finding))
+        yield indented(_bound(finding))
+        yield indented(_e_value(finding))
+    else:
+        yield indented(line(_seen(evidence)))
 
 
 def releases(rows: Iterable[ReleaseRow]) -> Table:
     """Make the table of releases, those of a route together."""
     made = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1, 0, 0))
     made.add_column("release", no_wrap=True)
-    for heading in ("planned", "share", "requests", "errors", "p50", "cost USD", "per 1000"):
+    for heading in ("planned", "share", "requests", "copies", "errors", "p50", "USD/1000"):
         made.add_column(heading, justify="right", no_wrap=True)
     route = ""
     for row in rows:
@@ -85,91 +99,83 @@ def releases(rows: Iterable[ReleaseRow]) -> Table:
     return made
 
 
-def summary(figures: Figures, problems: Sequence[str]) -> Iterator[RenderableType]:
-    """Give the measured figures of a whole run, and whether those hold that must."""
-    yield line(
-        ("Pinion demo", "bold"),
-        f"  {figures.requests:,} requests of both SDKs in {figures.seconds:.0f} s, {figures.streams:,} streamed",
-    )
-    yield ""
-    yield indented(releases(figures.releases))
-    yield ""
-    yield indented(facts((name, _told(told)) for name, told in _measured(figures).items()))
-    yield ""
-    yield from (line((problem, "bold red")) for problem in problems)
-    if not problems:
-        yield line(("Every figure that must hold holds.", "bold green"))
-
-
-TRACK_STYLES: Mapping[str, str] = {"stable": "green", "canary": "cyan", "shadow": "magenta"}
-
-
 def _cells(row: ReleaseRow) -> Iterator[str]:
     per_thousand = row.cost_per_thousand_usd
     yield f"{row.planned_percent:g}%"
     yield "-" if row.measured_percent is None else f"{row.measured_percent:.1f}%"
     yield f"{row.requests:,}"
+    yield f"{row.copies:,}"
     yield f"{row.errors:,}"
     yield "-" if row.p50_seconds is None else f"{row.p50_seconds * 1000:.0f} ms"
-    yield f"{row.cost_usd:.4f}"
     yield "-" if per_thousand is None else f"{per_thousand:.3f}"
 
 
-def _measured(figures: Figures) -> Mapping[str, str]:
-    return {
-        "canary's share of users": f"{figures.canary_users / figures.users:.1%} of {figures.users},"
-        f" planned {CANARY_PERCENT}%",
-        "canary's share of requests": f"{figures.canary_requests_before / figures.requests_before:.1%}"
-        f" of {figures.requests_before:,}",
-        "users that changed release": f"{figures.users_that_changed_release} of {figures.users};"
-        f" the rollback moved {figures.users_moved_by_the_rollback} of {figures.canary_users} to stable",
-        "requests harmed": f"{figures.requests_harmed_before} before the rollback,"
-        f" {figures.requests_harmed - figures.requests_harmed_before} after; no SDK retries",
-        "canary attempts that failed": f"{figures.attempts_judged} judged by the rollback,"
-        f" {figures.attempts_failed - figures.attempts_judged} under way then",
-        "seconds to rollback": f"{figures.seconds_to_rollback:.2f} from the first failed,"
-        f" {figures.seconds_from_the_fault:.2f} from the fault",
-        "canary attempts after it": f"{figures.late_attempts} later than a second",
-        "streams cut": f"{figures.streams_cut} of {figures.streams:,}",
-        "answers by another model": f"{figures.answers_by_another_model} than their release pins",
-        "answers by the shadow": f"{figures.answers_by_the_shadow} to anyone, from {figures.copies} copies",
-    }
+def _stamped(course: Course, at: float, *spans: str | tuple[str, str]) -> RenderableType:
+    """A line with the seconds since its rollout began."""
+    return indented(line((f"{at - course.entries[0].at:5.1f} s", "dim"), "  ", *spans))
 
 
-def _told(told: str) -> Text:
-    """Set a figure's number apart from what it says."""
-    number, blank, rest = told.partition(" ")
-    return line((number, "bold"), blank + rest)
+def _beneath(part: RenderableType) -> Padding:
+    """Set a part below the text of a line that has a stamp."""
+    return Padding.indent(part, 11)
 
 
-def _sticky_note(tally: Tally) -> Iterator[Text]:
-    changed, users = len(changed_release(tally.answers)), len(users_of(tally.answers))
-    yield line("users that changed release: ", (str(changed), "bold"), f" of {users}, streaming or not, on either SDK")
+def _what(act: Act, course: Course, entry: Entry) -> Iterator[str | tuple[str, str]]:
+    match entry.state:
+        case "completed":
+            yield f"completed: {course.release} is stable", "bold green"
+        case "rolled_back":
+            yield f"rolled back: {course.release} is out, weight {entry.percent:g}%", "bold red"
+        case "shadow":
+            steps = PLANS[act.plan]
+            yield f"step 1 of {len(steps)}: ", "bold"
+            yield f"{steps[0].percent}% of stable's requests are copied to {course.release}", "magenta"
+        case state:
+            yield f"step {(entry.step or 0) + 1} of {len(PLANS[act.plan])}: ", "bold"
+            yield f"{entry.percent:g}% of the users get {course.release}", "cyan"
+            yield ", bake" if state == "baking" else ""
 
 
-def _shadow_note(tally: Tally) -> Iterator[Text]:
-    apps = "; ".join(f"{app} pays {tally.readings.app_costs.get(app, 0.0):.4f}" for app in APPS.values())
-    yield line("answers of the shadow that reached a caller: ", (str(len(tally.of(SHADOW))), "bold"))
-    yield line(f"its cost is apart: {apps}")
+def _sides(rollout: Mapping[str, Any], finding: Mapping[str, Any]) -> Table:
+    """What a guardrail compared: both sides with their shares, outcomes and units."""
+    criterion = finding["criterion"]
+    over = f" over {criterion['over']:g} s" if criterion.get("over") is not None else ""
+    made = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    made.add_column(f"{criterion['metric']}{over}", no_wrap=True)
+    for heading in ("share", "outcomes", "units"):
+        made.add_column(heading, justify="right", no_wrap=True)
+    for side, version in (("stable", rollout["from"]), ("candidate", rollout["candidate"])):
+        share = finding[side]
+        made.add_row(
+            line(f"{version} {side}"),
+            "-" if share is None else f"{share:.1%}",
+            f"{finding[f'{side}_n']:,}",
+            f"{finding[f'{side}_units']:,}",
+        )
+    return made
 
 
-def _failing_note(tally: Tally) -> Iterator[Text]:
-    harmed = sum(one.harmed for one in tally.answers)
-    yield line("requests harmed so far: ", (str(harmed), "bold"), f" of {len(tally.answers):,}")
+def _bound(finding: Mapping[str, Any]) -> Text:
+    bound, stable, candidate = finding["bound"], finding["stable"], finding["candidate"]
+    worse = (candidate or 0.0) - (stable or 0.0)
+    reach = "" if bound is None else f", at most {bound * 100:.1f} with 95 % confidence"
+    return line("worse by ", (f"{worse * 100:.1f} points", "bold"), f"{reach}; allowed {finding['limit'] * 100:g}")
 
 
-NOTES = {STICKY.number: _sticky_note, MIRRORED.number: _shadow_note, FAILING.number: _failing_note}
+def _e_value(finding: Mapping[str, Any]) -> Text:
+    if finding["e_value"] is None:
+        return line(finding["rule"])
+    return line("e-value ", (big(finding["e_value"]), "bold"), f" of {big(finding['threshold'])} needed to act")
 
 
-def _event(event: Mapping[str, Any]) -> Text:
-    """Tell one line of the gateway's log."""
-    match event:
-        case {"event": "rollback", "release": release, "actor": actor}:
-            told, style = f"rollback by {actor}: {release} is out, weight 0%", "bold red"
-        case {"event": "rollout_start", "release": release, "weight_ppm": ppm, "actor": actor}:
-            told, style = f"rollout_start by {actor}: {release} gets {share(ppm)} of the users", "cyan"
-        case {"event": "reload_accepted", "epoch": epoch}:
-            told, style = f"reload_accepted: the changed policies serve from epoch {epoch}", "magenta"
-        case _:
-            told, style = f"{event['event']}: {event.get('message') or event.get('reason') or ''}", "yellow"
-    return line((event["timestamp"][11:23], "dim"), " ", (told, style))
+def big(number: float) -> str:
+    """Write a number that may be huge."""
+    return f"{number:,.0f}" if number < MOST_WRITTEN else f"over {MOST_WRITTEN:,}"
+
+
+def _seen(evidence: Mapping[str, Any]) -> str:
+    """What a breaker had seen, or how the evidence is called where it is another's."""
+    if "failures_in_a_row" not in evidence:
+        return f"by {evidence.get('rule', 'nothing')}"
+    window = f"within {evidence['window_seconds']:g} s: {evidence['requests']} requests"
+    return f"{window}, {evidence['failed']} failed, {evidence['failures_in_a_row']} in a row"

@@ -1,80 +1,79 @@
-"""The demo from its first process to its last figure: three acts on one run of traffic."""
+"""The demo from its first process to its last figure: three rollouts on one run of traffic."""
 
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rich.console import RenderableType
+
+from gateway.cli.demo.acts import Act
 from gateway.cli.demo.callers import Callers
+from gateway.cli.demo.course import Course, hear
 from gateway.cli.demo.desk import Desk
-from gateway.cli.demo.figures import Figures, Moments, measure, release_rows
-from gateway.cli.demo.picture import FAILING, MIRRORED, STICKY, Act, explained, opening, scene
+from gateway.cli.demo.figures import Figures, Trouble, measure
+from gateway.cli.demo.picture import befallen, entered, explained, opening, scene
 from gateway.cli.demo.processes import Cast, DemoFailure, running
 from gateway.cli.demo.screen import Screen
 from gateway.cli.demo.tally import Copy, Tally
 
-ACT_SHARES = {STICKY: 0.4, MIRRORED: 0.3, FAILING: 0.3}
-"""How an act's time is part of the whole."""
-
 FRAME_SECONDS = 0.2
-SCRAPE_SECONDS = 0.6
+SCRAPE_SECONDS = 1.0
 
-ROLLBACK_SECONDS = 15.0
-"""How long a failing canary may stay before the demo gives up; a rollback takes it about one."""
+MOST_SECONDS = 90.0
+"""How long one rollout may take before the demo gives up; on two free cores the longest takes about twenty."""
 
-AFTERMATH_SECONDS = 2.0
-"""How long the traffic goes on after the rollback at least, to see that nothing comes to the canary any more."""
+AFTERMATH_SECONDS = 2.5
+"""How long the traffic goes on after a rollback, to see that nothing comes to the release any more."""
 
 LAST_WORDS_SECONDS = 5.0
 
 
-async def play(seconds: float, folder: Path, screen: Screen) -> Figures:
-    """Play the demo with about so many seconds of traffic; `folder` takes its files.
+async def play(acts: Sequence[Act], folder: Path, screen: Screen) -> Figures:
+    """Play these acts; `folder` takes the files.
 
     Raises:
-        DemoFailure: a process does not start or answer, or the failing canary is not rolled back.
+        DemoFailure: a process does not start or answer, or a rollout does not end.
     """
     async with AsyncExitStack() as stack:
         cast = await stack.enter_async_context(running(folder))
         desk = stack.enter_context(Desk(cast))
         await desk.set_paces()
         cast.log.new()  # what the gateway said while it started is no part of the play
-        await desk.start_rollout()
-        return await Play(cast, desk, screen).played(seconds)
+        return await Play(cast, desk, screen).played(acts)
 
 
 class Play:
-    """One run on a cast that is ready and whose rollout has started."""
+    """One run on a cast that is ready."""
 
     def __init__(self, cast: Cast, desk: Desk, screen: Screen) -> None:
         self._cast = cast
         self._desk = desk
         self._screen = screen
         self._tally = Tally()
-        self._events: list[dict[str, Any]] = []
-        self._rollback: dict[str, Any] | None = None
+        self._troubles: dict[str, Trouble] = {}
         self._explained: dict[str, Any] | None = None
         self._scraped_at = 0.0
 
-    async def played(self, seconds: float) -> Figures:
-        """Play the three acts and measure."""
+    async def played(self, acts: Sequence[Act]) -> Figures:
+        """Play the acts and measure."""
         began = time.time()
         async with self._traffic():
-            await self._act(STICKY, seconds)
-            await self._desk.add_shadow()
-            await self._act(MIRRORED, seconds)
-            broken = await self._desk.break_canary()
-            rollback = await self._failing_act(seconds)
+            for act in acts:
+                await self._play(act)
         ended = time.time()
         await self._last_words()
-        self._screen.closes(opening(FAILING), self._body(FAILING))
-        attempts = await self._desk.canary_attempts(broken)
-        moments = Moments(began, broken, _at(rollback), ended)
-        return measure(self._tally, attempts, rollback["evidence"]["failed"], moments)
+        for act in acts:
+            trouble = self._troubles.get(act.release.version)
+            if trouble is not None:
+                attempts = await self._desk.attempts(act.release, trouble.at)
+                self._troubles[act.release.version] = replace(trouble, attempts=attempts)
+        plans = {act.release.version: act.plan for act in acts}
+        return measure(self._tally, plans, self._troubles, began, ended)
 
     @asynccontextmanager
     async def _traffic(self) -> AsyncIterator[None]:
@@ -91,51 +90,61 @@ class Play:
                 with contextlib.suppress(asyncio.CancelledError):
                     await asking
 
-    async def _act(self, act: Act, seconds: float) -> None:
-        self._begin(act)
-        until = time.monotonic() + seconds * ACT_SHARES[act]
-        await self._watch(act, lambda: time.monotonic() >= until)
-        self._screen.closes(opening(act), self._body(act))
-
-    async def _failing_act(self, seconds: float) -> dict[str, Any]:
-        """Wait for the rollback, then for the rest of the act, and give the line of the log that tells it.
+    async def _play(self, act: Act) -> None:
+        """Ask for a release, have befall it what must, and wait for the end of its rollout.
 
         Raises:
-            DemoFailure: it does not come.
+            DemoFailure: the end does not come.
         """
-        self._begin(FAILING)
-        began = time.monotonic()
-        await self._watch(FAILING, lambda: self._rollback is not None or time.monotonic() >= began + ROLLBACK_SECONDS)
-        if self._rollback is None:
-            raise DemoFailure(f"the failing canary was not rolled back within {ROLLBACK_SECONDS:.0f} s, and it must be")
-        self._explained = await self._desk.explained_rollout()
-        until = max(began + seconds * ACT_SHARES[FAILING], time.monotonic() + AFTERMATH_SECONDS)
-        await self._watch(FAILING, lambda: time.monotonic() >= until)
-        return self._rollback
-
-    def _begin(self, act: Act) -> None:
         self._screen.opens(opening(act))
-        self._events.clear()
+        self._explained = None
+        await self._desk.serve(act.release, act.plan)
+        if act.trouble:
+            await self._watch(act, lambda course: course is not None and bool(course.entries[-1].percent))
+            until = time.monotonic() + act.good_seconds
+            await self._watch(act, lambda _: time.monotonic() >= until)
+            await self._befall(act)
+        await self._watch(act, lambda course: course is not None and course.end is not None)
+        if act.trouble:
+            self._explained = await self._desk.explained_rollout()
+            until = time.monotonic() + AFTERMATH_SECONDS
+            await self._watch(act, lambda _: time.monotonic() >= until)
+        self._screen.closes(lambda: self._body(act))
 
-    async def _watch(self, act: Act, over: Callable[[], bool]) -> None:
-        """Observe and draw until it is over."""
-        while not over():
-            await self._observe()
-            self._screen.frame(opening(act), self._body(act))
+    async def _befall(self, act: Act) -> None:
+        """Have its release behave otherwise, unless its rollout is over already."""
+        course = self._tally.course_of(act.release.version)
+        if course is not None and course.end is None:
+            at = await self._desk.trouble(act.release, act.trouble)
+            self._troubles[act.release.version] = Trouble(at)
+            self._screen.tells(befallen(act, course, at))
+
+    async def _watch(self, act: Act, enough: Callable[[Course | None], bool]) -> None:
+        """Observe and draw until it is enough, or the rollout is over.
+
+        Raises:
+            DemoFailure: it takes too long.
+        """
+        give_up = time.monotonic() + MOST_SECONDS
+        course = None
+        while not enough(course):
+            await self._observe(act)
+            course = self._tally.course_of(act.release.version)
+            self._screen.frame(lambda: self._body(act))
+            if time.monotonic() >= give_up:
+                waits = "its beginning" if course is None else course.waits or "its time"
+                raise DemoFailure(f"{act.release} waits for {waits} after {MOST_SECONDS:.0f} s, and must not")
             await asyncio.sleep(FRAME_SECONDS)
 
-    async def _observe(self) -> None:
+    async def _observe(self, act: Act | None = None) -> None:
         """Read the gateway's log, and now and then its metrics."""
         for event in self._cast.log.new():
-            match event:
-                case {"event": "shadow", "outcome": outcome, "seconds": seconds}:
-                    self._tally.copies.append(Copy(outcome, seconds))
-                    continue
-                case {"event": "reload_accepted"}:
-                    self._tally.shadowed_at = _at(event)
-                case {"event": "rollback"}:
-                    self._rollback = event
-            self._events.append(event)
+            if event["event"] == "shadow":
+                self._tally.copies.append(Copy(event["release"], event["outcome"], event["seconds"]))
+                continue
+            entry = hear(self._tally.courses, event)
+            if entry is not None and act is not None:
+                self._screen.tells(entered(act, self._tally.courses[-1], entry))
         if time.monotonic() >= self._scraped_at + SCRAPE_SECONDS:
             self._tally.readings = await self._desk.readings()
             self._scraped_at = time.monotonic()
@@ -148,14 +157,9 @@ class Play:
         self._scraped_at = 0.0
         await self._observe()
 
-    def _body(self, act: Act) -> list[Any]:
-        rows = release_rows(self._tally, self._tally.readings.weights_ppm, time.time())
-        shown = [*scene(act, self._tally, rows, self._events)]
+    def _body(self, act: Act) -> list[RenderableType]:
+        course = self._tally.course_of(act.release.version)
+        shown = [*scene(self._tally, course, time.time())]
         if self._explained is not None:
             shown += explained(self._explained)
         return shown
-
-
-def _at(event: dict[str, Any]) -> float:
-    """Give the time of a log line in wall seconds."""
-    return datetime.fromisoformat(event["timestamp"]).timestamp()

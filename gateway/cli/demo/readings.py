@@ -7,30 +7,34 @@ from typing import Any
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+MIRRORED = "shadow"
+"""The track of what was copied."""
+
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """What `/metrics` says: dollars by (route, release) and by application, weights by (route, release)."""
+    """What `/metrics` says, in dollars: answers' cost and copies' cost by (route, release), and that by application."""
 
     costs: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    copies: Mapping[tuple[str, str], float] = field(default_factory=dict)
     app_costs: Mapping[str, float] = field(default_factory=dict)
-    weights_ppm: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 def read(exposition: str) -> Readings:
     """Read what `/metrics` answers in Prometheus' text format."""
     families = {family.name: family for family in text_string_to_metric_families(exposition)}
-    return Readings(
-        costs=_values(families.get("pinion_cost_usd"), "route", "release"),
-        app_costs={app: usd for (app,), usd in _values(families.get("pinion_app_cost_usd"), "app").items()},
-        weights_ppm=_values(families.get("pinion_release_weight_ppm"), "route", "release"),
-    )
+    costs: dict[tuple[str, str], float] = {}
+    copies: dict[tuple[str, str], float] = {}
+    for (route, release, track), usd in _values(families.get("pinion_cost_usd"), "route", "release", "track"):
+        into = copies if track == MIRRORED else costs
+        into[route, release] = into.get((route, release), 0.0) + usd
+    apps: dict[str, float] = {}
+    for (app,), usd in _values(families.get("pinion_app_cost_usd"), "app"):
+        apps[app] = apps.get(app, 0.0) + usd
+    return Readings(costs, copies, apps)
 
 
-def _values(family: Metric | None, *labels: str) -> dict[Any, Any]:
-    """Give a family's samples by the values of these labels, those of equal values added up."""
-    values: dict[tuple[str, ...], float] = {}
-    for sample in () if family is None else family.samples:
-        key = tuple(sample.labels[label] for label in labels)
-        values[key] = values.get(key, 0.0) + sample.value
-    return values
+def _values(family: Metric | None, *labels: str) -> list[tuple[Any, float]]:
+    """Give a family's samples, each with the values of these labels."""
+    samples = () if family is None else family.samples
+    return [(tuple(one.labels[label] for label in labels), one.value) for one in samples]

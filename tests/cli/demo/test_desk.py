@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from gateway.cli.demo.desk import Desk
-from gateway.cli.demo.policies import CANARY, PACES, ROUTE, STABLE, policy_files, with_shadow
+from gateway.cli.demo.policies import BREAKING, BROKEN, FIRST, PACES, SOUND, policy_files, serving
 from gateway.cli.demo.processes import Cast, DemoFailure, GatewayLog
 from gateway.simulator.server import running
 from tests.gateway_process import running_gateway
@@ -26,21 +26,20 @@ def cast(tmp_path):
 
 
 async def test_an_operator_reads_and_acts(cast):
-    """The rollout starts, the weights show it, it can be explained, nothing is under way, and the shadow is written."""
+    """A changed policy file starts a rollout, which can be explained; nothing costs anything or is under way yet."""
     with Desk(cast) as desk:
-        await desk.start_rollout()
-        readings = await desk.readings()
-        assert (950_000, 50_000) == tuple(readings.weights_ppm[ROUTE, one.version] for one in (STABLE, CANARY))
-        explained = await desk.explained_rollout()
-        assert ("running", "the demo begins") == (explained["state"], explained["reason"])
-        assert 0 == await desk.open_requests()
-        await desk.add_shadow()
-        for name, text in with_shadow().items():
+        await desk.serve(SOUND, "careful")
+        for name, text in serving(SOUND, "careful").items():
             assert text == (cast.policies / name).read_text()
+        httpx2.post(f"{cast.admin_url}/admin/v1/reload", json={}, trust_env=False).raise_for_status()
+        explained = await desk.explained_rollout()
+        assert ("shadow", SOUND.version) == (explained["state"], explained["candidate"])
+        assert {} == (await desk.readings()).copies
+        assert 0 == await desk.open_requests()
 
 
 async def test_the_switches_of_the_simulators(cast):
-    """Models get their paces, the canary's breaks from a moment on, and its attempts since then are told."""
+    """Models get their paces, one breaks from a moment on, and its attempts since then are told."""
     url = cast.simulators["openai"]
     body = {"messages": [{"role": "user", "content": "hello"}]}
     with Desk(cast) as desk, httpx2.Client(trust_env=False) as client:
@@ -48,17 +47,17 @@ async def test_the_switches_of_the_simulators(cast):
         faults = client.get(f"{url}/_simulator/faults").json()
         assert PACES == faults["models"]
         before = time.time()
-        for model in (CANARY.model, STABLE.model):
+        for model in (BREAKING.model, FIRST.model):
             client.post(f"{url}/v1/chat/completions", json={**body, "model": model})
-        broken = await desk.break_canary()
+        broken = await desk.trouble(BREAKING, BROKEN)
         assert before <= broken
         for _ in range(2):
             try:
-                client.post(f"{url}/v1/chat/completions", json={**body, "model": CANARY.model})
+                client.post(f"{url}/v1/chat/completions", json={**body, "model": BREAKING.model})
             except httpx2.RemoteProtocolError:
                 continue
-        assert [False, True, True] == [one.failed for one in await desk.canary_attempts(before)]
-        assert 2 == len(await desk.canary_attempts(broken))
+        assert [False, True, True] == [one.failed for one in await desk.attempts(BREAKING, before)]
+        assert 2 == len(await desk.attempts(BREAKING, broken))
 
 
 async def test_what_does_not_answer_ends_the_demo(cast):

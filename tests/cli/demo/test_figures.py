@@ -1,128 +1,150 @@
-"""The figures of the demo, and what of them must hold."""
+"""The figures of the demo."""
 
 import pytest
 
-from gateway.cli.demo.figures import broken_promises, measure, release_rows
-from gateway.cli.demo.policies import CANARY, SHADOW, STABLE, SUMMARIES
+from gateway.cli.demo.course import Course
+from gateway.cli.demo.figures import Trouble, answers_by_the_shadow, breach_of, measure, release_rows
+from gateway.cli.demo.policies import BREAKING, FIRST, SLOWING, SOUND
 from gateway.cli.demo.tally import Tally
-from tests.cli.demo.sample import ATTEMPTS, MOMENTS, answer, figures, tally
+from tests.cli.demo.sample import ATTEMPTS, FINDING, KEPT, PLANS, TROUBLES, answer, at, courses, figures, tally
 
 
 def test_each_release_is_put_in_figures():
-    """Its planned and measured share, what its callers saw, and its cost, also for a thousand requests."""
-    stable, canary, shadow, summaries = figures().releases
-    assert [str(STABLE), str(CANARY), str(SHADOW), str(SUMMARIES)] == [
-        row.release for row in (stable, canary, shadow, summaries)
+    """What became of it, its share as planned and measured, what its callers saw, and its cost without its copies'."""
+    first, sound, slowing, breaking, summaries = figures().releases
+    assert ["replaced", "stable", "rolled back", "rolled back", "stable"] == [
+        row.track for row in (first, sound, slowing, breaking, summaries)
     ]
-    assert (95.0, 95.0, 21, 0, 0.25, 0.5) == (
-        stable.planned_percent,
-        stable.measured_percent,
-        stable.requests,
-        stable.errors,
-        stable.p50_seconds,
-        stable.cost_usd,
+    assert (0.0, 0.0, 23, 0, 0.25) == (
+        first.planned_percent,
+        first.measured_percent,
+        first.requests,
+        first.copies,
+        first.p50_seconds,
     )
-    assert (5.0, 5.0, 1) == (canary.planned_percent, canary.measured_percent, canary.requests)
-    assert 10.0 == canary.cost_per_thousand_usd
-    assert (100.0, None, None) == (
-        summaries.planned_percent,
+    assert (100.0, 100.0, 2, 0.25, 0.125) == (
+        sound.planned_percent,
+        sound.measured_percent,
+        sound.copies,
+        sound.cost_usd,
+        sound.copies_usd,
+    )
+    assert (25.0, 25.0) == (slowing.planned_percent, slowing.measured_percent)
+    assert (None, None, None) == (
         summaries.measured_percent,
+        summaries.p50_seconds,
         summaries.cost_per_thousand_usd,
     )
+    assert 0.25 / 23 * 1000 == first.cost_per_thousand_usd
 
 
-def test_the_shadow_is_measured_against_stable():
-    """Its share is copies per request of stable since it stands; failed copies are its errors; before, it has none."""
-    shadow = figures().releases[2]
-    assert (20, 2 / 21 * 100, 2, 1, 0.1) == (
-        shadow.planned_percent,
-        shadow.measured_percent,
-        shadow.requests,
-        shadow.errors,
-        shadow.p50_seconds,
+@pytest.mark.parametrize(
+    ("heard", "expected"),
+    [
+        (0, [("1.0.0", "stable", 100.0)]),
+        (1, [("1.0.0", "stable", 100.0), ("1.1.0", "shadow", 0.0)]),
+        (2, [("1.0.0", "stable", 95.0), ("1.1.0", "canary", 5.0)]),
+        (3, [("1.0.0", "replaced", 0.0), ("1.1.0", "stable", 100.0)]),
+    ],
+)
+def test_releases_are_told_as_a_rollout_goes_on(heard, expected):
+    """A candidate is a shadow, then a canary, then stable; releases that had nothing to do are left out."""
+    course = courses()[0]
+    so_far = [Course(course.id, course.release, course.stable, course.entries[:heard])] if heard else []
+    rows = release_rows(Tally(courses=so_far), 200.0)[:-1]
+    assert expected == [(row.release.partition("/")[2], row.track, row.planned_percent) for row in rows]
+
+
+def test_a_release_that_was_rolled_back_from_its_copies_had_no_users():
+    """It has a share of none."""
+    course = courses()[1]
+    course.entries.pop(1)
+    row = next(row for row in release_rows(Tally(courses=[course]), 200.0) if row.release == str(SLOWING))
+    assert ("rolled back", 0.0) == (row.track, row.planned_percent)
+
+
+def test_a_rollout_is_measured():
+    """Each step with its time and its share, and how it ended."""
+    sound, slowing, breaking = figures().rollouts
+    assert [("shadow 50%", 10.0, 50.0, 4, 2), ("5%", 10.0, 5.0, 20, 1)] == [
+        (step.step, step.seconds, step.measured_percent, step.compared, step.requests) for step in sound.steps
+    ]
+    assert ("completed", "", 20.0, None, None) == (
+        sound.state,
+        sound.rule,
+        sound.seconds,
+        sound.finding,
+        sound.seconds_from_the_trouble,
     )
-    before = release_rows(Tally(), {}, 0.0)[2]
-    assert (0, None) == (before.planned_percent, before.measured_percent)
+    assert ("rolled_back", "guardrail", FINDING, 9.0, 1) == (
+        slowing.state,
+        slowing.rule,
+        slowing.finding,
+        slowing.seconds_from_the_trouble,
+        slowing.users_moved_by_the_rollback,
+    )
+    assert ("consecutive", 3, 3, 2.0, 1.49, 1) == (
+        breaking.rule,
+        breaking.attempts_judged,
+        breaking.attempts_failed,
+        breaking.seconds_from_the_trouble,
+        round(breaking.seconds_from_the_first_failed, 3),
+        breaking.users_moved_by_the_rollback,
+    )
+
+
+def test_a_rollout_that_has_not_ended_is_told_as_open():
+    """What it has shown so far is measured up to now."""
+    running = tally()
+    running.courses[2].entries.pop()
+    rollout = measure(running, PLANS, {}, 90.0, 190.0).rollouts[2]
+    assert ("open", "", 30.0, 0) == (rollout.state, rollout.reason, rollout.seconds, rollout.late_attempts)
 
 
 def test_a_whole_run_is_measured():
-    """Shares count what was asked before the rollback; who it moved, and what failed behind the scenes, is apart."""
+    """What callers saw, the copies apart from it."""
     found = figures()
-    assert (22, 30.0, 0) == (found.requests, found.seconds, found.streams)
-    assert (20, 1, 21, 2) == (
-        found.users,
-        found.canary_users,
-        found.requests_before,
-        found.canary_requests_before,
+    assert (39, 100.0, 0, 21) == (found.requests, found.seconds, found.streams, found.users)
+    assert (0, 0, 0, 0) == (
+        found.users_that_changed_release,
+        found.requests_harmed,
+        found.late_attempts,
+        found.answers_by_another_model,
     )
-    assert (0, 1) == (found.users_that_changed_release, found.users_moved_by_the_rollback)
-    assert (3, 3, 0) == (found.attempts_judged, found.attempts_failed, found.late_attempts)
-    assert (0.99, 1.5) == (round(found.seconds_to_rollback, 3), found.seconds_from_the_fault)
-    assert [] == list(broken_promises(found))
-
-
-def test_a_request_that_the_rollback_overtook_is_no_change():
-    """Asked before the rollback and decided after it, a canary user's stable answer is the rollback's doing."""
-    overtaken = tally()
-    overtaken.answers.append(answer("cleo", asked_at=111.4, ended_at=111.7))
-    found = measure(overtaken, ATTEMPTS, 3, MOMENTS)
-    assert (0, 1) == (found.users_that_changed_release, found.users_moved_by_the_rollback)
+    assert (4, 0, 0.125, 0.5) == (found.copies, found.answers_by_a_shadow, found.copies_usd, found.app_usd)
 
 
 def test_harm_is_found():
-    """Errors and cuts are harm, told apart by the rollback; the first one's message is kept."""
+    """Errors and cuts are harm; the first one's message is kept."""
     harmed = tally()
-    harmed.answers += [
-        answer("dan", ending="cut", stream=True, fault="broke off"),
-        answer("eve", ending="error", asked_at=112.0),
-    ]
-    found = measure(harmed, [], 0, MOMENTS)
-    assert (1, 2, 1, "broke off") == (
-        found.requests_harmed_before,
-        found.requests_harmed,
-        found.streams_cut,
-        found.first_fault,
-    )
-    assert 1.5 == found.seconds_to_rollback
+    harmed.answers += [answer("dan", ending="cut", stream=True, fault="broke off"), answer("eve", ending="error")]
+    found = measure(harmed, PLANS, TROUBLES, 90.0, 190.0)
+    assert (2, 1, "broke off") == (found.requests_harmed, found.streams_cut, found.first_fault)
 
 
 def test_a_late_attempt_is_found():
-    """An attempt that reaches the canary a second and more after the rollback is late; one on its way is not."""
-    late = [*ATTEMPTS, *(type(ATTEMPTS[0])(at, at, failed=True) for at in (112.0, 113.0))]
-    assert 1 == measure(tally(), late, 3, MOMENTS).late_attempts
+    """An attempt that reaches a release a second and more after its rollback is late; one on its way is not."""
+    late = [*ATTEMPTS, *(type(ATTEMPTS[0])(started, started, failed=True) for started in (180.5, 181.5))]
+    troubles = {BREAKING.version: Trouble(178.0, late)}
+    assert 1 == measure(tally(), PLANS, troubles, 90.0, 190.0).late_attempts
 
 
 def test_a_model_that_is_not_pinned_is_found():
     """The answer's own model is held against the release that its header names."""
     other = tally()
-    other.answers.append(answer("dan", model=CANARY.model))
-    assert 1 == measure(other, ATTEMPTS, 3, MOMENTS).answers_by_another_model
+    other.answers.append(answer("dan", model=SOUND.model))
+    assert 1 == measure(other, PLANS, TROUBLES, 90.0, 190.0).answers_by_another_model
 
 
-@pytest.mark.parametrize(
-    ("over", "expected"),
-    [
-        ({"users_that_changed_release": 2}, "2 users changed release before the rollback, and it must be none"),
-        (
-            {"requests_harmed": 1, "first_fault": "broke off"},
-            "1 requests were harmed (the first: broke off), and it must be none",
-        ),
-        ({"streams_cut": 1}, "1 streams were cut, and it must be none"),
-        ({"answers_by_another_model": 1}, "1 answers came from another model than pinned, and it must be none"),
-        ({"answers_by_the_shadow": 1}, "1 answers of the shadow reached a caller, and it must be none"),
-        (
-            {"late_attempts": 1},
-            "1 attempts reached the canary later than a second after the rollback, and it must be none",
-        ),
-        ({"users": 400, "canary_users": 60}, "60 of 400 users got the canary, and it must be 5 percent"),
-        ({"copies": 0}, "the shadow got no requests, and it must"),
-    ],
-)
-def test_each_promise_has_a_sentence(over, expected):
-    """A figure that must hold and does not is told in a sentence."""
-    assert [expected] == list(broken_promises(figures(**over)))
+def test_an_answer_by_a_shadow_is_found():
+    """One that came during the shadow step is; one that the next step overtook is not."""
+    told = tally()
+    assert 0 == answers_by_the_shadow(told, told.courses[0], 190.0)
+    told.answers += [at("ann", 105.0, SOUND), at("bob", 109.9, SOUND), at("cy", 105.0, FIRST)]
+    assert 1 == answers_by_the_shadow(told, told.courses[0], 190.0)
 
 
-def test_a_fair_split_holds():
-    """The canary's share may miss its percentage as chance has it."""
-    assert [] == list(broken_promises(figures(users=400, canary_users=30)))
+def test_a_breach_is_found_among_what_was_judged():
+    """The first breached finding; evidence of a breaker has none."""
+    assert FINDING == breach_of({"findings": [KEPT, FINDING]})
+    assert breach_of({"rule": "consecutive"}) is None

@@ -24,7 +24,7 @@ async def test_they_run_for_the_length_of_a_block(tmp_path):
         asked = await client.get(f"{cast.url}/v1/models", headers={"authorization": f"Bearer {cast.keys['openai']}"})
         assert ["support-assistant"] == [model["id"] for model in asked.json()["data"]]
         assert "reload_accepted" in [event["event"] for event in cast.log.new()]
-        assert (cast.policies / "plan.yaml").is_file()
+        assert (cast.policies / "plans.yaml").is_file()
     async with httpx2.AsyncClient(trust_env=False) as client:
         for url in (cast.url, cast.admin_url, *cast.simulators.values()):
             with pytest.raises(httpx2.ConnectError):

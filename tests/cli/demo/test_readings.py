@@ -7,19 +7,18 @@ EXPOSITION = """\
 # TYPE pinion_cost_usd_total counter
 pinion_cost_usd_total{route="r",release="1.0.0",track="stable"} 0.5
 pinion_cost_usd_total{route="r",release="1.0.0",track="fallback"} 0.25
+pinion_cost_usd_total{route="r",release="1.1.0",track="shadow"} 0.125
 pinion_cost_usd_created{route="r",release="1.0.0",track="stable"} 1.7e9
 # HELP pinion_app_cost_usd_total Cost.
 # TYPE pinion_app_cost_usd_total counter
-pinion_app_cost_usd_total{app="helpdesk",route="r"} 0.75
-# HELP pinion_release_weight_ppm Share.
-# TYPE pinion_release_weight_ppm gauge
-pinion_release_weight_ppm{route="r",release="1.0.0"} 950000
+pinion_app_cost_usd_total{app="helpdesk",route="r"} 0.5
+pinion_app_cost_usd_total{app="helpdesk",route="s"} 0.25
 """
 
 
 def test_costs_are_added_up_over_tracks():
-    """A release's cost is that of all its tracks; applications and weights are read beside it."""
-    expected = Readings({("r", "1.0.0"): 0.75}, {"helpdesk": 0.75}, {("r", "1.0.0"): 950_000})
+    """A release's cost is that of all its tracks but the copies', which is apart; applications are read beside it."""
+    expected = Readings({("r", "1.0.0"): 0.75}, {("r", "1.1.0"): 0.125}, {"helpdesk": 0.75})
     assert expected == read(EXPOSITION)
 
 

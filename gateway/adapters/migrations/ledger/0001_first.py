@@ -8,12 +8,14 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+_BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     """Make everything that is there in the first version."""
     op.create_table(
         "requests",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", _BIG, nullable=False),
         sa.Column("request_id", sa.String(), nullable=False),
         sa.Column("at", sa.Float(), nullable=False),
         sa.Column("app", sa.String(), nullable=False),
@@ -43,7 +45,7 @@ def upgrade() -> None:
         sa.Column("stream", sa.Boolean(), nullable=False),
         sa.Column("sdk_retries", sa.Integer(), nullable=False),
         sa.Column("attempts", sa.JSON(), nullable=False),
-        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("epoch", _BIG, nullable=False),
         sa.Column("shadow_of", sa.String(), nullable=True),
         sa.Column("schema_valid", sa.Boolean(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_requests")),

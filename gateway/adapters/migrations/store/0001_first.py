@@ -8,6 +8,8 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+_BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     """Make everything that is there in the first version."""
@@ -24,7 +26,7 @@ def upgrade() -> None:
     epoch = op.create_table(
         "epoch",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("epoch", _BIG, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_epoch")),
     )
     op.create_table(
@@ -58,7 +60,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "rollout_events",
-        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("sequence", _BIG, nullable=False),
         sa.Column("at", sa.Float(), nullable=False),
         sa.Column("rollout_id", sa.String(), nullable=False),
         sa.Column("route", sa.String(), nullable=False),

@@ -1,0 +1,58 @@
+"""The operations API of experiments: the report, and the requests line by line."""
+
+import json
+import math
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from gateway.control.experiments import Experiments
+from gateway.core.errors import OperatorFault
+
+LINES = "application/x-ndjson"
+MOST_POSITION = (1 << 63) - 1
+
+
+class ExperimentHandlers:
+    """The handlers; `operator` refuses whoever is none."""
+
+    def __init__(self, experiments: Callable[[], Experiments], operator: Callable[[Request], str]) -> None:
+        self._experiments = experiments
+        self._operator = operator
+
+    def routes(self) -> list[Route]:
+        """Give the routes, for the application that holds them."""
+        return [
+            Route("/admin/v1/experiments/{route}", self._report),
+            Route("/admin/v1/experiments/{route}/exposures", self._exposures),
+        ]
+
+    async def _report(self, request: Request) -> Response:
+        self._operator(request)
+        told = await self._experiments().report(request.path_params["route"])
+        return Response(json.dumps(told, ensure_ascii=False), media_type="application/json")
+
+    async def _exposures(self, request: Request) -> Response:
+        """Stream JSON lines. A ledger that fails on the way cuts the connection: nobody takes a part for all."""
+        self._operator(request)
+        after, since = _after(request.query_params.get("after", "0")), _since(request.query_params.get("since", "0"))
+        lines = await self._experiments().exposures(request.path_params["route"], after, since)
+        return StreamingResponse(lines, media_type=LINES)
+
+
+def _after(text: str) -> int:
+    if not text.isdecimal() or len(text) > 19 or int(text) > MOST_POSITION:
+        raise OperatorFault("after= is the position of a line, a whole number from 0")
+    return int(text)
+
+
+def _since(text: str) -> float:
+    try:
+        since = float(text)
+    except ValueError:
+        since = math.nan
+    if not math.isfinite(since):
+        raise OperatorFault("since= is a time in seconds since 1970-01-01 UTC")
+    return since

@@ -1,0 +1,367 @@
+"""What serves now: the current snapshot, everything it is made of, and how either changes.
+
+The law of its safety is asymmetric. Taking a release out acts on the snapshot at once and is recorded right after.
+Giving a release more traffic acts only once it is recorded, and loses to a trip that came meanwhile.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from gateway.control import admitted
+from gateway.control.policies import Policies
+from gateway.control.recording import Recording
+from gateway.control.snapshots import Releases, build_route, build_snapshot
+from gateway.core.errors import Overtaken, Problem, StoreFault, UnknownSubject
+from gateway.core.ports import (
+    ArmOut,
+    Clock,
+    ExperimentStart,
+    Journal,
+    Meters,
+    PriceBook,
+    Recorded,
+    RecordedCopy,
+    RolloutEvent,
+    RouteMove,
+    Secrets,
+    ServedVersion,
+    Store,
+)
+from gateway.core.rollout import Rollout
+from gateway.core.route import Route
+from gateway.core.route_record import POLICY, RouteRecord
+from gateway.core.snapshot import Snapshot
+
+GATEWAY = "gateway"
+"""The actor of what Pinion does by itself."""
+
+NOTHING = Policies(
+    revision="",
+    providers={},
+    models={},
+    prompts={},
+    apps={},
+    app_names=frozenset(),
+    routes={},
+    warnings=(),
+    credential_files=(),
+)
+"""What serves before the first policy set."""
+
+UNKNOWN_EPOCH = -1
+
+RECORD_SECONDS = 1.0
+"""How long an operator's command waits for what came before it to be recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How this process may serve: `dev` lets served versions change, `open` lets anyone call without an application."""
+
+    dev: bool = False
+    open: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The ports that serving needs. `located` names the files of problems as people see them."""
+
+    store: Store
+    copy: RecordedCopy
+    meters: Meters
+    journal: Journal
+    clock: Clock
+    price_book: PriceBook
+    secrets: Secrets
+    new_id: Callable[[], str]
+    located: Callable[[Sequence[Problem]], tuple[Problem, ...]] = tuple
+
+
+@dataclass(slots=True)
+class State:
+    """What the process knows; replaced piece by piece, always between two awaits."""
+
+    policies: Policies = NOTHING
+    releases: Releases = field(default_factory=dict)
+    records: dict[str, RouteRecord] = field(default_factory=dict)
+    experiments: tuple[ExperimentStart, ...] = ()
+    arms_out: tuple[ArmOut, ...] = ()
+    served: dict[tuple[str, str, str], str] = field(default_factory=dict)
+
+
+class Live:
+    """Holds the current snapshot.
+
+    Whoever changes more than one route, or waits between reading and changing, has `changing` for that time.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        recording: Recording,
+        terms: Terms,
+        on_swap: Sequence[Callable[[Snapshot], None]] = (),
+    ) -> None:
+        """`on_swap` are told of each new snapshot."""
+        self.world = world
+        self.recording = recording
+        self.terms = terms
+        self.state = State()
+        self.changing = asyncio.Lock()
+        self.current = Snapshot(epoch=0, revision="", routes={})
+        self._epoch = 0
+        self._copied: int | None = None
+        self._writing: dict[str, int] = {}
+        self._on_swap = list(on_swap)
+        self._fresh: Callable[[str, str], None] = lambda _route, _version: None
+
+    def __repr__(self) -> str:
+        return f"<Live epoch {self.current.epoch}, {len(self.current.routes)} routes>"
+
+    def tell(self, on_swap: Callable[[Snapshot], None]) -> None:
+        """Have `on_swap` told of each new snapshot from now on."""
+        self._on_swap.append(on_swap)
+
+    def on_fresh_attempt(self, forget: Callable[[str, str], None]) -> None:
+        """Have `forget(route, version)` called when a release is tried anew."""
+        self._fresh = forget
+
+    def record_of(self, route: str) -> RouteRecord:
+        """Give a route's recorded state.
+
+        Raises:
+            UnknownSubject: no such route.
+        """
+        record = self.state.records.get(route)
+        if record is None or route not in self.current.routes:
+            known = ", ".join(sorted(self.current.routes)) or "none"
+            raise UnknownSubject(f"no route {route!r}; there is {known}")
+        return record
+
+    # The store
+
+    def remember(self, recorded: Recorded) -> None:
+        """Take what the store holds as what is known. Nothing serves by it until a swap."""
+        state = self.state
+        known = state.records
+        state.records = {
+            name: known[name] if known.get(name) == record else record for name, record in recorded.routes.items()
+        }
+        state.experiments = tuple(recorded.experiments)
+        state.arms_out = tuple(recorded.arms_out)
+        state.served = {(v.kind, v.name, v.version): v.digest for v in recorded.served}
+        self._epoch = recorded.epoch
+        self.current = replace(self.current, epoch=max(self.current.epoch, recorded.epoch))
+
+    async def look_again(self, *, whatever_epoch: bool = False) -> bool:
+        """Take over what others have recorded, where the store's epoch says that there is something; say whether.
+
+        Raises:
+            StoreFault: the store cannot be read.
+        """
+        if await self.world.store.epoch() == self._epoch and not whatever_epoch:
+            return False
+        async with self.changing:
+            await self.caught_up()
+            before = dict(self.state.records), self.state.arms_out
+            recorded = await self.world.store.recorded()
+            if len(self.recording) or before != (self.state.records, self.state.arms_out):
+                return False  # a trip came meanwhile, and what was read does not know of it
+            self.remember(recorded)
+            self._forget_for_fresh_attempts(before[0])
+            if before != (self.state.records, self.state.arms_out):
+                self.swap_all()
+        return True
+
+    def _forget_for_fresh_attempts(self, before: Mapping[str, RouteRecord]) -> None:
+        """What others have started owes nothing to earlier attempts here, either."""
+        for name, record in self.state.records.items():
+            earlier = before[name].rollout if name in before else None
+            new = record.rollout
+            if new is not None and new.is_in_step and (earlier is None or earlier.id != new.id):
+                self._fresh(name, new.candidate)
+
+    async def keep_copy(self) -> None:
+        """Have what is known kept on this machine's disk; not while something is known that the store does not."""
+        if self._copied == self._epoch or len(self.recording):
+            return
+        state, self._copied = self.state, self._epoch
+        served = tuple(ServedVersion(*names, digest) for names, digest in state.served.items())
+        known = Recorded(self._epoch, dict(state.records), state.experiments, state.arms_out, served)
+        await asyncio.to_thread(self.world.copy.keep, known)
+
+    async def caught_up(self) -> None:
+        """Let nothing overtake the record of what has already been done.
+
+        Raises:
+            StoreFault: it cannot be recorded now.
+        """
+        if not await self.recording.settled(RECORD_SECONDS):
+            raise StoreFault("the store cannot be written: earlier acts are not recorded yet; try again soon")
+
+    async def caught_up_if_possible(self) -> None:
+        """Wait a moment for what has been done to be recorded; it stands either way."""
+        await self.recording.settled(RECORD_SECONDS)
+
+    async def write(self, moves: Sequence[RouteMove]) -> None:
+        """Record moves in one transaction; where there are none, let requests be served all the same.
+
+        Raises:
+            StoreFault: the store cannot be written.
+            Overtaken: somebody else has moved one of the routes.
+        """
+        if not moves:
+            await asyncio.sleep(0)
+            return
+        self._writing = {move.record.route: move.record.revision for move in moves}
+        try:
+            self.noted(await self.world.store.record_routes(moves))
+        finally:
+            self._writing = {}
+
+    def overriding(self, record: RouteRecord) -> RouteRecord:
+        """Give a record that stands whatever is being written the revision that the store will give it."""
+        return replace(record, revision=max(record.revision, 1 + self._writing.get(record.route, 0)))
+
+    def events(self, acts: Iterable[tuple[str, Rollout]]) -> tuple[RolloutEvent, ...]:
+        """Make events, of this moment, of acts: each a verb with the rollout that it led to."""
+        now = self.world.clock.wall()
+        return tuple(RolloutEvent(now, verb, rollout) for verb, rollout in acts)
+
+    def record_out_later(self, what: str, after: RouteRecord, events: tuple[RolloutEvent, ...]) -> None:
+        """Have it recorded that a rollout was taken out, which already serves; `what` names it for the log.
+
+        Where others have moved the route meanwhile, their record stays, and it is taken out of that one.
+        """
+        move = RouteMove(after, events, after.revision - 1)
+
+        async def write() -> int:
+            try:
+                return self.noted(await self.world.store.record_routes([move]))
+            except Overtaken:
+                return await self._record_out_of_theirs(move)
+
+        self.recording.add(what, write)
+
+    async def _record_out_of_theirs(self, move: RouteMove) -> int:
+        (event,), route = move.events, move.record.route
+        while True:
+            found = (await self.world.store.recorded()).routes[route]
+            merged = found.without(event.rollout)
+            try:
+                epoch = await self.world.store.record_routes([RouteMove(merged, move.events, found.revision)])
+            except Overtaken:
+                continue
+            if self.state.records.get(route) is move.record:
+                self.state.records[route] = merged
+                self.swap_route(route)
+            self._epoch = UNKNOWN_EPOCH  # what else they have recorded is not known: look again
+            return epoch
+
+    def record_experiment_later(self, start: ExperimentStart) -> None:
+        """Have it recorded that an experiment has begun."""
+
+        async def write() -> int:
+            return self.noted(await self.world.store.record_experiment(start))
+
+        self.recording.add(f"experiment {start.name} of {start.route}", write)
+
+    def record_arm_later(self, arm: ArmOut) -> None:
+        """Have it recorded that an arm is out."""
+
+        async def write() -> int:
+            return self.noted(await self.world.store.record_arm_out(arm))
+
+        self.recording.add(f"arm {arm.release} of {arm.route} out", write)
+
+    def noted(self, epoch: int) -> int:
+        """Note the epoch of a write of ours. One that is further on hides others' writes, which are looked for soon."""
+        if epoch == self._epoch + 1:
+            self._epoch = epoch
+        return epoch
+
+    # Snapshots
+
+    def swap_all(self) -> None:
+        """Serve by what is known now."""
+        state = self.state
+        records = {name: record for name, record in state.records.items() if _fits(state.policies, record)}
+        epoch, dev = self.current.epoch + 1, self.terms.dev
+        snapshot = build_snapshot(state.policies, state.releases, records, state.arms_out, epoch=epoch, dev=dev)
+        kept = {name: self.current.routes[name] for name in state.policies.routes if name in self.current.routes}
+        self._swap(replace(snapshot, routes={**kept, **snapshot.routes}))
+
+    def swap_route(self, name: str) -> None:
+        """Serve one route by what is known now; as until now, where this process's files do not declare it."""
+        state = self.state
+        if not _fits(state.policies, state.records[name]):
+            return
+        route = build_route(state.policies.routes[name], state.releases, state.records[name], state.arms_out)
+        self._swap(replace(self.current, epoch=self.current.epoch + 1, routes={**self.current.routes, name: route}))
+
+    def _swap(self, snapshot: Snapshot) -> None:
+        before, self.current = self.current, snapshot
+        for name, route in snapshot.routes.items():
+            if route is not before.routes.get(name) and route.is_out(route.stable):
+                self._alarm(route)
+        for told in self._on_swap:
+            told(snapshot)
+
+    def _alarm(self, route: Route) -> None:
+        self.world.journal.event(
+            "no_servable_release",
+            level="error",
+            route=route.name,
+            release=route.stable.version,
+            message=f"stable is {route.out[route.stable.version]}, and none before it can serve: requests get 503",
+        )
+
+    # What follows
+
+    def moved(self, verb: str, rollout: Rollout) -> None:
+        """A rollout has moved: a new attempt owes nothing to what was held against an earlier one."""
+        if verb in ("start", "retry"):
+            self._fresh(rollout.route, rollout.candidate)
+        if verb == "rollback" and rollout.actor == POLICY:
+            self.world.meters.rollback(rollout.route, POLICY)
+        self.world.journal.event(
+            verb if verb == "rollback" else f"rollout_{verb}",
+            level="warning" if verb in ("rollback", "undo") else "info",
+            route=rollout.route,
+            release=rollout.candidate,
+            stable=rollout.stable,
+            rollout=rollout.id,
+            state=rollout.state.value,
+            step=None if rollout.step is None else rollout.step + 1,
+            weight_ppm=rollout.weight_ppm,
+            holds=rollout.holds,
+            actor=rollout.actor,
+            reason=rollout.reason,
+            evidence=rollout.evidence,
+        )
+
+    def note_served(self) -> None:
+        """Record the versions that requests can now meet: from here on their content cannot change."""
+        if self.terms.dev:
+            return
+        new = [
+            version
+            for version in admitted.servable(self.current)
+            if (version.kind, version.name, version.version) not in self.state.served
+        ]
+        if new:
+            self.state.served.update({(v.kind, v.name, v.version): v.digest for v in new})
+            self.recording.add("served versions", lambda: self._record_served(list(dict.fromkeys(new))))
+
+    async def _record_served(self, versions: list[ServedVersion]) -> int:
+        return self.noted(await self.world.store.record_served(versions))
+
+
+def _fits(policies: Policies, record: RouteRecord) -> bool:
+    """Say whether this process's files declare what a record names; another replica's may be newer."""
+    policy = policies.routes.get(record.route)
+    if policy is None or record.stable not in policy.releases:
+        return False
+    rollout = record.rollout
+    return rollout is None or not rollout.is_open or rollout.candidate in policy.releases

@@ -1,0 +1,214 @@
+"""Watched steps: what is seen of one rollout's step, or of a completed rollout, from its beginning to its end."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.core.error_budget import BudgetReading
+from gateway.core.evidence import Evidence, Side
+from gateway.core.judgement import Finding, breaches, findings
+from gateway.core.outcome import Outcome
+from gateway.core.plan import Criterion
+from gateway.core.ports import KeptEvidence
+from gateway.core.progress import Seen
+from gateway.core.record import Record
+from gateway.core.rollout import Rollout, RolloutState
+from gateway.core.tally import Tally
+
+AFTER = -1
+"""The step of a completed rollout, whose candidate is stable and still watched."""
+
+QUIET_SECONDS = 60.0
+"""How much of its time a step without requests may lose to a kill."""
+
+_ANSWERED = (Outcome.ok.value, Outcome.slow.value, Outcome.failed.value)
+
+
+class WatchedStep:
+    """One step under way: its evidence, and how long it has lasted.
+
+    Time is counted in monotonic seconds that the process lived and nobody paused: a clock that is moved, or a night
+    without a gateway, brings no step to its end. `epoch` is that of the first snapshot of the step: what was admitted
+    before it says nothing about it.
+    """
+
+    def __init__(self, rollout: Rollout, evidence: Evidence, *, epoch: int, now: float, elapsed: float = 0.0) -> None:
+        """`now` is monotonic, `elapsed` what the step had lasted before."""
+        self.rollout = rollout
+        self.key = key_of(rollout)
+        self.evidence = evidence
+        self._stable = evidence.versions[0]
+        self.elapsed = elapsed
+        self.kept_at = now
+        self._kept_elapsed = elapsed
+        self._has_grown = False
+        self._epoch = epoch
+        self._last = now
+        self._answered_at = now
+        self._answered = self._requests()
+
+    def __repr__(self) -> str:
+        return f"<WatchedStep {self.key[1]} of {self.rollout.route}, {self.elapsed:.0f} s>"
+
+    def compares_with(self, stable: str) -> bool:
+        """Say whether the candidate is still compared with what serves as stable: one that was retired says no more."""
+        return self.key[1] == AFTER or self._stable == stable
+
+    def hear(self, record: Record) -> None:
+        """Take a settled request."""
+        if record.epoch >= self._epoch:
+            self.evidence.hear(record, self._side_of(record))
+            self._has_grown = True
+
+    def hear_feedback(self, record: Record, name: str, value: float, at: float) -> None:
+        """Take feedback on a request of one of the sides.
+
+        The request may have been settled by another process, whose epochs are not ours: it is of this step if it is
+        newer than it, and was assigned by the rollout's split, which a completed one has no more.
+        """
+        is_of_split = record.split == (None if self.key[1] == AFTER else self.rollout.id)
+        if record.at < self.rollout.entered_at or not is_of_split or not record.attempts:
+            return
+        first = record.attempts[0]
+        if first.release == self.rollout.candidate:
+            self.evidence.hear_feedback("candidate", name, value, at)
+        elif first.release == self._stable:
+            self.evidence.hear_feedback("stable", name, value, at)
+        self._has_grown = True
+
+    def look(self, now: float) -> None:
+        """Let time pass, and the tests look at what has come."""
+        if self.rollout.state is not RolloutState.paused:
+            self.elapsed += now - self._last
+        self._last = now
+        self.evidence.look()
+        answered = self._requests()
+        if answered != self._answered:
+            self._answered, self._answered_at = answered, now
+
+    def seen(self, *, budget: BudgetReading | None, stable_fails: bool) -> Seen:
+        """Tell what is known, for a decision."""
+        sample_ratio = self.evidence.sample_ratio
+        return Seen(
+            elapsed=self.elapsed,
+            silent=self._last - self._answered_at,
+            requests=self._answered,
+            units=self.evidence.candidate.units,
+            breaches=breaches(self.evidence, self.guardrails),
+            signals=breaches(self.evidence, self.rollout.plan.signals, "signal"),
+            sample_ratio_p=1.0 if sample_ratio is None else sample_ratio.p,
+            budget=budget,
+            stable_fails=stable_fails,
+        )
+
+    @property
+    def guardrails(self) -> tuple[Criterion, ...]:
+        """The guardrails that hold now."""
+        plan, step = self.rollout.plan, self.key[1]
+        return plan.guardrails if step == AFTER else plan.guardrails_of(step)
+
+    def findings(self) -> list[Finding]:
+        """Judge every guardrail and signal."""
+        return findings(self.evidence, self.guardrails, self.rollout.plan.signals)
+
+    def carried(self) -> Tally | None:
+        """What is left of stable for a step in which it gets no requests."""
+        return self.evidence.stable if self.evidence.stable.judged else self.evidence.baseline
+
+    @property
+    def is_worth_keeping(self) -> bool:
+        """Whether there is something new to write down: evidence, or a minute without any."""
+        return self._has_grown or self.elapsed - self._kept_elapsed > QUIET_SECONDS
+
+    def not_kept(self) -> None:
+        """What was to be written down could not be."""
+        self._has_grown = True
+
+    def keep(self, at: float) -> KeptEvidence:
+        """Write it down, at wall time `at`."""
+        self._has_grown, self._kept_elapsed, self.kept_at = False, self.elapsed, self._last
+        return KeptEvidence(self.rollout.id, self.key[1], self.elapsed, at, self.evidence.to_json())
+
+    def describe(self) -> Mapping[str, Any]:
+        """Tell what both sides have shown, as JSON for people."""
+        evidence = self.evidence
+        return {
+            "elapsed_seconds": round(self.elapsed, 1),
+            "since_answer_seconds": round(self._last - self._answered_at, 1),
+            "sample_ratio_p": None if evidence.sample_ratio is None else evidence.sample_ratio.p,
+            "stable": describe_tally(evidence.compared),
+            "candidate": describe_tally(evidence.candidate),
+            "is_baseline": evidence.baseline is not None,
+        }
+
+    def _requests(self) -> int:
+        counts = self.evidence.candidate.counts
+        return sum([counts[outcome] for outcome in _ANSWERED])
+
+    def _side_of(self, record: Record) -> Side | None:
+        """Completed, the candidate is what answers as stable; before, the evidence tells the sides by itself."""
+        first = record.attempts[0] if record.attempts else None
+        if self.key[1] != AFTER or first is None or first.track != "stable":
+            return None
+        return "candidate" if first.release == self.rollout.candidate else None
+
+
+def key_of(rollout: Rollout) -> tuple[str, int]:
+    """Name what of a rollout is watched: its id, and the step or what comes after."""
+    is_after = rollout.state is RolloutState.completed or rollout.step is None
+    return rollout.id, AFTER if is_after or rollout.step is None else rollout.step
+
+
+def begin(
+    rollout: Rollout,
+    stable: str,
+    before: WatchedStep | None,
+    kept: KeptEvidence | None,
+    *,
+    epoch: int,
+    now: float,
+) -> WatchedStep:
+    """Begin to watch a rollout's step, or go on with what was kept of it.
+
+    `stable` is the version that the candidate is compared with, `before` what was watched of the same rollout until
+    now, `kept` what an earlier process wrote down.
+    """
+    _, step = key_of(rollout)
+    if before is None and kept is not None:
+        restored = Evidence.from_json(kept.evidence)
+        if kept.step == step:
+            return WatchedStep(rollout, restored, epoch=epoch, now=now, elapsed=kept.elapsed)
+        before = WatchedStep(rollout, restored, epoch=epoch, now=now)
+    plan = rollout.plan
+    is_after = step == AFTER
+    weight = 1_000_000 if is_after else plan.steps[step].percent_ppm
+    is_alone = weight == 1_000_000
+    guardrails = plan.guardrails if is_after else plan.guardrails_of(step)
+    evidence = Evidence(
+        tuple(dict.fromkeys((*guardrails, *plan.signals))),
+        stable=stable,
+        candidate=rollout.candidate,
+        track="arm" if is_after else "shadow" if weight is None else "canary",
+        alpha=plan.alpha_of(0 if is_after else step),
+        since=0.0,
+        weights=None if weight is None or is_alone else (1 - weight / 1_000_000, weight / 1_000_000),
+        baseline=before.carried() if is_alone and before is not None else None,
+    )
+    return WatchedStep(rollout, evidence, epoch=epoch, now=now)
+
+
+def describe_tally(tally: Tally) -> Mapping[str, Any]:
+    """Tell what one side has shown, as JSON for people; times in seconds, cost in US dollars, None for not known."""
+    cost = tally.mean("cost_per_request")
+    return {
+        "outcomes": {name: count for name, count in tally.counts.items() if count},
+        "judged": tally.judged,
+        "failed": tally.failed,
+        "units": tally.units,
+        "p50_seconds": tally.seconds.quantile(0.5),
+        "p95_seconds": tally.seconds.quantile(0.95),
+        "first_token_p50_seconds": tally.first_token_seconds.quantile(0.5),
+        "tokens_per_request": tally.tokens.mean if tally.tokens.n else None,
+        "cost_per_request_usd": cost.mean if cost.n else None,
+        "cost_unknown": tally.cost_unknown,
+        "feedback": {name: {"n": values.n, "mean": values.mean} for name, values in tally.feedback.items() if values.n},
+    }

@@ -1,0 +1,277 @@
+"""Evidence: what one step of a rollout, or one arm of an experiment, has shown of a candidate beside stable."""
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Self
+
+from gateway.core.outcome import Outcome, is_good
+from gateway.core.plan import Criterion
+from gateway.core.record import Record
+from gateway.core.sample_ratio import SampleRatio
+from gateway.core.sequential import OneShare, TwoShares
+from gateway.core.share import upper_share
+from gateway.core.tally import FEEDBACK, Answer, Tally
+from gateway.core.unit_cells import DistinctUnits
+
+Side = Literal["stable", "candidate"]
+Compared = Literal["canary", "shadow", "arm"]
+
+_BASELINE_CONFIDENCE = 0.95
+_MOST_LIMIT = 1 - 1e-6
+_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
+"""An outcome by its name: every request needs two, and the enumeration's own call is ten times as dear."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """One criterion's sequential tests, with the counts that they have been told.
+
+    `relative` tests against stable, or against a share known from a baseline, and `absolute` against the
+    criterion's own limit. Both are None for a metric of a mean, whose interval holds at all times by itself.
+    `told` are stable's bad outcomes, its outcomes, and the candidate's.
+    """
+
+    criterion: Criterion
+    relative: TwoShares | OneShare | None = None
+    absolute: OneShare | None = None
+    told: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+
+    def look(self, stable: Tally, candidate: Tally) -> None:
+        """Tell the tests what came since the last look, as one batch."""
+        if self.relative is None and self.absolute is None:
+            return
+        metric, over = self.criterion.metric, self.criterion.over
+        mine, theirs = candidate.share(metric, over), stable.share(metric, over)
+        if mine is None or theirs is None:
+            return
+        now, told = [theirs.bad, theirs.n, mine.bad, mine.n], self.told
+        if now == told:
+            return
+        new = [now[0] - told[0], now[1] - told[1], now[2] - told[2], now[3] - told[3]]
+        self.told = now
+        if isinstance(self.relative, TwoShares):
+            self.relative.add(*new)
+        elif self.relative is not None and new[3]:
+            self.relative.add(*new[2:])
+        if self.absolute is not None and new[3]:
+            self.absolute.add(*new[2:])
+
+    def may_alarm(self, alpha: float) -> bool:
+        """Say whether a test has reached 1/alpha, or there is none to ask: an interval must be looked at itself."""
+        tests = [test for test in (self.relative, self.absolute) if test is not None]
+        return not tests or any(test.log_peak >= -math.log(alpha) for test in tests)
+
+    def to_json(self) -> dict[str, Any]:
+        """Write the watch as a JSON object, without its criterion."""
+        return {
+            "told": list(self.told),
+            "relative": None if self.relative is None else self.relative.to_json(),
+            "absolute": None if self.absolute is None else self.absolute.to_json(),
+        }
+
+    def restore(self, value: Mapping[str, Any]) -> None:
+        """Go on from what `to_json` wrote of a watch of the same criterion."""
+        self.told = list(value["told"])
+        if self.relative is not None:
+            self.relative = type(self.relative).from_json(value["relative"])
+        if self.absolute is not None:
+            self.absolute = OneShare.from_json(value["absolute"])
+
+
+class Evidence:
+    """Hears settled requests, and tests the candidate's against stable's at every look.
+
+    `alpha` is the error level of each criterion: the caller has shared its own out. `since` is the wall second that
+    the step began at, `weights` the shares of units that stable and the candidate should get. With a `baseline`,
+    what stable showed before it was left without requests, the candidate is compared with that: a share with the
+    upper 95 % bound of the baseline's, since a safe test needs one limit that holds.
+
+    A side's outcome is that of its first attempt. A retry of stable's would flatter it, and a request that stable
+    answered for the candidate is the candidate's failure. What an answer shows (seconds, cost, tokens, schema)
+    counts only for the side that gave it, and only where it was asked for one: a count of tokens is no answer.
+
+    Attributes:
+        versions: those of stable and the candidate.
+        stable, candidate: what each side has shown. `compared` is stable's, or the baseline in its place.
+        watches: the tests, by criterion.
+        sample_ratio: whether the units fell on the sides as they should; None without weights, and for a shadow.
+    """
+
+    __slots__ = (
+        "_arrivals",
+        "_arrived",
+        "alpha",
+        "baseline",
+        "candidate",
+        "sample_ratio",
+        "since",
+        "stable",
+        "track",
+        "versions",
+        "watches",
+    )
+
+    def __init__(
+        self,
+        criteria: Sequence[Criterion],
+        *,
+        stable: str,
+        candidate: str,
+        track: Compared,
+        alpha: float,
+        since: float,
+        weights: tuple[float, float] | None = None,
+        baseline: Tally | None = None,
+    ) -> None:
+        self.versions = (stable, candidate)
+        self.track = track
+        self.alpha = alpha
+        self.since = since
+        self.baseline = baseline
+        overs = sorted({each.over for each in criteria if each.over is not None})
+        names = sorted({each.metric.removeprefix(FEEDBACK) for each in criteria if each.metric.startswith(FEEDBACK)})
+        self.stable = Tally(overs, names)
+        self.candidate = Tally(overs, names)
+        self.watches = {each: _watch(each, baseline) for each in criteria}
+        self.sample_ratio = SampleRatio(weights) if weights is not None and track != "shadow" else None
+        self._arrivals = DistinctUnits()
+        self._arrived = [0, 0]
+
+    @property
+    def compared(self) -> Tally:
+        """What the candidate is compared with."""
+        return self.stable if self.baseline is None else self.baseline
+
+    def hear(self, record: Record, side: Side | None = None) -> None:
+        """Take a settled request, unless it is from before the step or from neither side.
+
+        For an arm the caller names the side, since only it knows which arm held the unit; otherwise `side` is not
+        looked at.
+        """
+        if not record.at >= self.since or not record.attempts:
+            return
+        whose = side if self.track == "arm" else self._side_of(record)
+        if whose is None:
+            return
+        unit = self._unit_of(record)
+        tally = self.stable if whose == "stable" else self.candidate
+        tally.add(_OUTCOMES[record.attempts[0].outcome], unit, record.at, self._answer_of(record))
+        if self.sample_ratio is not None and self._arrivals.add(unit):
+            self._arrived[whose == "candidate"] += 1
+
+    def hear_feedback(self, side: Side, name: str, value: float, at: float) -> None:
+        """Take a value of feedback on a side's answer, given at wall seconds `at`; what is not finite is none."""
+        if at >= self.since and math.isfinite(value):
+            (self.stable if side == "stable" else self.candidate).add_feedback(name, value)
+
+    def look(self) -> None:
+        """Tell the tests what came since the last look."""
+        for watch in self.watches.values():
+            watch.look(self.compared, self.candidate)
+        if self.sample_ratio is not None and any(self._arrived):
+            self.sample_ratio.add(self._arrived)
+            self._arrived = [0, 0]
+
+    def _side_of(self, record: Record) -> Side | None:
+        first, (stable, candidate) = record.attempts[0], self.versions
+        if self.track == "canary" and record.bucket is None:
+            return None
+        if first.track == "stable" and first.release == stable:
+            return "stable"
+        if first.track == self.track and first.release == candidate:
+            return "candidate"
+        return None
+
+    def _unit_of(self, record: Record) -> int:
+        """The hash of what may count at most 5 times.
+
+        A shadow's record has no unit, and both of its sides see the same units, so each request there is its own:
+        capping stable alone would compare different mixes of busy and other units.
+        """
+        if record.unit_digest is not None and self.track != "shadow":
+            return int(record.unit_digest[:16], 16)
+        return int.from_bytes(hashlib.blake2b(record.request_id.encode(), digest_size=8).digest(), "big")
+
+    def _answer_of(self, record: Record) -> Answer | None:
+        first = record.attempts[0]
+        own = record.release == first.release and record.track == first.track
+        if not own or not is_good(_OUTCOMES[record.outcome]) or record.endpoint == "count_tokens":
+            return None
+        # A shadow is read as a whole, so stable's streams are compared with it by their ends.
+        streamed = record.first_token_seconds is not None and self.track != "shadow"
+        known = record.input_tokens is not None and record.output_tokens is not None
+        return Answer(
+            seconds=record.seconds,
+            pace=record.first_token_seconds if streamed and record.first_token_seconds is not None else record.seconds,
+            first_token_seconds=record.first_token_seconds,
+            cost=None if record.cost_nano_usd is None else record.cost_nano_usd / 1e9,
+            tokens=(record.input_tokens or 0) + (record.output_tokens or 0) if known else None,
+            schema_valid=record.schema_valid,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Write all of it as a JSON object, of some 150 KB at most, for a checkpoint."""
+        return {
+            "criteria": [asdict(each) for each in self.watches],
+            "versions": list(self.versions),
+            "track": self.track,
+            "alpha": self.alpha,
+            "since": self.since,
+            "baseline": None if self.baseline is None else self.baseline.to_json(),
+            "stable": self.stable.to_json(),
+            "candidate": self.candidate.to_json(),
+            "watches": [watch.to_json() for watch in self.watches.values()],
+            "sample_ratio": None if self.sample_ratio is None else self.sample_ratio.to_json(),
+            "arrivals": self._arrivals.to_json(),
+            "arrived": list(self._arrived),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Read what `to_json` wrote; the evidence goes on as if it had not been written."""
+        stable, candidate = value["versions"]
+        evidence = cls(
+            [Criterion(**each) for each in value["criteria"]],
+            stable=stable,
+            candidate=candidate,
+            track=value["track"],
+            alpha=value["alpha"],
+            since=value["since"],
+            baseline=None if value["baseline"] is None else Tally.from_json(value["baseline"]),
+        )
+        evidence.stable = Tally.from_json(value["stable"])
+        evidence.candidate = Tally.from_json(value["candidate"])
+        for watch, written in zip(evidence.watches.values(), value["watches"], strict=True):
+            watch.restore(written)
+        if value["sample_ratio"] is not None:
+            evidence.sample_ratio = SampleRatio.from_json(value["sample_ratio"])
+        evidence._arrivals = DistinctUnits.from_json(value["arrivals"])
+        evidence._arrived = list(value["arrived"])
+        return evidence
+
+
+def _watch(criterion: Criterion, baseline: Tally | None) -> Watch:
+    """The tests that a criterion needs: for its limits relative to stable one, and for an absolute one another."""
+    watch = Watch(criterion)
+    if Tally().share(criterion.metric) is None:
+        return watch
+    if criterion.max_delta is not None or criterion.max_ratio is not None:
+        watch.relative = TwoShares() if baseline is None else OneShare(_baseline_limit(criterion, baseline))
+    limit = bad_limit(criterion)
+    if limit is not None:
+        watch.absolute = OneShare(limit)
+    return watch
+
+
+def _baseline_limit(criterion: Criterion, baseline: Tally) -> float:
+    share = baseline.share(criterion.metric, criterion.over)
+    return _MOST_LIMIT if share is None else min(_MOST_LIMIT, upper_share(share.bad, share.n, _BASELINE_CONFIDENCE))
+
+
+def bad_limit(criterion: Criterion) -> float | None:
+    """Give the absolute limit of a share's criterion as one of the bad share: `min` 0.98 valid is 0.02 invalid."""
+    if criterion.metric == "schema_valid":
+        return None if criterion.min is None else 1 - criterion.min
+    return criterion.max

@@ -1,0 +1,75 @@
+"""The metrics of an experiment: which there are, which way is better, and of what sort their values are."""
+
+import re
+from typing import Literal
+
+FEEDBACK = "feedback."
+"""What the metric of a feedback's name starts with."""
+
+FEEDBACK_NAME = re.compile(r"[a-z0-9_.-]{1,64}")
+
+SHARES = ("error_rate", "schema_valid", "slow_rate")
+"""Metrics whose values are shares, from 0 to 1."""
+
+MEANS = ("cost_per_request", "first_token_seconds", "seconds", "tokens_per_request")
+"""Metrics whose values are means: US dollars, seconds, and input and output tokens together."""
+
+METRICS = tuple(sorted(SHARES + MEANS))
+
+Direction = Literal["higher", "lower"]
+
+
+def is_metric(name: str) -> bool:
+    """Say whether there is a metric of this name."""
+    return name in METRICS or (name.startswith(FEEDBACK) and is_feedback_name(name.removeprefix(FEEDBACK)))
+
+
+def is_feedback_name(name: str) -> bool:
+    """Say whether feedback may have this name: 1 to 64 of a to z, 0 to 9, dot, dash and underscore."""
+    return FEEDBACK_NAME.fullmatch(name) is not None
+
+
+def better(metric: str) -> Direction:
+    """Say which way a metric is better. Feedback is good when it is high: send it that way round."""
+    return "higher" if metric == "schema_valid" or metric.startswith(FEEDBACK) else "lower"
+
+
+def shown(metric: str, value: float) -> str:
+    """Write a metric's value for people, to three digits: shares in percent, costs in US dollars, times in seconds."""
+    if metric in SHARES:
+        return f"{value:.2%}"
+    return _to_decimals(value, _decimals(value, 3)) + unit_of(metric)
+
+
+def unit_of(metric: str) -> str:
+    """Give the unit of a metric's values as it follows a number, with a space before it, or nothing."""
+    return {"cost_per_request": " USD", "first_token_seconds": " s", "seconds": " s"}.get(metric, "")
+
+
+def shown_span(metric: str, low: float, estimate: float, high: float) -> tuple[str, str]:
+    """Write a difference of a metric's values, with its sign and unit, and apart from it its interval.
+
+    All have the decimals that the interval's width deserves. Differences of shares are in percentage points.
+    """
+    if metric in SHARES:
+        low, estimate, high = 100 * low, 100 * estimate, 100 * high
+    decimals = 2 if metric in SHARES else _decimals(high - low or estimate, 2)
+    unit = " points" if metric in SHARES else unit_of(metric)
+    written = [_signed(number, decimals) for number in (low, estimate, high)]
+    return f"{written[1]}{unit}", f"{written[0]} to {written[2]}"
+
+
+def _decimals(size: float, digits: int) -> int:
+    """How many decimals show so many digits of a number."""
+    exponent = int(f"{abs(size):e}".partition("e")[2]) if size else 0
+    return max(0, digits - 1 - exponent)
+
+
+def _to_decimals(number: float, decimals: int) -> str:
+    if decimals > 9 or abs(number) >= 1e12:
+        return f"{number:.3g}"
+    return f"{number:,.{decimals}f}"
+
+
+def _signed(number: float, decimals: int) -> str:
+    return ("-" if number < 0 else "+") + _to_decimals(abs(number), decimals)

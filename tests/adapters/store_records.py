@@ -1,0 +1,51 @@
+"""A sample of everything that the store records."""
+
+from gateway.core.plan import Criterion, Plan, Step
+from gateway.core.ports import ArmOut, ExperimentStart, Recorded, ServedVersion
+from gateway.core.rollout import Rollout, RolloutState
+from gateway.core.route_record import Former, RouteRecord
+
+ROLLOUT = Rollout(
+    id="r1",
+    route="support",
+    stable="1.0.0",
+    candidate="1.1.0",
+    attempt=2,
+    state=RolloutState.held,
+    step=1,
+    plan=Plan(
+        "careful",
+        (
+            Step(shadow_ppm=100_000, hold=60.0),
+            Step(percent_ppm=10_000, guardrails=(Criterion("error_rate", max=0.02),)),
+        ),
+        signals=(Criterion("cost_per_request", max_ratio=1.1),),
+    ),
+    reason="no data \u2713",
+    actor="judge",
+    evidence={"of": [3, 0.5, None]},
+    started_at=1.5,
+    updated_at=2.5,
+    entered_at=2.0,
+    holds=("no_data", "sample_ratio"),
+)
+
+RECORDED = Recorded(
+    epoch=7,
+    routes={
+        "support": RouteRecord(
+            route="support",
+            stable="1.0.0",
+            serve_line="1.1.0",
+            rollout=ROLLOUT,
+            attempts={("1.0.0", "1.1.0"): 2, ("0.9.0", "1.0.0"): 1},
+            out={"0.8.0": "rolled back: breaker"},
+            former=(Former("0.9.0", 1.0), Former("0.7.0", 0.5)),
+            revision=4,
+        ),
+        "sales": RouteRecord("sales", "2.0.0", "2.0.0"),
+    },
+    experiments=(ExperimentStart("sales", "length", 3.0, (("short", "1.0.0", 400_000), ("long", "1.1.0", 600_000))),),
+    arms_out=(ArmOut("sales", "length", "1.1.0", "breaker", 4.0, {"failed": 3}),),
+    served=(ServedVersion("model", "gpt-4o", "2024-08-06", "d1"), ServedVersion("prompt", "greeting", "1", "d2")),
+)

@@ -1,0 +1,90 @@
+"""An operations API over a real control, and a client of it."""
+
+import json
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+
+from gateway.api.operations import Desk, Operations
+from gateway.control.served_models import ServedModels
+from gateway.core.errors import StoreFault
+from tests.control.serving_world import files, rolling, route, serving
+
+TOKEN = "operator-token-0123456789"
+VERBS = ("start", "promote", "pause", "resume", "rollback", "retry", "undo")
+READING = ["/admin/v1/status", "/admin/v1/explain?route=desk&unit=ada", "/admin/v1/rollouts/desk"]
+ACTS = ["/admin/v1/reload", *(f"/admin/v1/rollouts/desk/{verb}" for verb in VERBS)]
+OPEN = ["/healthz", "/readyz", "/metrics", "/admin/v1/openapi.json"]
+
+
+@dataclass
+class Ledger:
+    """Port `Ledger`: what was recorded, or a fault."""
+
+    records: dict[str, Any] = field(default_factory=dict)
+    away: bool = False
+
+    async def find(self, request_id):
+        if self.away:
+            raise StoreFault("the ledger is away")
+        return self.records.get(request_id)
+
+
+class Office:
+    """An operations API over a real control, and a client of it."""
+
+    def __init__(self, process, token) -> None:
+        self.process = process
+        self.ledger = Ledger()
+        self.why_not: str | None = None
+        self.files = rolling()
+        desk = Desk(
+            live=process.live,
+            serving=process.serving,
+            rollouts=process.rollouts,
+            judging=process.judging,
+            breakers=process.breakers,
+            served_models=ServedModels(process.meters, process.journal, process.rollouts.trip),
+            store=process.store,
+            ledger=self.ledger,
+            clock=process.clock,
+            ready=lambda: self.why_not,
+            reload=lambda: process.serving.reload(self.files),
+            exposition=lambda accept: (f"# for {accept}\n".encode(), "text/plain; version=1.0.0"),
+            extra_status=lambda: {"version": "0.0.0"},
+        )
+        self.application = Operations(desk, token).application()
+
+    def client(self, host: str = "127.0.0.1:8081", **headers: str) -> httpx2.AsyncClient:
+        """A client that names `host`."""
+        transport = httpx2.ASGITransport(self.application)
+        return httpx2.AsyncClient(
+            transport=transport, base_url="http://127.0.0.1:8081", headers={"host": host, **headers}
+        )
+
+    async def get(self, path: str, **headers: str) -> httpx2.Response:
+        """GET a path."""
+        async with self.client(**headers) as client:
+            return await client.get(path)
+
+    async def act(self, path: str, content: Any = b"{}", **headers: str) -> httpx2.Response:
+        """POST an act; `content` that is no bytes is sent as JSON."""
+        raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+        async with self.client(**{"content-type": "application/json", **headers}) as client:
+            return await client.post(path, content=raw)
+
+
+@asynccontextmanager
+async def office(token: str | None = None):
+    """An office whose one route has a running rollout."""
+    async with serving(files(route())) as process:
+        found = Office(process, token)
+        await process.serving.reload(found.files)
+        yield found
+
+
+def said(answer: httpx2.Response) -> str:
+    """The message of a refusal."""
+    return answer.json()["error"]["message"]

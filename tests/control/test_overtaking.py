@@ -1,0 +1,203 @@
+"""Two who act on one rollout at once: by compare-and-set one of them wins, and what takes out always does."""
+
+import asyncio
+
+import pytest
+
+from gateway.control.rollouts import Word
+from gateway.core.errors import Overtaken, VerbRefused
+from tests.control.serving_world import ADA, HELD, Disk, Store, files, once, rolling, route, serving
+
+pytestmark = pytest.mark.anyio
+
+VERBS = ["start", "promote", "pause", "resume", "rollback", "retry", "undo"]
+
+
+SEEN = {
+    "another rollout": ({"rollout": "rollout-0"}, "rollout "),
+    "another state": ({"state": "paused"}, "state running"),
+    "another step": ({"state": "running", "step": 2}, "step 1"),
+    "what it never says": ({"weight": 5}, "weight None"),
+}
+
+
+@pytest.mark.parametrize("case", SEEN)
+@pytest.mark.parametrize("verb", VERBS)
+async def test_whoever_has_seen_something_else_is_overtaken(verb, case):
+    """The message names what has moved; nothing changes, not even for a rollback."""
+    seen, said = SEEN[case]
+    async with serving(HELD) as process:
+        await process.rollouts.start("desk", ADA)
+        assert await process.recording.settled(5)
+        before = process.live.current
+        with pytest.raises(Overtaken, match=f"has moved: it has {said}.* now; look again before you act") as raised:
+            await getattr(process.rollouts, verb)("desk", Word("ada", "because", seen))
+        assert (409, before) == (raised.value.status, process.live.current)
+
+
+async def test_whoever_has_seen_what_is_there_acts():
+    """The rollout, its state and its step, counted from one; none before the first."""
+    async with serving(HELD) as process:
+        rollout = process.live.record_of("desk").rollout.id
+        for verb, state, step in (("start", "held", None), ("pause", "running", 1), ("rollback", "paused", 1)):
+            seen = {"rollout": rollout, "state": state, "step": step}
+            await getattr(process.rollouts, verb)("desk", Word("ada", "because", seen))
+        assert "rolled_back" == process.state
+
+
+async def test_of_two_processes_that_promote_at_once_one_wins():
+    """The other is overtaken, and once it has looked both serve the same step."""
+    disk = Disk()
+    async with serving(HELD, Store(disk)) as one, serving(HELD, Store(disk)) as other:
+        await one.rollouts.start("desk", ADA)
+        assert await one.recording.settled(5)
+        await other.live.look_again()
+        waiting = [other.rollouts.promote("desk", ADA)]
+
+        async def be_overtaken():
+            if waiting:
+                await waiting.pop()
+
+        one.store.before = be_overtaken
+        with pytest.raises(Overtaken):
+            await one.rollouts.promote("desk", ADA)
+
+        assert [50_000, 500_000] == [one.weight, other.weight]
+        assert await one.live.look_again()
+        assert (500_000, one.live.record_of("desk")) == (one.weight, other.live.record_of("desk"))
+        assert ["hold", "start", "promote"] == [event.verb for event in disk.events]
+
+
+async def test_a_rollback_by_another_process_wins_over_a_promotion_here():
+    """What rests on an older record is not written."""
+    disk = Disk()
+    async with serving(HELD, Store(disk)) as one, serving(HELD, Store(disk)) as other:
+        await one.rollouts.start("desk", ADA)
+        assert await one.recording.settled(5)
+        await other.live.look_again()
+        other.trip()
+        assert await other.recording.settled(5)
+        with pytest.raises(Overtaken):
+            await one.rollouts.promote("desk", ADA, full=True)
+        await one.live.look_again()
+        assert [(0, "rolled_back")] * 2 == [(process.weight, process.state) for process in (one, other)]
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_after_a_lost_promotion_the_next_verb_is_taken(moment):
+    """What is known here is what the store holds, whichever of the two was written first."""
+    async with serving(HELD) as process:
+        await process.rollouts.start("desk", ADA)
+        assert await process.recording.settled(5)
+        setattr(process.store, moment, once(process.trip))
+        with pytest.raises(VerbRefused):
+            await process.rollouts.promote("desk", ADA)
+        assert await process.recording.settled(5)
+        assert process.kept == process.live.record_of("desk")
+        assert "running" == (await process.rollouts.retry("desk", ADA)).state.value
+
+
+async def test_an_abort_during_a_promotion_in_full_wins():
+    """A person's rollback too, whoever began first."""
+    async with serving(HELD) as process:
+        await process.rollouts.start("desk", ADA)
+        assert await process.recording.settled(5)
+        aborting = []
+        process.store.before = once(
+            lambda: aborting.append(asyncio.ensure_future(process.rollouts.rollback("desk", ADA)))
+        )
+
+        async def let_it_act():
+            await asyncio.sleep(0)
+
+        process.store.after = let_it_act
+        with pytest.raises(VerbRefused, match="rolled back meanwhile"):
+            await process.rollouts.promote("desk", ADA, full=True)
+        await aborting[0]
+        assert ("1.0.0", 0, "rolled_back") == (process.desk.stable.version, process.weight, process.state)
+        assert process.kept == process.live.record_of("desk")
+
+
+async def test_what_is_done_is_recorded_in_the_order_in_which_it_was_done():
+    """Acts that wait for the store come before whatever is done once it is back."""
+    async with serving(HELD) as process:
+        await process.rollouts.start("desk", ADA)
+        assert await process.recording.settled(5)
+        process.store.away = True
+        process.trip()
+        process.store.away = False
+        await process.rollouts.retry("desk", ADA)
+        await process.rollouts.pause("desk", ADA)
+        process.trip()
+        assert await process.recording.settled(5)
+        verbs = ["hold", "start", "rollback", "retry", "pause", "rollback"]
+        assert verbs == [event.verb for event in process.store.disk.events]
+        assert verbs[::-1] == [event.verb for event in await process.store.history("desk", 10)]
+        assert 2 == process.kept.rollout.attempt
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("full", [False, True])
+async def test_a_trip_during_a_promotion_wins(moment, full):
+    """The promotion is refused, the candidate is out, and so the store says in the end, and in the next life."""
+    store = Store()
+    async with serving(HELD, store) as process:
+        await process.rollouts.start("desk", ADA)
+        assert await process.recording.settled(5)
+        setattr(store, moment, once(process.trip))
+        with pytest.raises(VerbRefused, match="route desk was rolled back meanwhile; nothing was changed"):
+            await process.rollouts.promote("desk", ADA, full=full)
+
+        assert (0, "1.0.0") == (process.weight, process.desk.stable.version)
+        assert await process.recording.settled(5)
+
+    async with serving(HELD, store) as process:
+        assert ("rolled_back", "1.0.0") == (process.state, process.desk.stable.version)
+
+
+async def test_two_promotions_at_once_are_two_steps():
+    """Verbs follow one another; none is lost."""
+    async with serving(HELD) as process:
+        await process.rollouts.start("desk", ADA)
+        done = await asyncio.gather(*(process.rollouts.promote("desk", ADA) for _ in range(2)))
+
+        assert ["running", "completed"] == [rollout.state.value for rollout in done]
+
+
+async def test_a_late_trip_revives_no_rollback_that_was_recorded_meanwhile():
+    """A gateway that was cut off takes its candidate out of what others recorded since, and overwrites none of it."""
+    disk = Disk()
+    async with serving(files(route()), Store(disk)) as there, serving(files(route()), Store(disk)) as here:
+        await there.serving.reload(rolling("1.1.0"))
+        await here.serving.reload(rolling("1.1.0"))
+        here.store.away = True
+        await there.serving.reload(rolling("1.2.0"))
+        there.trip("1.2.0")
+        here.trip("1.1.0")
+        here.store.away = False
+        await there.recording.settled(5)
+        await here.recording.settled(5)
+
+        for process in (there, here):
+            await process.live.look_again()
+            assert {"1.1.0", "1.2.0"} == set(process.desk.out)
+            assert ("1.2.0", "rolled_back") == (process.live.record_of("desk").serve_line, process.state)
+        assert (await there.serving.reload(rolling("1.2.0"))).accepted
+        assert 0 == there.desk.weight_ppm("1.2.0")
+
+
+async def test_a_late_trip_undoes_what_others_have_completed():
+    """The candidate failed here before it was promoted in full there: it does not stay stable."""
+    disk = Disk()
+    async with serving(files(route()), Store(disk)) as there, serving(files(route()), Store(disk)) as here:
+        await there.serving.reload(rolling("1.1.0"))
+        await here.serving.reload(rolling("1.1.0"))
+        here.store.away = True
+        await there.rollouts.promote("desk", ADA, full=True)
+        here.trip("1.1.0")
+        here.store.away = False
+        await here.recording.settled(5)
+
+        for process in (there, here):
+            await process.live.look_again()
+            assert ("1.0.0", "rolled_back", 0) == (process.desk.stable.version, process.state, process.weight)

@@ -29,7 +29,7 @@ def format_duration(seconds: float) -> str:
 
 
 def roughly(seconds: float) -> str:
-    """Write seconds for people, rounded up: seconds up to two minutes, minutes up to two hours, hours up to two days."""
+    """Write seconds for people, rounded up: as seconds up to two minutes, minutes to two hours, hours to two days."""
     for unit, size, until in (("s", 1, 120), ("m", 60, 7_200), ("h", 3_600, 172_800)):
         if seconds < until:
             return f"{max(0, math.ceil(seconds / size))}{unit}"

@@ -181,9 +181,7 @@ def house_parts(house: House) -> list[Figure]:
 def written() -> float:
     """Give the seconds that making JSON of one rollout's evidence takes."""
     guardrails = (Criterion("error_rate", max_delta=0.02), Criterion("slow_rate", over=8.0, max_delta=0.03))
-    evidence = Evidence(
-        guardrails, stable=STABLE, candidate=CANDIDATE, track="canary", alpha=0.05, since=0.0, weights=(0.5, 0.5)
-    )
+    evidence = Evidence(guardrails, stable=STABLE, candidate=CANDIDATE, track="canary", alpha=0.05, weights=(0.5, 0.5))
     for request in requests(Traffic(weight=0.5), 60_000, 20_000):
         evidence.hear(record_of(request, 1.0, 0))
     evidence.look()

@@ -101,12 +101,13 @@ def sample_plan() -> dict[str, Any]:
     return plan
 
 
-def sample_alpha() -> float:
-    """Give the error level of each guardrail of the sample plan in a step."""
+def sample_level() -> dict[str, Any]:
+    """Give the error level of each guardrail of the sample plan, and by how many looks it is shared."""
     steps = (Step(percent_ppm=1),) * len(sample_plan()["steps"])
     plain = ({name: value for name, value in each.items() if name != "over"} for each in sample_plan()["guardrails"])
     guardrails = tuple(Criterion(**each) for each in plain)
-    return Plan(None, steps, guardrails).alpha_of(0)
+    plan = Plan(None, steps, guardrails)
+    return {"alpha": plan.alpha_each, "looks": plan.looks}
 
 
 def sample_keys(percent: float, *, signals: bool) -> str:
@@ -291,7 +292,7 @@ def guardrail_alarms(scale: Scale, say: Say) -> list[Figure]:
 def guardrail_alarms_once(traffic: Traffic, seed: int, most: int) -> bool:
     """Say whether a guardrail at alpha 5 % ever alarms between two releases that fail alike."""
     criterion = Criterion("error_rate", max_delta=0.0)
-    evidence = Evidence([criterion], stable=STABLE, candidate=CANDIDATE, track="canary", alpha=0.05, since=0.0)
+    evidence = Evidence([criterion], stable=STABLE, candidate=CANDIDATE, track="canary", alpha=0.05)
     sides = evidence.stable, evidence.candidate
     for number, (unit, is_canary, failed, _) in enumerate(requests(traffic, seed, most), 1):
         sides[is_canary].add(Outcome.failed if failed else Outcome.ok, unit, 0.0, None)
@@ -348,11 +349,11 @@ MOST_SLOW = 600
 
 def slow_candidates(scale: Scale, say: Say) -> list[Figure]:
     """How soon a candidate that takes 30 % longer is found, with stable's p95 as what is slow."""
-    found, alpha = [], sample_alpha()
+    found, level = [], sample_level()
     for sigma in (0.5, 0.8):
         say(f"a candidate 30 % slower, sigma {sigma:g}")
         share = 1 - NormalDist().cdf(NormalDist().inv_cdf(0.95) - math.log(1.3) / sigma)
-        runs = [slow_once(sigma, alpha, seed) for seed in range(scale.slow)]
+        runs = [slow_once(sigma, level, seed) for seed in range(scale.slow)]
         for place, delta in enumerate(DELTAS):
             met = [run[place] for run in runs if run[place] is not None]
             power = len(met) / len(runs)
@@ -365,12 +366,12 @@ def slow_candidates(scale: Scale, say: Say) -> list[Figure]:
     return found
 
 
-def slow_once(sigma: float, alpha: float, seed: int) -> list[int | None]:
+def slow_once(sigma: float, level: dict[str, Any], seed: int) -> list[int | None]:
     """Give for each max_delta the canary's requests until the guardrail was breached; None where it was not."""
     rng = np.random.default_rng(40_000 + seed)
     over = math.exp(NormalDist().inv_cdf(0.95) * sigma)
     criteria = [Criterion("slow_rate", over=over, max_delta=delta) for delta in DELTAS]
-    evidence = Evidence(criteria, stable=STABLE, candidate=CANDIDATE, track="canary", alpha=alpha, since=0.0)
+    evidence = Evidence(criteria, stable=STABLE, candidate=CANDIDATE, track="canary", **level)
     met: dict[Criterion, int] = {}
     canary = 0
     while canary < MOST_SLOW and len(met) < len(criteria):

@@ -60,11 +60,10 @@ class Judging:
 
     def hear_feedback(self, record: Record, name: str, value: float) -> None:
         """Take a number that somebody said of a settled request's answer."""
-        at = self._clock.wall()
         step = self._steps.get(record.route)
         if step is not None:
-            step.hear_feedback(record, name, value, at)
-        self._arms.hear_feedback(record, name, value, at)
+            step.hear_feedback(record, name, value)
+        self._arms.hear_feedback(record, name, value)
 
     def gather(self) -> None:
         """Put what was heard to the evidence. A few times a second, so that it is never much at once."""

@@ -28,7 +28,6 @@ class _Comparison:
                 candidate=arm.release,
                 track="arm",
                 alpha=policy.alpha / (len(others) * len(policy.guardrails)),
-                since=0.0,
             )
             for arm in others
         }
@@ -87,11 +86,11 @@ class WatchedArms:
         for evidence, side in experiment.sides(record):
             evidence.hear(record, side)
 
-    def hear_feedback(self, record: Record, name: str, value: float, at: float) -> None:
+    def hear_feedback(self, record: Record, name: str, value: float) -> None:
         """Take a number that somebody said of a settled request's answer."""
         experiment = self._experiments.get(record.route)
         for evidence, side in () if experiment is None else experiment.sides(record):
-            evidence.hear_feedback(side, name, value, at)
+            evidence.hear_feedback(side, name, value)
 
     def judge(self) -> None:
         """Take every arm out that breaches a guardrail."""

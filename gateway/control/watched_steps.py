@@ -59,7 +59,7 @@ class WatchedStep:
             self.evidence.hear(record, self._side_of(record))
             self._has_grown = True
 
-    def hear_feedback(self, record: Record, name: str, value: float, at: float) -> None:
+    def hear_feedback(self, record: Record, name: str, value: float) -> None:
         """Take feedback on a request of one of the sides.
 
         The request may have been settled by another process, whose epochs are not ours: it is of this step if it is
@@ -70,9 +70,9 @@ class WatchedStep:
             return
         first = record.attempts[0]
         if first.release == self.rollout.candidate:
-            self.evidence.hear_feedback("candidate", name, value, at)
+            self.evidence.hear_feedback("candidate", name, value)
         elif first.release == self._stable:
-            self.evidence.hear_feedback("stable", name, value, at)
+            self.evidence.hear_feedback("stable", name, value)
         self._has_grown = True
 
     def look(self, now: float) -> None:
@@ -188,11 +188,13 @@ def begin(
         stable=stable,
         candidate=rollout.candidate,
         track="arm" if is_after else "shadow" if weight is None else "canary",
-        alpha=plan.alpha_of(0 if is_after else step),
-        since=0.0,
+        alpha=plan.alpha_each,
+        looks=plan.looks,
         weights=None if weight is None or is_alone else (1 - weight / 1_000_000, weight / 1_000_000),
         baseline=before.carried() if is_alone and before is not None else None,
     )
+    if before is not None:
+        evidence.go_on_from(before.evidence)
     return WatchedStep(rollout, evidence, epoch=epoch, now=now)
 
 

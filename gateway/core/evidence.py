@@ -18,6 +18,7 @@ from gateway.core.unit_cells import DistinctUnits
 Side = Literal["stable", "candidate"]
 Compared = Literal["canary", "shadow", "arm"]
 
+_OF_WHOLE, _OF_STEPS = 0.8, 0.2
 _BASELINE_CONFIDENCE = 0.95
 _MOST_LIMIT = 1 - 1e-6
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
@@ -30,12 +31,21 @@ class Watch:
 
     `relative` tests against stable, or against a share known from a baseline, and `absolute` against the
     criterion's own limit. Both are None for a metric of a mean, whose interval holds at all times by itself.
-    `told` are stable's bad outcomes, its outcomes, and the candidate's.
+    `whole` is the test against stable that began with the rollout's first step and goes on through its steps: what a
+    small step has shown is not forgotten in the next. A mean of e-values is one (with weights that sum up to 1: 0.8 for
+    the whole, 0.2 shared by the `looks`, the steps that each begin a test of their own), so the weighted sum may be
+    held against one threshold for the whole rollout.
+
+    `told` are stable's bad outcomes, its outcomes, and the candidate's. The peaks are the highest logarithms so far.
     """
 
     criterion: Criterion
+    looks: int = 1
     relative: TwoShares | OneShare | None = None
     absolute: OneShare | None = None
+    whole: TwoShares | None = None
+    relative_peak: float = -math.inf
+    absolute_peak: float = -math.inf
     told: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
 
     def look(self, stable: Tally, candidate: Tally) -> None:
@@ -51,17 +61,26 @@ class Watch:
             return
         new = [now[0] - told[0], now[1] - told[1], now[2] - told[2], now[3] - told[3]]
         self.told = now
-        if isinstance(self.relative, TwoShares):
+        if isinstance(self.relative, TwoShares) and self.whole is not None:
             self.relative.add(*new)
-        elif self.relative is not None and new[3]:
+            self.whole.add(*new)
+            of_step = self.relative.log_e + math.log(_OF_STEPS / self.looks)
+            self.relative_peak = max(self.relative_peak, _log_sum(self.whole.log_e + math.log(_OF_WHOLE), of_step))
+        elif isinstance(self.relative, OneShare) and new[3]:
             self.relative.add(*new[2:])
+            self.relative_peak = max(self.relative_peak, self.relative.log_e - math.log(self.looks))
         if self.absolute is not None and new[3]:
             self.absolute.add(*new[2:])
+            self.absolute_peak = max(self.absolute_peak, self.absolute.log_e - math.log(self.looks))
+
+    def go_on_from(self, before: "Watch") -> None:
+        """Take over the test of the whole rollout from the step before."""
+        if self.whole is not None and before.whole is not None:
+            self.whole = TwoShares.from_json(before.whole.to_json())
 
     def may_alarm(self, alpha: float) -> bool:
-        """Say whether a test has reached 1/alpha, or there is none to ask: an interval must be looked at itself."""
-        tests = [test for test in (self.relative, self.absolute) if test is not None]
-        return not tests or any(test.log_peak >= -math.log(alpha) for test in tests)
+        """Say whether a test has reached 1/alpha."""
+        return max(self.relative_peak, self.absolute_peak) >= -math.log(alpha)
 
     def to_json(self) -> dict[str, Any]:
         """Write the watch as a JSON object, without its criterion."""
@@ -69,6 +88,8 @@ class Watch:
             "told": list(self.told),
             "relative": None if self.relative is None else self.relative.to_json(),
             "absolute": None if self.absolute is None else self.absolute.to_json(),
+            "whole": None if self.whole is None else self.whole.to_json(),
+            "peaks": [None if peak == -math.inf else peak for peak in (self.relative_peak, self.absolute_peak)],
         }
 
     def restore(self, value: Mapping[str, Any]) -> None:
@@ -78,15 +99,26 @@ class Watch:
             self.relative = type(self.relative).from_json(value["relative"])
         if self.absolute is not None:
             self.absolute = OneShare.from_json(value["absolute"])
+        if self.whole is not None:
+            self.whole = TwoShares.from_json(value["whole"])
+        peaks = (-math.inf if peak is None else peak for peak in value["peaks"])
+        self.relative_peak, self.absolute_peak = peaks
+
+
+def _log_sum(a: float, b: float) -> float:
+    """The logarithm of the sum of two numbers of which the logarithms are given."""
+    most = max(a, b)
+    return most + math.log1p(math.exp(min(a, b) - most))
 
 
 class Evidence:
     """Hears settled requests, and tests the candidate's against stable's at every look.
 
-    `alpha` is the error level of each criterion: the caller has shared its own out. `since` is the wall second that
-    the step began at, `weights` the shares of units that stable and the candidate should get. With a `baseline`,
-    what stable showed before it was left without requests, the candidate is compared with that: a share with the
-    upper 95 % bound of the baseline's, since a safe test needs one limit that holds.
+    `alpha` is the error level of each limit over the whole rollout, and `looks` how many stretches of evidence share
+    it; this is one of them, and begins empty: what belongs to it its caller knows. `weights` are the shares of units
+    that stable and the candidate should get. With a `baseline`, what stable showed before it was left without requests,
+    the candidate is compared with that: a share with the upper 95 % bound of the baseline's, since a safe test needs
+    one limit that holds.
 
     A side's outcome is that of its first attempt. A retry of stable's would flatter it, and a request that stable
     answered for the candidate is the candidate's failure. What an answer shows (seconds, cost, tokens, schema)
@@ -105,8 +137,8 @@ class Evidence:
         "alpha",
         "baseline",
         "candidate",
+        "looks",
         "sample_ratio",
-        "since",
         "stable",
         "track",
         "versions",
@@ -121,23 +153,29 @@ class Evidence:
         candidate: str,
         track: Compared,
         alpha: float,
-        since: float,
+        looks: int = 1,
         weights: tuple[float, float] | None = None,
         baseline: Tally | None = None,
     ) -> None:
         self.versions = (stable, candidate)
         self.track = track
         self.alpha = alpha
-        self.since = since
+        self.looks = looks
         self.baseline = baseline
         overs = sorted({each.over for each in criteria if each.over is not None})
         names = sorted({each.metric.removeprefix(FEEDBACK) for each in criteria if each.metric.startswith(FEEDBACK)})
         self.stable = Tally(overs, names)
         self.candidate = Tally(overs, names)
-        self.watches = {each: _watch(each, baseline) for each in criteria}
+        self.watches = {each: _watch(each, looks, baseline) for each in criteria}
         self.sample_ratio = SampleRatio(weights) if weights is not None and track != "shadow" else None
         self._arrivals = DistinctUnits()
         self._arrived = [0, 0]
+
+    def go_on_from(self, before: "Evidence") -> None:
+        """Take over what tests of the whole rollout the step before has begun."""
+        for criterion, watch in self.watches.items():
+            if criterion in before.watches:
+                watch.go_on_from(before.watches[criterion])
 
     @property
     def compared(self) -> Tally:
@@ -145,12 +183,12 @@ class Evidence:
         return self.stable if self.baseline is None else self.baseline
 
     def hear(self, record: Record, side: Side | None = None) -> None:
-        """Take a settled request, unless it is from before the step or from neither side.
+        """Take a settled request, unless it is from neither side.
 
         For an arm the caller names the side, since only it knows which arm held the unit; otherwise `side` is not
         looked at.
         """
-        if not record.at >= self.since or not record.attempts:
+        if not record.attempts:
             return
         whose = side if self.track == "arm" else self._side_of(record)
         if whose is None:
@@ -161,9 +199,9 @@ class Evidence:
         if self.sample_ratio is not None and self._arrivals.add(unit):
             self._arrived[whose == "candidate"] += 1
 
-    def hear_feedback(self, side: Side, name: str, value: float, at: float) -> None:
-        """Take a value of feedback on a side's answer, given at wall seconds `at`; what is not finite is none."""
-        if at >= self.since and math.isfinite(value):
+    def hear_feedback(self, side: Side, name: str, value: float) -> None:
+        """Take a value of feedback on a side's answer; what is not finite is none."""
+        if math.isfinite(value):
             (self.stable if side == "stable" else self.candidate).add_feedback(name, value)
 
     def look(self) -> None:
@@ -218,7 +256,7 @@ class Evidence:
             "versions": list(self.versions),
             "track": self.track,
             "alpha": self.alpha,
-            "since": self.since,
+            "looks": self.looks,
             "baseline": None if self.baseline is None else self.baseline.to_json(),
             "stable": self.stable.to_json(),
             "candidate": self.candidate.to_json(),
@@ -238,7 +276,7 @@ class Evidence:
             candidate=candidate,
             track=value["track"],
             alpha=value["alpha"],
-            since=value["since"],
+            looks=value["looks"],
             baseline=None if value["baseline"] is None else Tally.from_json(value["baseline"]),
         )
         evidence.stable = Tally.from_json(value["stable"])
@@ -252,13 +290,16 @@ class Evidence:
         return evidence
 
 
-def _watch(criterion: Criterion, baseline: Tally | None) -> Watch:
+def _watch(criterion: Criterion, looks: int, baseline: Tally | None) -> Watch:
     """The tests that a criterion needs: for its limits relative to stable one, and for an absolute one another."""
-    watch = Watch(criterion)
+    watch = Watch(criterion, looks)
     if Tally().share(criterion.metric) is None:
         return watch
     if criterion.max_delta is not None or criterion.max_ratio is not None:
-        watch.relative = TwoShares() if baseline is None else OneShare(_baseline_limit(criterion, baseline))
+        if baseline is None:
+            watch.relative, watch.whole = TwoShares(), TwoShares()
+        else:
+            watch.relative = OneShare(_baseline_limit(criterion, baseline))
     limit = bad_limit(criterion)
     if limit is not None:
         watch.absolute = OneShare(limit)

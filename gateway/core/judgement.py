@@ -200,8 +200,7 @@ def _rule_on_share(evidence: Evidence, criterion: Criterion, name: str, limit: f
         return missing
     watch = evidence.watches[criterion]
     is_absolute = name in {"max", "min"}
-    test = watch.absolute if is_absolute else watch.relative
-    log_peak = 0.0 if test is None else test.log_peak
+    log_peak = watch.absolute_peak if is_absolute else watch.relative_peak
     is_over, bound, distance, allowed = (
         _against_limit(criterion, candidate, limit)
         if is_absolute
@@ -278,7 +277,7 @@ def _rule_on_mean(evidence: Evidence, criterion: Criterion, name: str, limit: fl
     if missing is not None:
         return missing
     if name in {"max", "min"}:
-        interval = one_sided_mean(candidate, alpha=evidence.alpha, scale=abs(limit))
+        interval = one_sided_mean(candidate, alpha=evidence.alpha / evidence.looks, scale=abs(limit))
         low, high, most = interval.low, interval.high, sign * limit
     else:
         low, high, most = _beyond_stable(evidence, stable, candidate, name, limit)
@@ -306,10 +305,11 @@ def _beyond_stable(
     tested by itself against the upper 95 % bound of the baseline's mean, as a share is.
     """
     ratio, most = (limit, 0.0) if name == "max_ratio" else (1.0, limit)
-    both = one_sided_difference(stable, candidate, alpha=evidence.alpha, ratio=ratio, scale=abs(most))
+    level = evidence.alpha / evidence.looks
+    both = one_sided_difference(stable, candidate, alpha=level, ratio=ratio, scale=abs(most))
     if evidence.baseline is None:
         return both.low, both.high, most
-    alone = one_sided_mean(candidate, alpha=evidence.alpha, scale=max(abs(most), abs(stable.mean)))
+    alone = one_sided_mean(candidate, alpha=level, scale=max(abs(most), abs(stable.mean)))
     reach = _Z * math.sqrt(stable.variance / stable.n)
     return alone.low - ratio * (stable.mean + reach), both.high, most
 

@@ -109,14 +109,16 @@ class Plan:
         """Give the guardrails that hold in a step: the plan's and its own."""
         return (*self.guardrails, *self.steps[index].guardrails)
 
-    def alpha_of(self, index: int) -> float:
-        """Give the error level of each criterion in a step.
+    @property
+    def alpha_each(self) -> float:
+        """The error level of each limit over the whole rollout: the plan's, shared out equally (Bonferroni)."""
+        every = {*self.guardrails, *(guardrail for step in self.steps for guardrail in step.guardrails)}
+        return self.alpha / max(1, sum(guardrail.limits for guardrail in every))
 
-        It is the plan's, shared out equally (Bonferroni) over the steps, the watch after them, and the limits of the
-        guardrails.
-        """
-        limits = sum(guardrail.limits for guardrail in self.guardrails_of(index))
-        return self.alpha / ((len(self.steps) + 1) * max(1, limits))
+    @property
+    def looks(self) -> int:
+        """How many stretches of evidence a rollout has: its steps, and the watch after them."""
+        return len(self.steps) + 1
 
     def to_json(self) -> dict[str, Any]:
         """Write the plan as a JSON object, for the record of a rollout."""

@@ -52,8 +52,8 @@ async def test_tests_go_on_from_one_life_to_the_next():
     while True:
         lives += 1
         async with next_life(store, plan("percent: 50, hold: 1h", "percent: 100")) as (process, traffic):
-            traffic.come(5, "canary", "failed")
-            traffic.come(5, "stable")
+            traffic.come(3, "canary", "failed")
+            traffic.come(3, "stable")
             await traffic.seconds(1)
             if "rolled_back" == process.state:
                 break

@@ -69,7 +69,7 @@ def test_a_step_is_watched_by_its_own_track_weights_and_criteria():
     )
     assert [(ERRORS,), (ERRORS, SLOW), (ERRORS,)] == [each.guardrails for each in (shadow, canary, alone)]
     assert {ERRORS, SLOW, RATING} == set(canary.evidence.watches)
-    assert [0.05 / 4, 0.05 / 8, 0.05 / 4] == [each.evidence.alpha for each in (shadow, canary, alone)]
+    assert {(0.05 / 2, 4)} == {(each.evidence.alpha, each.evidence.looks) for each in (shadow, canary, alone)}
     assert "<WatchedStep 1 of support, 0 s>" == repr(canary)
 
 
@@ -119,7 +119,7 @@ def test_feedback_is_that_of_the_release_that_was_asked_first():
         (answered("canary", 4, split="rollout-1", attempts=()), 9.0),
         (answered("canary", 5, split="rollout-1", attempts=(Tried("0.9.0", "rule", "ok", 200),)), 9.0),
     ):
-        step.hear_feedback(record, "rating", rating, 1.0)
+        step.hear_feedback(record, "rating", rating)
     sides = step.evidence.candidate, step.evidence.stable
     assert [(1, 1.0), (1, 5.0)] == [
         (side.mean("feedback.rating").n, side.mean("feedback.rating").mean) for side in sides

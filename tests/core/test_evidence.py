@@ -29,15 +29,17 @@ CRITERIA = (
 )
 
 
-def evidence(track="canary", *, criteria=CRITERIA, weights=(0.95, 0.05), baseline=None, alpha=0.05) -> Evidence:
-    """The evidence of a step that began at 1000."""
+def evidence(
+    track="canary", *, criteria=CRITERIA, weights=(0.95, 0.05), baseline=None, alpha=0.05, looks=1
+) -> Evidence:
+    """The evidence of a step."""
     return Evidence(
         criteria,
         stable=STABLE,
         candidate=CANDIDATE,
         track=track,
         alpha=alpha,
-        since=SINCE,
+        looks=looks,
         weights=weights,
         baseline=baseline,
     )
@@ -85,8 +87,6 @@ def test_what_is_nobodys_doing_is_counted_and_not_judged(outcome: str):
 @pytest.mark.parametrize(
     "record",
     [
-        answered("canary", 1, at=SINCE - 0.001),
-        answered("canary", 1, at=math.nan),
         answered("canary", 1, bucket=None),
         answered("stable", 1, bucket=None),
         answered("shadow", 1),
@@ -99,7 +99,7 @@ def test_what_is_nobodys_doing_is_counted_and_not_judged(outcome: str):
         answered("stable", 1, attempts=(Tried(STABLE, "fallback", "ok", 200),)),
     ],
 )
-def test_what_is_not_of_the_split_or_from_before_the_step_is_ignored(record: Record):
+def test_what_is_not_of_the_split_is_ignored(record: Record):
     """A late result, a request without a unit, a shadow, a rule, a forced release, another version."""
     step, untouched = evidence(), evidence()
     step.hear(record)
@@ -181,10 +181,9 @@ def test_a_count_of_tokens_is_no_answer():
 def test_feedback_is_finite_and_of_this_step():
     """A rating from before it, and one that is not a number, are none."""
     step = evidence()
-    step.hear_feedback("candidate", "rating", 1.0, SINCE)
-    step.hear_feedback("stable", "rating", 0.5, SINCE + 5)
-    step.hear_feedback("candidate", "rating", 0.0, SINCE - 1)
-    step.hear_feedback("candidate", "rating", math.nan, SINCE)
+    step.hear_feedback("candidate", "rating", 1.0)
+    step.hear_feedback("stable", "rating", 0.5)
+    step.hear_feedback("candidate", "rating", math.nan)
     assert (1, 1) == (step.candidate.feedback["rating"].n, step.stable.feedback["rating"].n)
 
 
@@ -302,7 +301,7 @@ def play(step: Evidence, heard) -> None:
             step.look()
         else:
             step.hear(record, "candidate" if record.release == CANDIDATE else "stable")
-            step.hear_feedback("candidate", "rating", record.seconds, record.at)
+            step.hear_feedback("candidate", "rating", record.seconds)
 
 
 @given(st.sampled_from(["canary", "shadow", "arm"]), st.booleans(), events, events)
@@ -327,3 +326,33 @@ def test_a_checkpoint_is_small():
         step.hear(answered("canary" if unit % 2 else "stable", unit, seconds=unit % 977 / 7 + 0.01))
     step.look()
     assert 150_000 > len(json.dumps(step.to_json()))
+
+
+def test_what_a_step_has_shown_is_not_forgotten_in_the_next():
+    """Evidence that is too little in each of two steps is enough in both together."""
+    first, second, alone = (evidence(alpha=0.001, looks=4) for _ in range(3))
+
+    def fail(step: Evidence, units: range) -> None:
+        for unit in units:
+            step.hear(answered("stable", unit))
+            step.hear(answered("canary", unit, "failed"))
+            step.look()
+
+    fail(first, range(5))
+    second.go_on_from(first)
+    fail(second, range(5, 10))
+    fail(alone, range(5, 10))
+    assert [False, True, False] == [step.watches[ERRORS].may_alarm(0.001) for step in (first, second, alone)]
+
+
+def test_the_tests_of_a_rollout_share_its_error_level():
+    """Each step's own test has a part of the fifth that they share, and the whole's the rest; alone it is all."""
+    for looks, expected in ((1, 0.0), (4, math.log(0.8 + 0.2 / 4))):
+        step = evidence(looks=looks)
+        for unit in range(20):
+            step.hear(answered("stable", unit))
+            step.hear(answered("canary", unit, "failed"))
+            step.look()
+        watch = step.watches[ERRORS]
+        assert pytest.approx(watch.relative.log_peak + expected) == watch.relative_peak
+        assert pytest.approx(watch.relative.log_peak) == watch.whole.log_peak

@@ -24,9 +24,7 @@ MOST = Criterion("error_rate", max=0.05)
 
 def evidence(*criteria: Criterion, alpha: float = 0.01, baseline: Tally | None = None) -> Evidence:
     """A canary's evidence for these criteria."""
-    return Evidence(
-        criteria, stable=STABLE, candidate=CANDIDATE, track="canary", alpha=alpha, since=SINCE, baseline=baseline
-    )
+    return Evidence(criteria, stable=STABLE, candidate=CANDIDATE, track="canary", alpha=alpha, baseline=baseline)
 
 
 def steady(step: Evidence, stable: tuple[int, int], candidate: tuple[int, int], looks: int = 20, **changes) -> None:

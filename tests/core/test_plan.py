@@ -99,18 +99,11 @@ def test_a_step_has_the_plans_guardrails_and_its_own():
 
 
 def test_the_error_level_is_shared_out():
-    """Over the steps, the watch after them, and the guardrails of each; without any it is the step's alone."""
-    plan = Plan("p", (Step(percent_ppm=1, guardrails=(VALID,)), EVERYONE), (ERRORS,), (COST,), alpha=0.06)
-    assert [pytest.approx(0.01), pytest.approx(0.02)] == [plan.alpha_of(index) for index in (0, 1)]
-    assert pytest.approx(0.025) == Plan.default().alpha_of(0)
-
-
-@given(PLANS)
-def test_no_more_than_the_error_level_is_given_out(plan: Plan):
-    """All steps together, with as much again for the watch as for a step, come to alpha at most."""
-    limits = [sum(each.limits for each in plan.guardrails_of(index)) for index in range(len(plan.steps))]
-    spent = sum(plan.alpha_of(index) * count for index, count in enumerate(limits))
-    assert spent <= plan.alpha * len(plan.steps) / (len(plan.steps) + 1) * (1 + 1e-9)
+    """Over the limits of all guardrails, those of single steps too, each counted once; without any it is whole."""
+    both = Criterion("slow_rate", over=8.0, max_delta=0.02, max=0.1)
+    plan = Plan("p", (Step(percent_ppm=1, guardrails=(VALID, both)), EVERYONE), (ERRORS, VALID), (COST,), alpha=0.06)
+    assert (pytest.approx(0.015), 3) == (plan.alpha_each, plan.looks)
+    assert (0.05, 2) == (Plan.default().alpha_each, Plan.default().looks)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ help: ## list these targets
 
 env: $(STAMP) ## make the environment in .venv, from the locked requirements
 
-demo: env ## show a canary failing and rolled back, on simulated providers and real SDKs
+demo: env ## show three rollouts, two of them rolled back, on simulated providers and real SDKs
 	@$(VENV)/bin/pinion demo
 
 test: env ## lints, types, import contracts, then every test with the coverage gate

@@ -14,7 +14,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Serving": {
         "serve": "Serve the routes of a policy folder.",
         "simulator": "Run a simulated LLM provider on the OpenAI and Anthropic wires.",
-        "demo": "Show a canary that turns bad and is rolled back, and measure it.",
+        "demo": "Show three rollouts, two of them rolled back, and measure them.",
     },
     "Policies": {
         "check": "Check a folder of policy files.",

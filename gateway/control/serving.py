@@ -35,6 +35,7 @@ class Serving:
         self._world = live.world
         self._readings = Readings()
         self._is_from_copy = False
+        self._is_start_due = False
         self._is_away = False
         self.last_reload: Reload | None = None
 
@@ -74,7 +75,8 @@ class Serving:
     async def follow(self) -> bool:
         """Take over what others have recorded, and note whether the store is there.
 
-        Says whether the policy files should be taken anew: after a start from a copy, the store's return is a start.
+        Says whether the policy files should be taken anew: after a start from a copy, the store's return is a start,
+        and is asked for until a set has been taken.
         """
         try:
             has_looked = await self._live.look_again(whatever_epoch=self._is_from_copy)
@@ -84,9 +86,9 @@ class Serving:
             self._note_store(is_away=True, message=fault.message)
             return False
         self._note_store(is_away=False)
-        is_a_start = self._is_from_copy and has_looked
+        self._is_start_due = self._is_start_due or (self._is_from_copy and has_looked)
         self._is_from_copy = self._is_from_copy and not has_looked
-        return is_a_start
+        return self._is_start_due
 
     def _note_store(self, *, is_away: bool, **fields: str) -> None:
         """Tell the journal once when the store goes, and once when it is back."""
@@ -100,6 +102,7 @@ class Serving:
         try:
             reload = await self._admit(files)
         except PolicyFault as fault:
+            self._is_start_due = False  # a set that is not acceptable is read again once somebody has changed it
             return self.rejected(self._world.located(fault.problems))
         except (StoreFault, Overtaken) as fault:
             problem = Problem("store", 0, fault.message, "reload again once the store can be written")
@@ -146,6 +149,7 @@ class Serving:
         return self._accepted(policies)
 
     def _accepted(self, policies: Policies) -> Reload:
+        self._is_start_due = False
         cooled = admitted.no_longer_warm(policies, self._live.state.records, self._world.clock.wall())
         warnings = self._world.located((*policies.warnings, *cooled))
         self.last_reload = reload = Reload(accepted=True, at=self._world.clock.wall(), warnings=warnings)

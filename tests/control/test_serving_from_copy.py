@@ -66,7 +66,7 @@ async def test_by_the_copy_no_experiment_begins():
 
 
 async def test_the_stores_return_is_a_start():
-    """What others have recorded meanwhile serves at once, and the files are asked for anew, once."""
+    """What others have recorded meanwhile serves at once, and the files are asked for until a set has been taken."""
     store, copy = await copied(rolling())
     async with serving(rolling(), Store(store.disk)) as other:
         await other.rollouts.promote("desk", ADA)
@@ -75,11 +75,12 @@ async def test_the_stores_return_is_a_start():
     async with serving(rolling(), store, copy=copy) as process:
         assert 50_000 == process.weight
         store.away = False
-        assert [True, False] == [await process.serving.follow() for _ in range(2)]
+        assert [True, True] == [await process.serving.follow() for _ in range(2)]
         assert (500_000, False) == (process.weight, process.serving.store_is_away)
         assert ["store_back"] == [name for name, _ in process.journal.events if name.startswith("store_")]
         assert (await process.serving.reload(rolling(serve="1.2.0"))).accepted
         assert "1.2.0" == process.desk.canary.release.version
+        assert not await process.serving.follow()
 
 
 async def test_a_trip_while_the_store_is_read_after_its_return_wins():

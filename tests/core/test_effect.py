@@ -4,6 +4,7 @@ import math
 import random
 from statistics import fmean
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +30,34 @@ def test_with_equal_units_it_is_the_plain_mean_and_variance():
     moments = moments_of("seconds", [(value, 1) for value in values])
     assert pytest.approx(fmean(values)) == moments.mean
     assert pytest.approx(sum((value - 1.75) ** 2 for value in values) / 3) == moments.variance
+
+
+def direct_jackknife(ratios: list[tuple[float, int]]) -> float:
+    """The variance of the ratio, from the ratios that leave each unit out in turn."""
+    without = [[*ratios[:place], *ratios[place + 1 :]] for place in range(len(ratios))]
+    whole, *left = (sum(x for x, _ in some) / sum(d for _, d in some) for some in [ratios, *without])
+    return (len(ratios) - 1) / len(ratios) * sum((each - whole) ** 2 for each in left)
+
+
+@given(st.lists(st.tuples(st.floats(0, 100), st.integers(1, 1_000)), min_size=2, max_size=30))
+def test_the_variance_is_that_of_leaving_each_unit_out(ratios):
+    """Of a ratio whose units are unlike in use."""
+    moments = moments_of("seconds", ratios)
+    assert math.isclose(direct_jackknife(ratios), moments.variance / moments.n, rel_tol=1e-6, abs_tol=1e-9)
+
+
+def test_a_unit_that_sends_most_requests_makes_the_end_less_sure():
+    """By the plain delta method it would hide its own deviation: it is most of the ratio that it is held against."""
+    ratios = [(float(place % 10 == 0), 1.0) for place in range(200)]
+    heavy = [*ratios, (80.0, 400.0)]
+    ratio, mean = 100 / 600, 600 / 201
+    plain = sum(((x - ratio * d) / mean) ** 2 for x, d in heavy) / 200
+    assert moments_of("error_rate", heavy).variance > 5 * plain
+
+
+def test_one_unit_has_no_variance():
+    """Nothing is left without it."""
+    assert Moments(1, 2.5, 0.0) == moments_of("seconds", [(5.0, 2)])
 
 
 def test_each_unit_counts_once_in_feedback():
@@ -57,6 +86,27 @@ def test_p_agrees_with_the_interval(final):
     for shift in (0.0, 0.05, 0.08, 0.1, 0.2, 0.5):
         effect = effect_of("seconds", control, Moments(1_000, 1.0 + shift, 1_000.0), alpha=ALPHA, final=final)
         assert effect.is_shown == (effect.p <= ALPHA)
+
+
+@pytest.mark.parametrize(
+    ("arm_variance", "expected"),
+    [(4.0, 1 / 1_900 + 4 / 100), (0.25, (1_899 * 1 + 99 * 0.25) / 1_998 * (1 / 1_900 + 1 / 100))],
+    ids=["welch", "student"],
+)
+def test_the_end_has_the_larger_of_two_variances(arm_variance, expected):
+    """Each arm's own, and that of both together: a small arm that shows little is not sure for it."""
+    control, arm = Moments(1_900, 1.0, 1_899.0), Moments(100, 1.0, 99 * arm_variance)
+    interval = effect_of("seconds", control, arm, alpha=ALPHA, final=True).interval
+    assert pytest.approx(1.959964 * math.sqrt(expected)) == interval.high
+    assert pytest.approx(-interval.high) == interval.low
+
+
+def test_a_small_arm_without_failures_is_not_sure_at_the_end():
+    """None of 100 units, where one in twenty fails, is no difference shown; among 2,000 it is."""
+    control = moments_of("error_rate", [(float(place % 40 == 0), 1.0) for place in range(1_900)])
+    for units, is_shown in ((100, False), (2_000, True)):
+        arm = moments_of("error_rate", [(0.0, 1.0)] * units)
+        assert is_shown == effect_of("error_rate", control, arm, alpha=ALPHA, final=True).is_shown
 
 
 def test_what_is_the_same_everywhere_differs_surely_or_not_at_all():
@@ -106,6 +156,27 @@ def test_an_experiment_without_a_difference_rarely_shows_one():
     live, final = (fmean(result) for result in zip(*runs, strict=True))
     assert live <= most
     assert final <= most
+
+
+def ended(seed: int, share: float, units: int) -> bool:
+    """Run an A/A experiment whose units are very unlike in use and quality: did its planned end show a difference?"""
+    rng = np.random.default_rng(seed)
+    use = np.ceil(rng.pareto(1.2, units) * 3 + 0.05).astype(int)
+    failed = rng.binomial(use, rng.beta(0.1, 1.9, units))
+    is_arm = rng.random(units) < share
+    sides = (
+        moments_of("error_rate", zip(failed[side].tolist(), use[side].tolist(), strict=True))
+        for side in (~is_arm, is_arm)
+    )
+    return effect_of("error_rate", *sides, alpha=ALPHA, final=True).is_shown
+
+
+@pytest.mark.parametrize(("share", "units"), [(0.5, 600), (0.05, 3_000)])
+def test_the_planned_end_holds_its_level_with_heavy_users(share, units):
+    """At most alpha and two deviations of that many runs, also where the arm is small."""
+    runs = 400
+    most = ALPHA + 2 * math.sqrt(ALPHA * (1 - ALPHA) / runs)
+    assert fmean(ended(seed, share, units) for seed in range(runs)) <= most
 
 
 def test_a_real_difference_is_shown():

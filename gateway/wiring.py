@@ -8,7 +8,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,11 +36,12 @@ from gateway.control.breakers import Breakers
 from gateway.control.error_budgets import ErrorBudgets
 from gateway.control.feedback import Assessments
 from gateway.control.judging import Judging
-from gateway.control.live import Live, Terms, World
+from gateway.control.live import Live, World
 from gateway.control.recording import Recording
 from gateway.control.rollouts import Rollouts
 from gateway.control.served_models import ServedModels
 from gateway.control.serving import Reload, Serving
+from gateway.control.terms import Terms
 from gateway.core.address import is_loopback
 from gateway.core.errors import PolicyFault, Problem, SetupFault, StoreFault
 from gateway.core.ports import RecordedCopy
@@ -75,7 +76,7 @@ class Settings:
     port: int = 8080
     admin_host: str = "127.0.0.1"
     admin_port: int = 8081
-    store: str = "sqlite:///pinion.db"
+    store: str = field(default="sqlite:///pinion.db", repr=False)
     tls_cert: Path | None = None
     tls_key: Path | None = None
     admin_token: str | None = field(default=None, repr=False)
@@ -202,9 +203,9 @@ class Gateway:
         stack.push_async_callback(self._write_last_records)
         self._watch_credentials()
         self._watched.start()
-        self._background(self._tick(), stack)
-        self._background(self._judge(), stack)
-        self._background(self._follow(), stack)
+        self._background(self._every(TICK_SECONDS, self._tick), stack)
+        self._background(self._every(JUDGE_SECONDS, self.judging.judge), stack)
+        self._background(self._every(JUDGE_SECONDS, self._follow), stack)
 
     async def _open_store(self) -> SqlStore:
         """Open the store; a server that is away is waited for, where there is a copy to serve by meanwhile."""
@@ -238,7 +239,7 @@ class Gateway:
         self.live = Live(world, self._recording, terms, on_swap=[self.meters.declare])
         self.serving = Serving(self.live)
         self.rollouts = Rollouts(self.live)
-        self.breakers = Breakers(lambda: self.live.current, self.rollouts.trip, self.journal)
+        self.breakers = Breakers(lambda: self.live.current, self._tripped, self.journal)
         self.live.on_fresh_attempt(self.breakers.forget)
         self._served_models = ServedModels(self.meters, self.journal, self.rollouts.trip)
         self._budgets = ErrorBudgets(lambda: self.live.current)
@@ -255,6 +256,10 @@ class Gateway:
                     break
                 except StoreFault:
                     await asyncio.sleep(LEDGER_RETRY_SECONDS)
+
+    def _tripped(self, route: str, version: str, rule: str, evidence: dict[str, Any]) -> None:
+        """A breaker has tripped: the judging, which asks the breakers itself, knows what else there is to tell."""
+        self.judging.trip(route, version, rule, evidence)
 
     async def _known_responses(self, ledger: SqlLedger) -> FollowUps:
         """Learn from the ledger who made which response; while it is away, conversations follow their units alone."""
@@ -339,28 +344,26 @@ class Gateway:
         await self._recording.settled(5.0)
 
     async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(TICK_SECONDS)
-            now = self._clock.monotonic()
-            self.exchanges.tick(now)
-            self.mirror.tick(now)
-            self.judging.gather()
+        """Look at deadlines, and put what was heard to the evidence."""
+        now = self._clock.monotonic()
+        self.exchanges.tick(now)
+        self.mirror.tick(now)
+        self.judging.gather()
 
-    async def _judge(self) -> None:
-        """Every second, judge what is under way. What one round met must not keep the next from coming."""
+    async def _every(self, seconds: float, act: Callable[[], Awaitable[None]]) -> None:
+        """Do something again and again. What one time met must not keep the next from coming."""
         while True:
-            await asyncio.sleep(JUDGE_SECONDS)
+            await asyncio.sleep(seconds)
             try:
-                await self.judging.judge()
-            except Exception as error:  # noqa: BLE001 - without judging no guardrail holds
-                self.journal.event("judging_failed", level="error", message=f"{type(error).__name__}: {error}")
+                await act()
+            except Exception as error:  # noqa: BLE001 - without these no deadline, guardrail or rollback of others holds
+                name = getattr(act, "__name__", repr(act)).strip("_")
+                self.journal.event("task_failed", level="error", task=name, message=f"{type(error).__name__}: {error}")
 
     async def _follow(self) -> None:
-        """Every second, look at what others have recorded."""
-        while True:
-            await asyncio.sleep(JUDGE_SECONDS)
-            if await self.serving.follow():
-                await self.reload()
+        """Look at what others have recorded."""
+        if await self.serving.follow():
+            await self.reload()
 
     # Life
 

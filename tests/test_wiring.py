@@ -132,11 +132,12 @@ async def test_a_store_that_fails_at_the_first_record_is_a_fault_of_the_setup(tm
 
 
 def test_rollouts_are_judged_beside_the_requests(tmp_path):
-    """Each second: what passes its gates goes on by itself, what nothing came in holds, and both outlive a restart."""
+    """Each second: what nothing came in holds; that and what a person has completed outlive a restart."""
     gated = "rollout: {steps: [{percent: 50, min_requests: 5}, {percent: 100}]}"
     with running_gateway(tmp_path, files(route(), route("other"))) as gateway:
         gateway.write(all=files(route(serve="1.1.0"), route("other", "1.1.0", more=gated))["all.yaml"])
-        wait_until(lambda: "1.1.0" == gateway.route("desk")["stable"])
+        wait_until(lambda: gateway.route("desk")["rollout"])
+        assert "completed" == gateway.act("promote", "desk", full=True)["state"]
         rollout = wait_until(lambda: (gateway.route("other")["rollout"] or {}).get("holds") and gateway.route("other"))
         assert (["no_data"], 500_000) == (rollout["rollout"]["holds"], rollout["rollout"]["weight_ppm"])
         assert "no_data" in [wait["code"] for wait in gateway.ask("GET", "rollouts/other")["judged"]["waits"]]

@@ -16,7 +16,7 @@ from gateway.adapters.metric_families import Counter, Histogram
 from gateway.adapters.request_series import BY_RELEASE, OUTCOMES, TRACKS, RequestFamilies, RequestSeries, known
 from gateway.core.app import ANYONE
 from gateway.core.breaker import TripRule
-from gateway.core.outcome import Outcome
+from gateway.core.outcome import GOOD, Outcome
 from gateway.core.record import Record, Tried
 from gateway.core.release import Release
 from gateway.core.route import Route
@@ -24,12 +24,10 @@ from gateway.core.snapshot import Snapshot
 
 ROLLBACK_REASONS = (
     *get_args(TripRule),
-    *("mismatch", "guardrail", "error_budget", "no_data", "inconclusive", "manual", "undo", "policy"),
+    *("mismatch", "guardrail", "error_budget", "no_data", "inconclusive", "retired", "manual", "undo", "policy"),
 )
 SHADOW_RESULTS = frozenset(("ok", "failed", "timeout", "invalid", "dropped", "too_large", "stateful", "over_budget"))
 RELOAD_RESULTS = ("accepted", "rejected")
-
-GOOD = (Outcome.ok.value, Outcome.slow.value)
 
 _INFO = ("route", "release", "model", "model_version", "prompt", "prompt_version", "provider")
 

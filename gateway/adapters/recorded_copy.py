@@ -39,6 +39,7 @@ class RecordedCopyFile:
         self._store = store
         self._journal = journal
         self._kept_epoch: int | None = None
+        self._is_failing = False
         self._one_at_a_time = threading.Lock()
 
     def __repr__(self) -> str:
@@ -52,9 +53,11 @@ class RecordedCopyFile:
             try:
                 _replace(self._path, _written(recorded, self._store))
             except (OSError, *_DAMAGE) as error:
-                self._say("store copy cannot be kept", error)
+                if not self._is_failing:  # it is tried again every second, and said once
+                    self._say("store copy cannot be kept", error)
+                self._is_failing = True
             else:
-                self._kept_epoch = recorded.epoch
+                self._kept_epoch, self._is_failing = recorded.epoch, False
 
     def read(self) -> Recorded | None:
         """Give the record kept, or None where there is none that can be read."""

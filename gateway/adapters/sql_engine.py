@@ -136,6 +136,11 @@ class Database:
         return self._place.name
 
     @property
+    def is_shared(self) -> bool:
+        """Whether other processes may have it, too."""
+        return self._place.is_shared
+
+    @property
     def patience(self) -> float | None:
         """After how many seconds a caller should give a transaction up; None if it ends by itself."""
         return self._place.patience

@@ -14,8 +14,8 @@ from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_records import record_of
 from gateway.adapters.sql_schema import feedback, requests
 from gateway.core.arm_units import ArmUnits, Wanted
-from gateway.core.experiment_metrics import FEEDBACK
-from gateway.core.outcome import Outcome
+from gateway.core.metric import FEEDBACK, is_feedback
+from gateway.core.outcome import GOOD, Outcome
 from gateway.core.ports import Exposure
 
 WINDOW = 5_000
@@ -24,10 +24,13 @@ WINDOW = 5_000
 PAGE = 2_000
 """Ids that one question gives the requests of, all at once in memory: some 20 ms."""
 
-SLACK = 10_000
-"""How many ids before the first record of a time may hold others of that time, since records come in batches."""
+EARLIEST = 100_000
+"""Among how many rows with the earliest times the one is that was written first.
 
-_GOOD = (Outcome.ok.value, Outcome.slow.value)
+Each of the others waited in some gateway when that one was written, and in one gateway at most 10,000 wait.
+"""
+
+_GOOD = tuple(sorted(outcome.value for outcome in GOOD))
 _FAILED_FIRST = f'[["%", "arm", "{Outcome.failed.value}", %'
 """Attempts, as JSON, whose first was the arm's and failed. No version holds a quote."""
 
@@ -45,17 +48,24 @@ class SqlExposures:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def bounds(self, since: float, table: Table = requests) -> tuple[int, int]:
-        """Give an id before all rows since a wall time, and the newest id; equal where there is none."""
-        first = select(table.c.id).where(table.c.at >= since).order_by(table.c.at).limit(1)
+    def bounds(self, since: float, table: Table = requests, after: int = 0) -> tuple[int, int]:
+        """Give an id before all rows since a wall time, and the newest id; equal where there is none.
+
+        A gateway that was cut off writes late what came early, so ids and times may lie far apart. An `after` that is
+        given is taken for the first id.
+        """
+        earliest = select(table.c.id).where(table.c.at >= since).order_by(table.c.at).limit(EARLIEST).subquery()
+        first = select(func.min(earliest.c.id))
         with self._database.transaction() as connection:
             last = connection.execute(select(func.max(table.c.id))).scalar() or 0
+            if after:
+                return after, last
             found = connection.execute(first).scalar()
-        return (last, last) if found is None else (max(0, found - SLACK - 1), last)
+        return (last, last) if found is None else (found - 1, last)
 
     def add_units(self, wanted: Wanted, after: int, units: ArmUnits) -> None:
         """Add up the requests with the next ids after `after`, by split and unit."""
-        metrics = [metric for metric in wanted.metrics if not metric.startswith(FEEDBACK)]
+        metrics = [metric for metric in wanted.metrics if not is_feedback(metric)]
         sums = [part for metric in metrics for part in _ratio(metric, wanted.over)]
         elsewhere = case((requests.c.track == "arm", 0), else_=1)
         counted = (

@@ -34,6 +34,18 @@ RETRY_SECONDS = 1.0
 SWEEP_SECONDS = 60.0
 WARNING_SECONDS = 10.0
 
+MOST_WAITING = 1_000
+"""How many questions may wait, and how much feedback."""
+
+ANSWER_SECONDS = 10.0
+"""How long a question waits for its answer."""
+
+SCAN_SECONDS = 60.0
+"""How long one waits that goes through a month of records, as a gateway starts."""
+
+_Asked = tuple[Any, Future[Any]]
+"""What the thread is to answer (a question, a request's id, or feedback to be written), and where."""
+
 
 def ledger_url(store_url: str) -> str:
     """Give the URL of a store's ledger: `pinion-ledger.db` beside `pinion.db`, or in the same PostgreSQL database.
@@ -77,7 +89,9 @@ class SqlLedger:
         self._capacity = capacity
         self._queue: deque[Record] = deque()
         self._batch: list[Record] = []
-        self._questions: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._questions: deque[_Asked] = deque()
+        self._sought: deque[_Asked] = deque()
+        self._said: deque[_Asked] = deque()
         self._wake = threading.Event()
         self._closing = False
         self._outage = False
@@ -132,7 +146,7 @@ class SqlLedger:
 
     async def find(self, request_id: str) -> Record | None:
         """Give the record of a request, written or still waiting."""
-        found: Record | None = await self._ask(lambda: self._find(request_id))
+        found: Record | None = await self._wait_in(self._sought, request_id)
         return found
 
     async def responses(self, limit: int) -> Sequence[tuple[str, str, str]]:
@@ -143,13 +157,14 @@ class SqlLedger:
     async def outcome_counts(self, since: float, slot_seconds: float) -> Sequence[tuple[str, float, int, int]]:
         """Give (route, slot's start, good requests, bad ones) since a wall time, the oldest first."""
         counts: Sequence[tuple[str, float, int, int]] = await self._ask(
-            lambda: outcome_counts(self._database, since, slot_seconds)
+            lambda: outcome_counts(self._database, since, slot_seconds), SCAN_SECONDS
         )
         return counts
 
-    async def assess(self, said: Feedback) -> None:
-        """Write feedback on a request, in place of what was said of it by the same name."""
-        await self._ask(lambda: self._feedback.write(said))
+    async def assess(self, said: Feedback) -> bool:
+        """Write feedback on a request, in place of what was said of it by the same name; say whether nothing was."""
+        is_new: bool = await self._wait_in(self._said, said)
+        return is_new
 
     async def newest_of_unit(self, app: str, unit_digest: str, route: str | None) -> Record | None:
         """Give the newest request of an application's unit, written or still waiting; copies apart."""
@@ -169,8 +184,7 @@ class SqlLedger:
 
     async def exposures(self, wanted: Wanted, after: int) -> ExposurePage:
         """Give some of an experiment's requests, in the order of the ledger, from after a position (0: the first)."""
-        start, last = await self._ask(lambda: self._bounds(wanted, requests))
-        start = max(start, after)
+        start, last = await self._ask(lambda: self._bounds(wanted, requests, after))
         found: Sequence[Exposure] = await self._ask(lambda: self._exposures.page(wanted, start))
         return ExposurePage(found, start + PAGE if start + PAGE < last else None)
 
@@ -180,13 +194,24 @@ class SqlLedger:
         self._wake.set()
         await asyncio.to_thread(self._thread.join)
 
-    async def _ask(self, question: Callable[[], Any]) -> Any:
+    async def _ask(self, question: Callable[[], Any], seconds: float | None = None) -> Any:
+        return await self._wait_in(self._questions, question, seconds)
+
+    async def _wait_in(self, line: deque[_Asked], what: Any, seconds: float | None = None) -> Any:
+        """Wait for the thread's answer, for a while. What is given up the thread passes over, unless it has begun."""
         if self._closing:
             raise StoreFault(f"{self._database.name} is closed")
+        if len(line) >= MOST_WAITING:
+            raise StoreFault(f"the ledger is busy: {MOST_WAITING:,} questions wait already; ask again later")
+        seconds = ANSWER_SECONDS if seconds is None else seconds
         answer: Future[Any] = Future()
-        self._questions.append((question, answer))
+        line.append((what, answer))
         self._wake.set()
-        return await asyncio.wrap_future(answer)
+        try:
+            async with asyncio.timeout(seconds):
+                return await asyncio.wrap_future(answer)
+        except TimeoutError as error:
+            raise StoreFault(f"the ledger is busy: it has not answered within {seconds:g} s") from error
 
     def _run(self) -> None:
         """The ledger's thread, from here on."""
@@ -246,17 +271,12 @@ class SqlLedger:
             name = "ledger cannot be written" if outage else "ledger is written again"
             self._journal.event(name, level="warning", **fields)
 
-    def _find(self, request_id: str) -> Record | None:
-        waiting = (*self._batch, *tuple(self._queue))
-        found = next((record for record in waiting if record.request_id == request_id), None)
-        return found or self._records.find(request_id)
-
-    def _bounds(self, wanted: Wanted, table: Table) -> tuple[int, int]:
+    def _bounds(self, wanted: Wanted, table: Table, after: int = 0) -> tuple[int, int]:
         """Write what came since the last turn, then say between which ids the wanted rows lie."""
         now = self._clock.monotonic()
         if now >= self._next_write:
             self._write_waiting(now)
-        return self._exposures.bounds(wanted.since, table)
+        return self._exposures.bounds(wanted.since, table, after)
 
     def _newest_of_unit(self, app: str, unit_digest: str, route: str | None) -> Record | None:
         waiting = (*self._batch, *tuple(self._queue))
@@ -267,14 +287,29 @@ class SqlLedger:
         return self._feedback.newest_of_unit(app, unit_digest, route)
 
     def _answer(self) -> None:
-        while self._questions:
+        """Answer what waits now; what is asked meanwhile is for the next turn, after the records that came."""
+        self._answer_sought(_wanted(self._sought))
+        said = _wanted(self._said)
+        if said:
+            _settle_together(said, self._feedback.write)
+        for _ in range(len(self._questions)):
             question, answer = self._questions.popleft()
-            if not answer.set_running_or_notify_cancel():
-                continue
-            try:
-                answer.set_result(question())
-            except StoreFault as fault:
-                answer.set_exception(fault)
+            if answer.set_running_or_notify_cancel():
+                _settle(answer, question)
+
+    def _answer_sought(self, sought: Sequence[_Asked]) -> None:
+        """Find requests, in one transaction; those that are not written yet need none."""
+        if not sought:
+            return
+        waiting = {record.request_id: record for record in (*self._batch, *tuple(self._queue))}
+        others = []
+        for request_id, answer in sought:
+            if request_id in waiting:
+                answer.set_result(waiting[request_id])
+            else:
+                others.append((request_id, answer))
+        if others:
+            _settle_together(others, self._feedback.requests)
 
     def _sweep(self, now: float) -> None:
         """Delete a few records that are too old; more at the next turn, if there are."""
@@ -286,6 +321,35 @@ class SqlLedger:
             self._journal.event("ledger cannot forget", level="warning", reason=fault.message)
         if forgotten < BATCH:
             self._next_sweep = now + SWEEP_SECONDS
+
+
+def _wanted(line: deque[_Asked]) -> list[_Asked]:
+    """Take out what waits in a line now; what nobody waits for any more is passed over."""
+    waiting = [line.popleft() for _ in range(len(line))]
+    return [asked for asked in waiting if asked[1].set_running_or_notify_cancel()]
+
+
+def _settle(answer: Future[Any], question: Callable[[], Any]) -> None:
+    try:
+        answer.set_result(question())
+    except StoreFault as fault:
+        answer.set_exception(fault)
+
+
+def _settle_together(asked: Sequence[_Asked], act: Callable[[Sequence[Any]], Sequence[Any]]) -> None:
+    """Answer several in one transaction, or each in its own where one is not what the database takes."""
+    try:
+        given = act([what for what, _ in asked])
+    except StoreFault as fault:
+        if len(asked) == 1 or is_outage(fault):
+            for _, answer in asked:
+                answer.set_exception(fault)
+        else:
+            for each in asked:
+                _settle_together([each], act)
+    else:
+        for (_, answer), what in zip(asked, given, strict=True):
+            answer.set_result(what)
 
 
 def _open(url: str) -> Database:

@@ -4,10 +4,10 @@ from sqlalchemy import BigInteger, case, cast, func, select
 
 from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_schema import requests
-from gateway.core.outcome import Outcome
+from gateway.core.outcome import BAD_FOR_APPLICATIONS, GOOD
 
-_GOOD = (Outcome.ok.value, Outcome.slow.value)
-_BAD = (Outcome.failed.value, Outcome.gateway_fault.value)
+_GOOD = tuple(sorted(outcome.value for outcome in GOOD))
+_BAD = tuple(sorted(outcome.value for outcome in BAD_FOR_APPLICATIONS))
 
 
 def outcome_counts(database: Database, since: float, slot_seconds: float) -> tuple[tuple[str, float, int, int], ...]:

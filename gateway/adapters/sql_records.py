@@ -12,6 +12,7 @@ from sqlalchemy import RowMapping, delete, select
 from gateway.adapters.sql_engine import Database, insert_if_new
 from gateway.adapters.sql_schema import requests
 from gateway.core.record import Record, Tried
+from gateway.core.text import storable
 
 _FIELDS = tuple(field.name for field in fields(Record))
 _VALUES = attrgetter(*_FIELDS)
@@ -81,7 +82,8 @@ def _row(record: Record) -> tuple[Any, ...]:
     """The values of a record, in the order of its fields."""
     row = list(_VALUES(record))
     for place in _FROM_PROVIDERS:
-        row[place] = _storable(row[place])
+        if row[place] is not None:
+            row[place] = storable(row[place])
     row[_ATTEMPTS] = _written(record.attempts)
     return tuple(row)
 
@@ -89,14 +91,9 @@ def _row(record: Record) -> tuple[Any, ...]:
 @lru_cache(maxsize=4096)
 def _written(attempts: tuple[Tried, ...]) -> str:
     """Attempts as JSON; nearly all requests have one of few."""
-    return json.dumps([[tried.release, tried.track, tried.outcome, tried.status] for tried in attempts])
-
-
-def _storable(text: str | None) -> str | None:
-    """What JSON may carry and a database may not, a NUL or a lone surrogate, becomes a `?`."""
-    if text is None or text.isprintable():
-        return text
-    return text.replace("\0", "?").encode(errors="replace").decode()
+    return json.dumps(
+        [[each.release, each.track, each.outcome, each.status, *([True] * each.excused)] for each in attempts]
+    )
 
 
 def record_of(row: RowMapping) -> Record:

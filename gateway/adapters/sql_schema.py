@@ -108,6 +108,15 @@ experiments = Table(
 )
 """When an experiment began; `arms` is a list of [name, release version, share in parts per million]."""
 
+leases = Table(
+    "leases",
+    STORE,
+    Column("name", String, primary_key=True),
+    Column("holder", String, nullable=False),
+    Column("until", Float, nullable=False),
+)
+"""Which gateway does what only one of them should, and until when."""
+
 arms_out = Table(
     "arms_out",
     STORE,
@@ -191,7 +200,7 @@ requests = Table(
 feedback = Table(
     "feedback",
     LEDGER,
-    Column("id", Integer, primary_key=True),
+    Column("id", _BIG, primary_key=True),
     Column("at", Float, nullable=False, index=True),
     Column("request_id", String),
     Column("unit_digest", String),

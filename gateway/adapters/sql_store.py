@@ -5,13 +5,15 @@ happened if and only if the caller is given the new epoch; a caller that is give
 """
 
 import asyncio
+import contextlib
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from gateway.adapters import store_rows
 from gateway.adapters.sql_engine import Database, insert_if_new, insert_or_replace
@@ -20,6 +22,7 @@ from gateway.adapters.sql_schema import (
     epoch,
     experiments,
     kept_evidence,
+    leases,
     rollout_events,
     rollouts,
     routes,
@@ -49,6 +52,7 @@ class SqlStore:
         """Made by `open` or `awaited`."""
         self._database = database
         self._thread = thread
+        self._holder = secrets.token_hex(8)
 
     def __repr__(self) -> str:
         return f"SqlStore({self._database.name!r})"
@@ -105,6 +109,23 @@ class SqlStore:
         row = store_rows.experiment_row(start)
         return await self._write(lambda connection: connection.execute(insert_if_new(experiments), [row]))
 
+    async def take_lease(self, name: str, seconds: float) -> bool:
+        """Take a lease, or keep it, for so many seconds; a file that no other process has needs none.
+
+        The time is this machine's: machines whose clocks differ by more than the lease may both have it.
+        """
+        if not self._database.is_shared:
+            return True
+
+        def take(connection: Connection) -> bool:
+            now = time.time()
+            connection.execute(insert_if_new(leases), [{"name": name, "holder": self._holder, "until": 0.0}])
+            is_free = or_(leases.c.holder == self._holder, leases.c.until < now)
+            taken = leases.update().where(leases.c.name == name, is_free)
+            return connection.execute(taken.values(holder=self._holder, until=now + seconds)).rowcount == 1
+
+        return await self._run(self._database.transaction, take)
+
     async def keep_evidence(self, kept: Sequence[KeptEvidence]) -> None:
         """Write what steps have shown so far, in place of what was kept of the same rollouts, and forget the others.
 
@@ -151,13 +172,19 @@ class SqlStore:
         return await self._run(self._database.snapshot, lambda connection: _history(connection, route, limit))
 
     async def close(self) -> None:
-        """Finish what is being written and let go of the database."""
+        """Finish what is being written, give leases back, and let go of the database."""
+        if self._database.is_shared:
+            with contextlib.suppress(StoreFault):
+                await self._run(self._database.transaction, self._give_leases_back)
         try:
             closed = self._thread.submit(self._database.close)
         except RuntimeError:
             return  # closed before
         self._thread.shutdown(wait=False)
         await asyncio.wrap_future(closed)
+
+    def _give_leases_back(self, connection: Connection) -> None:
+        connection.execute(leases.delete().where(leases.c.holder == self._holder))
 
     async def _write(self, act: Callable[[Connection], object]) -> int:
         def write(connection: Connection) -> int:

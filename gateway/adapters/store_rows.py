@@ -7,6 +7,7 @@ from gateway.core.plan import Plan
 from gateway.core.ports import ArmOut, ExperimentStart, KeptEvidence, Recorded, RolloutEvent, ServedVersion
 from gateway.core.rollout import Rollout, RolloutState
 from gateway.core.route_record import Former, RouteRecord
+from gateway.core.text import storable
 
 Row = Mapping[Any, Any]
 """A row by the names of its columns."""
@@ -59,8 +60,8 @@ def _moving(rollout: Rollout) -> dict[str, Any]:
         "route": rollout.route,
         "state": rollout.state.value,
         "step": rollout.step,
-        "reason": _storable(rollout.reason),
-        "actor": _storable(rollout.actor),
+        "reason": storable(rollout.reason),
+        "actor": storable(rollout.actor),
         "evidence": None if rollout.evidence is None else dict(rollout.evidence),
         "started_at": rollout.started_at,
         "updated_at": rollout.updated_at,
@@ -135,7 +136,7 @@ def arm_row(arm: ArmOut) -> dict[str, Any]:
         "route": arm.route,
         "experiment": arm.experiment,
         "release": arm.release,
-        "reason": _storable(arm.reason),
+        "reason": storable(arm.reason),
         "at": arm.at,
         "evidence": dict(arm.evidence),
     }
@@ -170,8 +171,3 @@ def evidence_row(kept: KeptEvidence) -> dict[str, Any]:
 def evidence_from(row: Row) -> KeptEvidence:
     """Read what a rollout's step had shown."""
     return KeptEvidence(row["rollout_id"], row["step"], row["elapsed"], row["at"], row["evidence"])
-
-
-def _storable(text: str) -> str:
-    """Words of people and providers: what no database takes as text, a NUL or half a character, becomes a `?`."""
-    return text.replace("\0", "?").encode(errors="replace").decode()

@@ -27,6 +27,7 @@ from gateway.core.address import is_loopback
 from gateway.core.errors import OperatorFault, PinionError, StoreFault, UnknownSubject
 from gateway.core.ports import Clock, Ledger, Store
 from gateway.core.rollout import Rollout
+from gateway.core.text import storable
 
 LOCAL_OPERATOR = "local"
 TOKEN_OPERATOR = "operator"  # noqa: S105 - the name that acts with the token are recorded under, not a secret
@@ -36,6 +37,9 @@ MAX_BODY = 64 * 1024
 ACT_FIELDS: Mapping[str, type] = {"reason": str, "full": bool, "to": str, "seen": dict}
 """What an act may say: why, whether to skip the steps that are left, which release an undo goes back to, and the
 rollout, state and step that its sender has seen."""
+
+ACTS_AT_ONCE = frozenset({"rollback", "undo"})
+"""Verbs that are recorded after they have been carried out; the others before."""
 
 _KIND_NAMES: Mapping[type, str] = {str: "a text", bool: "true or false", dict: "an object"}
 
@@ -151,8 +155,14 @@ class Operations:
         actor = self._operator(request, acts=True)
         wanted = await _body(request)
         route, verb = request.path_params["route"], request.path_params["verb"]
-        word = Word(actor, _storable(wanted.get("reason") or f"{verb} by {actor}"), wanted.get("seen"))
-        return _json(describe_rollout(await self._act(verb, route, word, wanted)))
+        reason = wanted.get("reason") or f"{verb} by {actor}"
+        word = Word(actor, storable(reason[:MAX_REASON]), wanted.get("seen"))
+        try:
+            rollout = await self._act(verb, route, word, wanted)
+        except StoreFault as fault:
+            raise StoreFault(f"{fault.message}; nothing was changed, try again once the store is back") from fault
+        is_recorded = verb not in ACTS_AT_ONCE or not len(self._desk.live.recording)
+        return _json({**describe_rollout(rollout), "is_recorded": is_recorded})
 
     async def _act(self, verb: str, route: str, word: Word, wanted: Mapping[str, Any]) -> Rollout:
         rollouts = self._desk.rollouts
@@ -223,11 +233,6 @@ async def _body(request: Request) -> Mapping[str, Any]:
         if not isinstance(given, kind):
             raise HTTPException(400, f"{name} must be {_KIND_NAMES[kind]}")
     return value
-
-
-def _storable(reason: str) -> str:
-    """A reason as every record can carry it: bounded, and without the lone surrogates that UTF-8 cannot write."""
-    return reason[:MAX_REASON].encode(errors="replace").decode()
 
 
 def _json(value: Any, status: int = 200) -> Response:

@@ -8,8 +8,10 @@ from gateway.cli.gateway_client import WATCH_TIMEOUT, GatewayClient, gateway_opt
 from gateway.cli.rollout_story import story
 from gateway.cli.rollout_text import standing_of_route
 from gateway.cli.rollout_watch import Watch, screen_for
-from gateway.cli.terminal import json_option, show, show_json, width
+from gateway.cli.terminal import json_option, line, show, show_json, width
 from gateway.core.duration import parse_duration
+
+NOT_RECORDED = "not in the store yet: other gateways on it go on as before, and if this process ends now it is lost"
 
 full_option = click.option("--full", is_flag=True, help="Complete the rollout now, whatever steps are left.")
 reason_option = click.option("--reason", metavar="TEXT", help="Why; recorded with the act.")
@@ -31,6 +33,8 @@ def _act(verb: str, route: str, gateway: GatewayClient, *, as_json: bool, **want
         show_json(now)
     else:
         show(standing_of_route(now))
+        if not now.get("is_recorded", True):
+            show(line((NOT_RECORDED, "yellow")))
 
 
 @rollout.command()

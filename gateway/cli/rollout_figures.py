@@ -10,8 +10,10 @@ from rich.text import Text
 
 from gateway.cli.rollout_text import STYLES, span, step_share
 from gateway.cli.terminal import INDENT, UNFOLDED, line, share
-from gateway.core.experiment_metrics import SHARES, better, shown
-from gateway.core.progress import SAMPLE_RATIO_P
+from gateway.core.experiment_metrics import SHARES, shown
+from gateway.core.metric import is_better_high
+from gateway.core.outcome import JUDGED
+from gateway.core.split_check import BROKEN_P
 
 VERDICT_STYLES: Mapping[str, str] = {
     "breach": "bold red",
@@ -74,7 +76,7 @@ NOTABLE_SILENCE = 10.0
 
 def split_words(p: float) -> Text:
     """Say whether the sides' units are shared as the split says, by the probability that chance alone did it."""
-    if p < SAMPLE_RATIO_P:
+    if p < BROKEN_P:
         return line(("broken", "red"), f" (p = {p:.1g})")
     return line(f"as it should be (p = {p:.2g})")
 
@@ -169,7 +171,7 @@ def _time(name: str) -> _Cell:
 
 
 def _requests(tally: Mapping[str, Any]) -> str:
-    return f"{sum(tally['outcomes'].get(outcome, 0) for outcome in ('ok', 'slow', 'failed')):,}"
+    return f"{sum(tally['outcomes'].get(outcome, 0) for outcome in JUDGED):,}"
 
 
 def _failed(tally: Mapping[str, Any]) -> str | None:
@@ -281,7 +283,7 @@ def _cells(criterion: Mapping[str, Any], finding: Mapping[str, Any] | None, betw
         yield from (line(", ".join(limits)), line("-"), line(("-", "dim")))
         return
     metric, verdict = criterion["metric"], finding["verdict"]
-    limit = next((name for name in LIMITS if criterion.get(name) == finding["limit"]), "max")
+    limit = finding["limit_name"]
     for value, outcomes in zip(_values(finding), (finding["stable_n"], finding["candidate_n"]), strict=True):
         count = "" if between is None or value is None else f"{between}({outcomes:,})"
         yield Text.assemble(line(_value(metric, value)), (count, "dim"))
@@ -306,7 +308,7 @@ def _limit(metric: str, name: str, value: float) -> str:
     if name == "max_ratio":
         return f"{value:.3g}x"
     if name == "max_delta":
-        worse = -value if better(metric) == "higher" else value
+        worse = -value if is_better_high(metric) else value
         sign = "-" if worse < 0 else "+"
         return f"{sign}{_hundredths(abs(worse))} pt" if metric in SHARES else f"{sign}{_value(metric, abs(worse))}"
     return LIMITS[name].format(f"{_hundredths(value)}%" if metric in SHARES else _value(metric, value))

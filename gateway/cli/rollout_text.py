@@ -21,6 +21,7 @@ STYLES: Mapping[str, str] = {
 HOLDS: Mapping[str, str] = {
     "not_started": "nobody has started it",
     "no_data": "the candidate has answered nothing",
+    "no_outcome": "a guardrail has nothing to judge",
     "min_requests": "too few requests",
     "min_units": "too few units",
     "stale": "no fresh outcomes",

@@ -1,30 +1,16 @@
 """Whether a policy set may serve, given what has served before."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol
 
-from gateway.control.policies import ExperimentPolicy, Policies, RoutePolicy
+from gateway.control.experiment_arms import are_comparable, arms_of
+from gateway.control.policies import Policies, RoutePolicy
 from gateway.control.snapshots import Releases
+from gateway.control.terms import Terms
 from gateway.core.errors import Problem
 from gateway.core.ports import ExperimentStart, ServedVersion
 from gateway.core.release import Release
 from gateway.core.route_record import RouteRecord
 from gateway.core.snapshot import Snapshot
-
-
-class Terms(Protocol):
-    """How this process may serve."""
-
-    @property
-    def dev(self) -> bool:
-        """Whether the content of served versions may change."""
-        ...
-
-    @property
-    def open(self) -> bool:
-        """Whether a set without applications may serve."""
-        ...
-
 
 Served = Mapping[tuple[str, str, str], str]
 """Digests of what has served, by (kind, name, version)."""
@@ -107,19 +93,14 @@ def _changed(policies: Policies, releases: Releases, served: Served) -> Iterator
                 )
 
 
-def arms_of(experiment: ExperimentPolicy) -> tuple[tuple[str, str, int], ...]:
-    """Give an experiment's arms as they are recorded: name, release version, share in parts per million."""
-    return tuple((arm.name, arm.release, arm.ppm) for arm in experiment.arms)
-
-
 def changed_experiments(policies: Policies, begun: Iterable[ExperimentStart]) -> list[Problem]:
-    """Find experiments whose arms are not those that they began with: their results would mix two questions."""
+    """Find experiments whose units could not be compared with those of the arms that they began with."""
     known = {(start.route, start.name): start.arms for start in begun}
     found = []
     for route in policies.routes.values():
         own = route.experiment
         arms = None if own is None else known.get((route.name, own.name))
-        if own is not None and arms is not None and sorted(arms) != sorted(arms_of(own)):
+        if own is not None and arms is not None and not are_comparable(arms, arms_of(own)):
             said = f"experiment {own.name} of route {route.name} has begun with other arms"
             found.append(Problem(route.where.file, route.where.line, said, "put them back, or give it another name"))
     return found

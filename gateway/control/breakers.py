@@ -8,13 +8,11 @@ from typing import Any
 
 from gateway.core.breaker import Breaker, BreakerState, Permit, Trip
 from gateway.core.cusum import FailingShare
-from gateway.core.outcome import Outcome, counts_as_failure
+from gateway.core.outcome import JUDGED, Outcome, counts_as_failure
 from gateway.core.ports import Journal
 from gateway.core.release import Release
 from gateway.core.route import Route
 from gateway.core.snapshot import Snapshot
-
-_JUDGED = frozenset((Outcome.ok, Outcome.slow, Outcome.failed))
 
 
 class Breakers:
@@ -54,7 +52,7 @@ class Breakers:
         breaker = self._breaker(live, release.version)
         is_candidate = live.can_roll_back(release.version)
         baseline = self._share(route.name, live.stable.version).share if is_candidate else None
-        if outcome in _JUDGED and not is_candidate:
+        if outcome in JUDGED and not is_candidate:
             self._share(*key).add(counts_as_failure(outcome))
         trip = breaker.report(permit, outcome, now, baseline=baseline)
         if trip is None:
@@ -94,12 +92,18 @@ class Breakers:
         if route.stable.model.provider.name != release.model.provider.name:
             return False
         stable = self._breakers.get((route.name, route.stable.version))
-        if stable is None:
-            return False
-        if stable.state is not BreakerState.closed:
-            return True
-        requests, failures = stable.counts(now)
-        return failures >= 2 and failures / requests >= route.breaker.failure_rate / 2
+        return stable is not None and _is_failing(stable, route, now)
+
+    def others_fail(self, release: Release, now: float) -> bool:
+        """Say whether other releases of a release's provider are failing, on any route; not where there are none."""
+        for (name, version), breaker in self._breakers.items():
+            route = self._live().routes.get(name)
+            other = None if route is None else route.releases.get(version)
+            if route is None or other is None or (name, version) == (release.route, release.version):
+                continue
+            if other.model.provider.name == release.model.provider.name and _is_failing(breaker, route, now):
+                return True
+        return False
 
     def _breaker(self, live: Route, version: str) -> Breaker:
         """Give a release's breaker, by its route as it is now; one made under another policy starts afresh."""
@@ -124,3 +128,11 @@ class Breakers:
             rule=trip.rule,
             evidence=trip.evidence,
         )
+
+
+def _is_failing(breaker: Breaker, route: Route, now: float) -> bool:
+    """Say whether a release fails at half the rate that trips its breaker, or is taken out by it."""
+    if breaker.state is not BreakerState.closed:
+        return True
+    requests, failures = breaker.counts(now)
+    return failures >= 2 and failures / requests >= route.breaker.failure_rate / 2

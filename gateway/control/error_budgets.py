@@ -8,15 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gateway.core.error_budget import BudgetReading, ErrorBudget, Slo, Span
-from gateway.core.outcome import Outcome
-from gateway.core.record import Record
+from gateway.core.outcome import BAD_FOR_APPLICATIONS, GOOD, JUDGED, Outcome
+from gateway.core.record import Record, Tried
 from gateway.core.route import Route
 from gateway.core.snapshot import Snapshot
-
-GOOD = frozenset((Outcome.ok, Outcome.slow))
-BAD = frozenset((Outcome.failed, Outcome.gateway_fault))
-"""What an application sees as a failure of the route. Its own faults, its leaving and a provider's limit of its rate
-say nothing, either way."""
 
 
 class ErrorBudgets:
@@ -43,10 +38,12 @@ class ErrorBudgets:
         if route is None or route.slo is None or record.shadow_of is not None:
             return
         budget = self._budget(route.name, route.slo)
-        if record.outcome in BAD or record.outcome in GOOD:
-            budget.add(record.at, bad=record.outcome in BAD)
-        if _canary_failed(route, record):
-            budget.canary_failed()
+        is_bad = record.outcome in BAD_FOR_APPLICATIONS
+        if is_bad or record.outcome in GOOD:
+            budget.add(record.at, bad=is_bad)
+        first = record.attempts[0] if record.attempts else None
+        if first is not None and _is_canarys(route, first) and first.outcome in JUDGED and not first.excused:
+            budget.add_canary(bad=first.outcome == Outcome.failed)
 
     def begin_canary(self, route: str) -> None:
         """Start the count of a new canary of a route."""
@@ -88,10 +85,6 @@ class ErrorBudgets:
         return budget
 
 
-def _canary_failed(route: Route, record: Record) -> bool:
-    """Say whether the route's canary failed a request that was assigned to it, whoever answered in its place."""
-    if route.canary is None or not record.attempts:
-        return False
-    first = record.attempts[0]
-    ours = first.track == "canary" and first.release == route.canary.release.version
-    return ours and first.outcome == Outcome.failed
+def _is_canarys(route: Route, first: Tried) -> bool:
+    """Say whether a request's first attempt was that of the route's canary, whoever answered in its place."""
+    return route.canary is not None and first.track == "canary" and first.release == route.canary.release.version

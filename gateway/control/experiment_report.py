@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.control.experiment_arms import are_comparable, arms_of
 from gateway.control.experiment_verdict import Compared, Verdict, broken, day, verdict_of
 from gateway.control.policies import ArmPolicy, ExperimentPolicy
 from gateway.core.arm_units import ArmUnits, Wanted
@@ -12,10 +13,7 @@ from gateway.core.effect import LEAST_UNITS, Effect, effect_of, moments_of
 from gateway.core.experiment_metrics import better
 from gateway.core.moments import Moments
 from gateway.core.ports import ArmOut, ExperimentStart
-from gateway.core.split_check import split_p
-
-BROKEN_P = 0.001
-"""The sample ratio's p under which a split is held to be broken; under 0.01 one sound one in a hundred would be."""
+from gateway.core.split_check import BROKEN_P, split_p
 
 UNBELIEVED = ("split_broken", "changed")
 """The verdicts beside which no effect is one."""
@@ -56,15 +54,8 @@ class Standing:
 
     @property
     def is_changed(self) -> bool:
-        """Whether its arms are not those that it began with: other releases, or shares in another proportion."""
-        if self.start is None:
-            return False
-        then = {name: (release, ppm) for name, release, ppm in self.start.arms}
-        now = {arm.name: (arm.release, arm.ppm) for arm in self.policy.arms}
-        totals = sum(ppm for _, ppm in then.values()), sum(ppm for _, ppm in now.values())
-        return then.keys() != now.keys() or any(
-            then[name][0] != now[name][0] or then[name][1] * totals[1] != now[name][1] * totals[0] for name in now
-        )
+        """Whether its units cannot be compared with those of the arms that it began with."""
+        return self.start is not None and not are_comparable(self.start.arms, arms_of(self.policy))
 
     @property
     def metrics(self) -> tuple[str, ...]:

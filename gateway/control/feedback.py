@@ -92,8 +92,8 @@ def _value(body: Mapping[str, Any]) -> bool | float | str:
 class Assessments:
     """Takes feedback. `tell(record, name, value)` is told of each number, with the record of the request it is about.
 
-    The newest word counts: the same name said again of the same request takes the place of the earlier one. What
-    judges while it serves has heard both.
+    The newest word counts: the same name said again of the same request takes the place of the earlier one. That is for
+    reports alone: what judges while it serves is told of the first, and of no repetition.
     """
 
     def __init__(self, ledger: Ledger, clock: Clock, tell: Callable[[Record, str, float], None]) -> None:
@@ -113,10 +113,10 @@ class Assessments:
         """
         try:
             record = await self._record(app, said)
-            await self._ledger.assess(_feedback(record, said, self._clock.wall()))
+            is_new = await self._ledger.assess(_feedback(record, said, self._clock.wall()))
         except StoreFault as fault:
             raise Unavailable("feedback cannot be recorded now; send it again later") from fault
-        if said.number is not None:
+        if is_new and said.number is not None:
             self._tell(record, said.name, said.number)
         return {
             "request_id": record.request_id,

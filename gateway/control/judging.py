@@ -12,7 +12,7 @@ from gateway.control.error_budgets import ErrorBudgets
 from gateway.control.live import Live
 from gateway.control.rollouts import Rollouts, is_watched
 from gateway.control.watched_arms import WatchedArms
-from gateway.control.watched_steps import AFTER, WatchedStep, begin, key_of
+from gateway.control.watched_steps import AFTER, Restored, WatchedStep, begin, key_of
 from gateway.core.errors import OperatorFault, StoreFault
 from gateway.core.judgement import Finding
 from gateway.core.ports import KeptEvidence
@@ -20,6 +20,10 @@ from gateway.core.progress import STAY, Move, Seen, decide, waits_of
 from gateway.core.record import Record
 from gateway.core.rollout import Rollout
 from gateway.core.snapshot import Snapshot
+
+LEASE = "judging"
+LEASE_SECONDS = 10.0
+"""After how long another gateway on the store judges in the place of one that has gone."""
 
 KEEP_SECONDS = 5.0
 """How often evidence is written down: a kill loses no more of it."""
@@ -42,8 +46,10 @@ class Judging:
         self._steps: dict[str, WatchedStep] = {}
         self._arms = WatchedArms(live, rollouts)
         self._heard: dict[str, list[Record]] = {}
-        self._kept: dict[str, KeptEvidence] = {}
+        self._kept: dict[str, Restored] = {}
         self._keep_next = 0.0
+        self._has_lease = False
+        self._lease_next = 0.0
         self._is_delayed = False
 
     def __repr__(self) -> str:
@@ -64,6 +70,13 @@ class Judging:
         if step is not None:
             step.hear_feedback(record, name, value)
         self._arms.hear_feedback(record, name, value)
+
+    def trip(self, route: str, version: str, rule: str, evidence: dict[str, Any]) -> None:
+        """Have a candidate or an arm taken out that the breaker has tripped for, with what its step has shown."""
+        self.gather()
+        step = self._steps.get(route)
+        shown = _evidence(step, step.findings()) if step is not None and step.rollout.candidate == version else {}
+        self._rollouts.trip(route, version, rule, {**shown, **evidence})
 
     def gather(self) -> None:
         """Put what was heard to the evidence. A few times a second, so that it is never much at once."""
@@ -87,8 +100,12 @@ class Judging:
             kept = await self._live.world.store.kept_evidence()
         except StoreFault as fault:
             self._journal.event("evidence_lost", level="warning", message=fault.message)
-        else:
-            self._kept = {each.rollout: each for each in kept}
+            return
+        for each in kept:
+            try:
+                self._kept[each.rollout] = Restored.read(each)
+            except ValueError as error:
+                self._journal.event("evidence_lost", level="warning", rollout=each.rollout, message=str(error))
 
     def follow(self, snapshot: Snapshot) -> None:
         """Watch what a new snapshot serves: whatever of a rollout's step begins, begins here."""
@@ -122,18 +139,46 @@ class Judging:
             if place % AT_ONCE == AT_ONCE - 1:
                 await asyncio.sleep(0)
             if self._steps.get(name) is step:
-                moves.append((step, self._judge_step(name, step)))
+                moves.append((step, self._judge_guarded(name, step)))
         self._arms.judge()
-        await self._carry_out([(step, move) for step, move in moves if move.verb in ("promote", "hold", "clear")])
-        await self._keep()
+        if await self._is_judge():
+            await self._carry_out([(step, move) for step, move in moves if move.verb in ("promote", "hold", "clear")])
+            await self._keep()
+
+    def _judge_guarded(self, name: str, step: WatchedStep) -> Move:
+        """Judge a step. What its evidence may do must not keep the others from being judged."""
+        try:
+            return self._judge_step(name, step)
+        except Exception as error:  # noqa: BLE001 - one rollout's accident is not to be every rollout's
+            said = f"{type(error).__name__}: {error}"
+            self._journal.event("judging_failed", level="error", route=name, message=said)
+            return STAY
+
+    async def _is_judge(self) -> bool:
+        """Say whether this gateway is the one, of those on one store, that moves rollouts on by what it has seen.
+
+        Each has evidence of its own, and they would clear each other's holds; taking a candidate out is anyone's.
+        """
+        now = self._clock.monotonic()
+        if now >= self._lease_next:
+            try:
+                self._has_lease = await self._live.world.store.take_lease(LEASE, LEASE_SECONDS)
+            except StoreFault:
+                return self._has_lease  # whoever cannot be recorded moves nothing, lease or not
+            self._lease_next = now + LEASE_SECONDS / 3
+        return self._has_lease
 
     def _judge_step(self, name: str, step: WatchedStep) -> Move:
         step.look(self._clock.monotonic())
+        retired = self._live.state.policies.routes[name].releases[step.rollout.candidate].retired
+        if retired is not None and step.key[1] != AFTER:
+            self._rollouts.roll_back(step.rollout, retired, {}, "retired")
+            return STAY
         if step.key[1] == AFTER:
             self._judge_after(step)
             return STAY
-        move = decide(step.rollout, self._seen(name, step), step.findings)
-        if move.verb == "rollback":
+        move = decide(step.rollout, self._seen(name, step), step.weigh)
+        if move.verb == "rollback" and (move.rule == "guardrail" or self._has_lease):
             self._rollouts.roll_back(step.rollout, move.reason, _evidence(step, step.findings()), move.rule)
         return move
 
@@ -164,10 +209,32 @@ class Judging:
             self._steps.pop(step.rollout.route, None)
             return
         found = step.seen(budget=None, stable_fails=False).breaches
-        if found:
-            said = "; ".join(f"{breach.criterion.metric}: {breach.rule}" for breach in found)
-            if not self._rollouts.take_back(step.rollout, said, _evidence(step, step.findings()), "guardrail"):
-                self._steps.pop(step.rollout.route, None)
+        if not found:
+            return
+        rollout = step.rollout
+        if self._is_outage(rollout):
+            # Nobody else's requests to the provider go well: what was seen meanwhile says nothing about the release.
+            now, epoch = self._clock.monotonic(), self._live.current.epoch
+            self._steps[rollout.route] = begin(rollout, rollout.candidate, step, None, epoch=epoch, now=now)
+            return
+        said = "; ".join(f"{breach.criterion.metric}: {breach.rule}" for breach in found)
+        told = _evidence(step, step.findings())
+        if not self._rollouts.take_back(rollout, said, told, "guardrail"):
+            self._steps.pop(rollout.route, None)
+            self._journal.event(
+                "guardrail_breached",
+                level="error",
+                route=rollout.route,
+                release=rollout.candidate,
+                message=said,
+                evidence=told,
+            )
+
+    def _is_outage(self, rollout: Rollout) -> bool:
+        """Say whether other releases of the same provider fail now, on whatever route."""
+        release = self._live.current.routes[rollout.route].releases.get(rollout.candidate)
+        now = self._clock.monotonic()
+        return release is not None and self._breakers.others_fail(release, now)
 
     def _seen(self, name: str, step: WatchedStep) -> Seen:
         route = self._live.current.routes[name]

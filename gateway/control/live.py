@@ -12,6 +12,7 @@ from gateway.control import admitted
 from gateway.control.policies import Policies
 from gateway.control.recording import Recording
 from gateway.control.snapshots import Releases, build_route, build_snapshot
+from gateway.control.terms import Terms
 from gateway.core.errors import Overtaken, Problem, StoreFault, UnknownSubject
 from gateway.core.ports import (
     ArmOut,
@@ -53,14 +54,6 @@ UNKNOWN_EPOCH = -1
 
 RECORD_SECONDS = 1.0
 """How long an operator's command waits for what came before it to be recorded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How this process may serve: `dev` lets served versions change, `open` lets anyone call without an application."""
-
-    dev: bool = False
-    open: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +104,7 @@ class Live:
         self.changing = asyncio.Lock()
         self.current = Snapshot(epoch=0, revision="", routes={})
         self._epoch = 0
-        self._copied: int | None = None
+        self.is_from_copy = False
         self._writing: dict[str, int] = {}
         self._on_swap = list(on_swap)
         self._fresh: Callable[[str, str], None] = lambda _route, _version: None
@@ -168,9 +161,10 @@ class Live:
             recorded = await self.world.store.recorded()
             if len(self.recording) or before != (self.state.records, self.state.arms_out):
                 return False  # a trip came meanwhile, and what was read does not know of it
+            was_from_copy, self.is_from_copy = self.is_from_copy, False
             self.remember(recorded)
             self._forget_for_fresh_attempts(before[0])
-            if before != (self.state.records, self.state.arms_out):
+            if was_from_copy or before != (self.state.records, self.state.arms_out):
                 self.swap_all()
         return True
 
@@ -184,9 +178,9 @@ class Live:
 
     async def keep_copy(self) -> None:
         """Have what is known kept on this machine's disk; not while something is known that the store does not."""
-        if self._copied == self._epoch or len(self.recording):
+        if self._epoch == UNKNOWN_EPOCH or len(self.recording):
             return
-        state, self._copied = self.state, self._epoch
+        state = self.state
         served = tuple(ServedVersion(*names, digest) for names, digest in state.served.items())
         known = Recorded(self._epoch, dict(state.records), state.experiments, state.arms_out, served)
         await asyncio.to_thread(self.world.copy.keep, known)
@@ -217,6 +211,9 @@ class Live:
         self._writing = {move.record.route: move.record.revision for move in moves}
         try:
             self.noted(await self.world.store.record_routes(moves))
+        except (StoreFault, Overtaken):
+            self._epoch = UNKNOWN_EPOCH  # it may be recorded all the same, or something else is: look again
+            raise
         finally:
             self._writing = {}
 
@@ -247,8 +244,10 @@ class Live:
     async def _record_out_of_theirs(self, move: RouteMove) -> int:
         (event,), route = move.events, move.record.route
         while True:
-            found = (await self.world.store.recorded()).routes[route]
-            merged = found.without(event.rollout)
+            found = (await self.world.store.recorded()).routes.get(route)
+            if found is None:  # the store is another than it was, and knows nothing of the route
+                return await self.world.store.record_routes([replace(move, after=0)])
+            merged = found.without(event.rollout, move.record.stable)
             try:
                 epoch = await self.world.store.record_routes([RouteMove(merged, move.events, found.revision)])
             except Overtaken:
@@ -286,7 +285,8 @@ class Live:
     def swap_all(self) -> None:
         """Serve by what is known now."""
         state = self.state
-        records = {name: record for name, record in state.records.items() if _fits(state.policies, record)}
+        fitting = (record for record in state.records.values() if _fits(state.policies, record))
+        records = {record.route: self._servable(record) for record in fitting}
         epoch, dev = self.current.epoch + 1, self.terms.dev
         snapshot = build_snapshot(state.policies, state.releases, records, state.arms_out, epoch=epoch, dev=dev)
         kept = {name: self.current.routes[name] for name in state.policies.routes if name in self.current.routes}
@@ -297,8 +297,17 @@ class Live:
         state = self.state
         if not _fits(state.policies, state.records[name]):
             return
-        route = build_route(state.policies.routes[name], state.releases, state.records[name], state.arms_out)
+        record = self._servable(state.records[name])
+        route = build_route(state.policies.routes[name], state.releases, record, state.arms_out)
         self._swap(replace(self.current, epoch=self.current.epoch + 1, routes={**self.current.routes, name: route}))
+
+    def _servable(self, record: RouteRecord) -> RouteRecord:
+        """Give a record as it may be served by: from a copy without its open rollout, perhaps rolled back since."""
+        rollout = record.rollout
+        if not self.is_from_copy or rollout is None or not rollout.is_open:
+            return record
+        out = {**record.out, rollout.candidate: "the store is away, and may hold that it was rolled back"}
+        return replace(record, rollout=None, out=out)
 
     def _swap(self, snapshot: Snapshot) -> None:
         before, self.current = self.current, snapshot

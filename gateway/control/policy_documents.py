@@ -24,6 +24,7 @@ from gateway.control.policy_fields import (
 )
 from gateway.core.bucket import BUCKETS
 from gateway.core.duration import format_duration
+from gateway.core.metric import FEEDBACK, is_better_high, is_feedback
 from gateway.core.plan import Plan, Strategy
 from gateway.core.provider import DialectName, Timeouts, TransportName
 
@@ -32,6 +33,10 @@ _PLAN = Plan.default()
 
 METRICS = ("cost_per_request", "error_rate", "schema_valid", "slow_rate", "tokens_per_request")
 """The metrics that guardrails and signals may name; beside them `feedback.NAME`."""
+
+
+SHARES = ("error_rate", "schema_valid", "slow_rate")
+"""Those of them that are shares, from 0 to 1."""
 
 
 def written(seconds: float) -> Any:
@@ -207,7 +212,7 @@ class CriterionKeys(Keys):
     @field_validator("metric")
     @classmethod
     def _is_known(cls, metric: str) -> str:
-        if metric not in METRICS and not (metric.startswith("feedback.") and len(metric) > len("feedback.")):
+        if metric not in METRICS and not (is_feedback(metric) and metric != FEEDBACK):
             raise ValueError(f"{metric!r} is not a metric; write one of {', '.join(METRICS)}, feedback.NAME")
         return metric
 
@@ -215,11 +220,15 @@ class CriterionKeys(Keys):
     def _is_whole(self) -> "CriterionKeys":
         if all(limit is None for limit in (self.max_delta, self.max_ratio, self.max, self.min)):
             raise ValueError("it has no limit; write one of max_delta, max_ratio, max, min")
-        is_better_high = self.metric == "schema_valid" or self.metric.startswith("feedback.")
-        for name in ("max", "max_ratio") if is_better_high else ("min",):
+        is_high = is_better_high(self.metric)
+        for name in ("max", "max_ratio") if is_high else ("min",):
             if getattr(self, name) is not None:
-                known = "max_delta or min" if is_better_high else "max_delta, max_ratio or max"
+                known = "max_delta or min" if is_high else "max_delta, max_ratio or max"
                 raise ValueError(f"{name} says nothing about {self.metric}; write {known}")
+        for name in ("max_delta", "max", "min") if self.metric in SHARES else ():
+            limit = getattr(self, name)
+            if limit is not None and limit > 1:
+                raise ValueError(f"{name} is {limit:g}, and {self.metric} is a share; write 0.02 for 2 percent")
         if (self.metric == "slow_rate") != (self.over is not None):
             raise ValueError(
                 "slow_rate and over go together; write both, as in {metric: slow_rate, over: 8s, max: 0.1}"

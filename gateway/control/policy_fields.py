@@ -4,7 +4,7 @@ A reader raises ValueError with `problem; remedy`, as the readers of the core do
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
+from gateway.control import safe_pattern
 from gateway.control.policy_text import WrittenFloat, WrittenInt, one_line, plain
 from gateway.core.bucket import parts_per_million
 from gateway.core.duration import parse_duration
@@ -234,7 +235,21 @@ def _json_schema(value: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(f"not a JSON Schema, at {where}: {one_line(error.message)}; correct it") from error
     if outside := _outside_reference(schema):
         raise ValueError(f"it refers outside itself ({one_line(outside)}); write that part under $defs")
+    for pattern in _patterns(schema):
+        if problem := safe_pattern.problem_of(pattern):
+            raise ValueError(f"the pattern {one_line(pattern)!r} may take long: {problem}")
     return schema
+
+
+def _patterns(schema: Any) -> Iterator[str]:
+    """Find every pattern in a schema; what merely looks like one is taken for one."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("pattern"), str):
+            yield schema["pattern"]
+        if isinstance(schema.get("patternProperties"), dict):
+            yield from schema["patternProperties"]
+    for inner in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        yield from _patterns(inner)
 
 
 def _outside_reference(schema: Any) -> str | None:

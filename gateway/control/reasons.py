@@ -18,7 +18,7 @@ _SENTENCES: Mapping[str, str] = {
     "consecutive": "{failures_in_a_row} requests failed in a row, and the limit is {limit}",
     "failure_rate": "{failed} of {requests} requests failed within {window_seconds:g} s, and the limit is {limit:.0%}",
     "slow_rate": "{slow} of {requests} requests were slow within {window_seconds:g} s, and the limit is {limit:.0%}",
-    "cusum": "{failed} of {requests} requests failed within {window_seconds:g} s, well over stable's {baseline:.1%}",
+    "cusum": "{failed} of {requests} requests failed within {window_seconds:g} s, well over the {baseline:.1%} allowed",
     "guardrail": "{said}",
     "mismatch": "the provider served {served!r} in place of {pinned!r}",
 }

@@ -4,10 +4,10 @@ Tripping and rolling back cannot wait for a disk. Their records queue here and a
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-from gateway.core.errors import StoreFault
 from gateway.core.ports import Journal
 
 Write = Callable[[], Awaitable[int]]
@@ -23,6 +23,7 @@ class Recording:
         self._journal = journal
         self._writes: deque[tuple[str, Write]] = deque()
         self._wanted = asyncio.Event()
+        self._hurried = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -46,9 +47,9 @@ class Recording:
             what, write = self._writes[0]
             try:
                 await write()
-            except StoreFault as fault:
-                self._journal.event("record_delayed", level="error", what=what, message=fault.message)
-                await asyncio.sleep(pause)
+            except Exception as fault:  # noqa: BLE001 - what one write met must not keep the others from the record
+                self._journal.event("record_delayed", level="error", what=what, message=str(fault))
+                await self._pause(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                 continue
             pause = FIRST_PAUSE_SECONDS
@@ -56,6 +57,15 @@ class Recording:
             if not self._writes:
                 self._wanted.clear()
                 self._idle.set()
+
+    def hurry(self) -> None:
+        """Try again now: the store is back."""
+        self._hurried.set()
+
+    async def _pause(self, seconds: float) -> None:
+        self._hurried.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._hurried.wait(), seconds)
 
     async def settled(self, within: float) -> bool:
         """Wait at most `within` seconds; say whether everything queued has been written."""

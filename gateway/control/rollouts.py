@@ -81,12 +81,12 @@ class Rollouts:
         """Try a rolled back candidate anew, as another attempt with other units."""
 
         def act(record: RouteRecord, rollout: Rollout, now: float) -> Rollout:
-            if rollout.candidate != record.serve_line:
+            if rollout.state is RolloutState.rolled_back and rollout.candidate != record.serve_line:
                 asked = f"route {route} asks for {record.serve_line} now, not {rollout.candidate}"
                 raise VerbRefused(f"{asked}; change its serve: line")
             if self._live.current.routes[route].experiment is not None:
                 raise VerbRefused(f"route {route} has an experiment; end it before the rollout begins anew")
-            if rollout.stable != record.stable:
+            if rollout.state is RolloutState.rolled_back and rollout.stable != record.stable:
                 raise VerbRefused(f"route {route} serves {record.stable} now; change its serve: line away and back")
             attempt = 1 + record.attempts.get((rollout.stable, rollout.candidate), rollout.attempt)
             new_id = self._world.new_id()

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.control import admitted
+from gateway.control.experiment_arms import arms_of
 from gateway.control.live import Live
 from gateway.control.policies import Policies, Readings, RoutePolicy, load
 from gateway.control.releases import compile_release, resolve_providers
@@ -34,7 +35,6 @@ class Serving:
         self._live = live
         self._world = live.world
         self._readings = Readings()
-        self._is_from_copy = False
         self._is_start_due = False
         self._is_away = False
         self.last_reload: Reload | None = None
@@ -65,7 +65,7 @@ class Serving:
             copied = await asyncio.to_thread(self._world.copy.read)
             if copied is None:
                 raise
-            self._is_from_copy = self._is_away = True
+            self._live.is_from_copy = self._is_away = True
             self._live.remember(copied)
             self._world.journal.event("serving_from_copy", level="error", epoch=copied.epoch, message=fault.message)
         else:
@@ -79,21 +79,22 @@ class Serving:
         and is asked for until a set has been taken.
         """
         try:
-            has_looked = await self._live.look_again(whatever_epoch=self._is_from_copy)
-            if not self._is_from_copy:
+            was_from_copy = self._live.is_from_copy
+            has_looked = await self._live.look_again(whatever_epoch=was_from_copy)
+            if not self._live.is_from_copy:
                 await self._live.keep_copy()
         except StoreFault as fault:
             self._note_store(is_away=True, message=fault.message)
             return False
         self._note_store(is_away=False)
-        self._is_start_due = self._is_start_due or (self._is_from_copy and has_looked)
-        self._is_from_copy = self._is_from_copy and not has_looked
+        self._is_start_due = self._is_start_due or (was_from_copy and has_looked)
         return self._is_start_due
 
     def _note_store(self, *, is_away: bool, **fields: str) -> None:
         """Tell the journal once when the store goes, and once when it is back."""
         if is_away is not self._is_away:
             self._is_away = is_away
+            self._live.recording.hurry()
             level = "error" if is_away else "info"
             self._world.journal.event("store_away" if is_away else "store_back", level=level, **fields)
 
@@ -180,7 +181,7 @@ class Serving:
         """
         decided: dict[str, tuple[RouteRecord | None, Decision]] = {}
         records = self._live.state.records
-        if self._is_from_copy:
+        if self._live.is_from_copy:
             return {name: Decision(records[name]) for name in policies.routes if name in records}
         while undecided := [
             route
@@ -216,8 +217,8 @@ class Serving:
         known = {(start.route, start.name) for start in state.experiments}
         for route in policies.routes.values():
             own = route.experiment
-            if own is None or (route.name, own.name) in known or self._is_from_copy:
+            if own is None or (route.name, own.name) in known or self._live.is_from_copy:
                 continue
-            start = ExperimentStart(route.name, own.name, self._world.clock.wall(), admitted.arms_of(own))
+            start = ExperimentStart(route.name, own.name, self._world.clock.wall(), arms_of(own))
             state.experiments = (*state.experiments, start)
             self._live.record_experiment_later(start)

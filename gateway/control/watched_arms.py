@@ -6,7 +6,7 @@ from gateway.control.live import Live
 from gateway.control.policies import ExperimentPolicy
 from gateway.control.rollouts import Rollouts
 from gateway.core.assignment import arm_split
-from gateway.core.evidence import Evidence, Side
+from gateway.core.evidence import Evidence, Side, unit_of
 from gateway.core.judgement import breaches
 from gateway.core.record import Record
 from gateway.core.snapshot import Snapshot
@@ -27,7 +27,7 @@ class _Comparison:
                 stable=releases[policy.control],
                 candidate=arm.release,
                 track="arm",
-                alpha=policy.alpha / (len(others) * len(policy.guardrails)),
+                alpha=policy.alpha / (len(others) * sum(guardrail.limits for guardrail in policy.guardrails)),
             )
             for arm in others
         }
@@ -90,7 +90,7 @@ class WatchedArms:
         """Take a number that somebody said of a settled request's answer."""
         experiment = self._experiments.get(record.route)
         for evidence, side in () if experiment is None else experiment.sides(record):
-            evidence.hear_feedback(side, name, value)
+            evidence.hear_feedback(side, name, value, unit_of(record))
 
     def judge(self) -> None:
         """Take every arm out that breaches a guardrail."""

@@ -1,12 +1,14 @@
 """Watched steps: what is seen of one rollout's step, or of a completed rollout, from its beginning to its end."""
 
+import zlib
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from gateway.core.error_budget import BudgetReading
-from gateway.core.evidence import Evidence, Side
-from gateway.core.judgement import Finding, breaches, findings
-from gateway.core.outcome import Outcome
+from gateway.core.evidence import Evidence, Side, unit_of
+from gateway.core.judgement import Finding, breaches, findings, look_at_gate
+from gateway.core.outcome import GOOD, JUDGED
 from gateway.core.plan import Criterion
 from gateway.core.ports import KeptEvidence
 from gateway.core.progress import Seen
@@ -19,8 +21,6 @@ AFTER = -1
 
 QUIET_SECONDS = 60.0
 """How much of its time a step without requests may lose to a kill."""
-
-_ANSWERED = (Outcome.ok.value, Outcome.slow.value, Outcome.failed.value)
 
 
 class WatchedStep:
@@ -70,9 +70,9 @@ class WatchedStep:
             return
         first = record.attempts[0]
         if first.release == self.rollout.candidate:
-            self.evidence.hear_feedback("candidate", name, value)
+            self.evidence.hear_feedback("candidate", name, value, unit_of(record))
         elif first.release == self._stable:
-            self.evidence.hear_feedback("stable", name, value)
+            self.evidence.hear_feedback("stable", name, value, unit_of(record))
         self._has_grown = True
 
     def look(self, now: float) -> None:
@@ -93,6 +93,7 @@ class WatchedStep:
             silent=self._last - self._answered_at,
             requests=self._answered,
             units=self.evidence.candidate.units,
+            good=sum(self.evidence.candidate.counts[outcome.value] for outcome in GOOD),
             breaches=breaches(self.evidence, self.guardrails),
             signals=breaches(self.evidence, self.rollout.plan.signals, "signal"),
             sample_ratio_p=1.0 if sample_ratio is None else sample_ratio.p,
@@ -105,6 +106,12 @@ class WatchedStep:
         """The guardrails that hold now."""
         plan, step = self.rollout.plan, self.key[1]
         return plan.guardrails if step == AFTER else plan.guardrails_of(step)
+
+    def weigh(self) -> list[Finding]:
+        """Let the step's gate look, once its time and sample are complete, and judge every guardrail and signal."""
+        if look_at_gate(self.evidence, self.guardrails):
+            self._has_grown = True
+        return self.findings()
 
     def findings(self) -> list[Finding]:
         """Judge every guardrail and signal."""
@@ -142,7 +149,7 @@ class WatchedStep:
 
     def _requests(self) -> int:
         counts = self.evidence.candidate.counts
-        return sum([counts[outcome] for outcome in _ANSWERED])
+        return sum([counts[outcome] for outcome in JUDGED])
 
     def _side_of(self, record: Record) -> Side | None:
         """Completed, the candidate is what answers as stable; before, the evidence tells the sides by itself."""
@@ -158,11 +165,35 @@ def key_of(rollout: Rollout) -> tuple[str, int]:
     return rollout.id, AFTER if is_after or rollout.step is None else rollout.step
 
 
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What an earlier process wrote down of a step: which one, how long it had lasted, and what it had shown."""
+
+    step: int
+    elapsed: float
+    evidence: Evidence
+
+    @classmethod
+    def read(cls, kept: KeptEvidence) -> Self:
+        """Read what was written down.
+
+        Raises:
+            ValueError: it is not what this version writes.
+        """
+        try:
+            return cls(kept.step, kept.elapsed, Evidence.from_json(kept.evidence))
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, zlib.error) as error:
+            said = f"{type(error).__name__}: {error}"
+            raise ValueError(
+                f"what was kept of rollout {kept.rollout} cannot be read, and begins anew: {said}"
+            ) from error
+
+
 def begin(
     rollout: Rollout,
     stable: str,
     before: WatchedStep | None,
-    kept: KeptEvidence | None,
+    kept: Restored | None,
     *,
     epoch: int,
     now: float,
@@ -174,10 +205,9 @@ def begin(
     """
     _, step = key_of(rollout)
     if before is None and kept is not None:
-        restored = Evidence.from_json(kept.evidence)
         if kept.step == step:
-            return WatchedStep(rollout, restored, epoch=epoch, now=now, elapsed=kept.elapsed)
-        before = WatchedStep(rollout, restored, epoch=epoch, now=now)
+            return WatchedStep(rollout, kept.evidence, epoch=epoch, now=now, elapsed=kept.elapsed)
+        before = WatchedStep(rollout, kept.evidence, epoch=epoch, now=now)
     plan = rollout.plan
     is_after = step == AFTER
     weight = 1_000_000 if is_after else plan.steps[step].percent_ppm

@@ -94,6 +94,9 @@ def _by_bucket(route: Route, unit: str | None) -> Assignment:
             return Assignment(route.canary.release, "canary", why, bucket, route.canary.rollout)
         why = f"bucket {bucket} is not under {route.canary.weight_ppm}"
         return Assignment(route.stable, "stable", why, bucket, route.canary.rollout)
+    if route.is_out(route.stable):
+        why = f"stable is out ({route.out[route.stable.version]}), and nothing before it can serve: requests get 503"
+        return Assignment(route.stable, "stable", why)
     return Assignment(route.stable, "stable", "no rollout or experiment is running")
 
 

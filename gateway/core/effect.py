@@ -24,7 +24,8 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 from gateway.core.confidence import PLANNED, Interval, always_valid_p, difference_interval, fixed_interval
-from gateway.core.experiment_metrics import FEEDBACK, SHARES, Direction
+from gateway.core.experiment_metrics import SHARES, Direction
+from gateway.core.metric import is_feedback
 from gateway.core.moments import Moments
 
 LEAST_UNITS = 100
@@ -59,7 +60,7 @@ def moments_of(metric: str, ratios: Iterable[tuple[float, float]]) -> Moments:
     The mean is the ratio over all, and the variance, over the number of units, the jackknife's of it.
     """
     given = [(x, d) for x, d in ratios if d]
-    if metric.startswith(FEEDBACK):
+    if is_feedback(metric):
         given = [(x / d, 1.0) for x, d in given]
     if not given:
         return Moments()

@@ -48,8 +48,8 @@ class Slo:
 
     `success` is the share of requests that must go well over `period` seconds, from 0.5 to under 1. A rollout holds
     while the route burns `pause_at` times the sustainable rate over `window` seconds and over a twelfth of them; it
-    stops when its canary alone has used `canary_share` of the period's budget, and advances only while `min_remaining`
-    of the budget is left.
+    stops when its canary alone has used `canary_share` of the period's budget beyond what its own requests may fail,
+    and advances only while `min_remaining` of the budget is left.
     """
 
     success: float
@@ -91,7 +91,7 @@ class BudgetReading:
     long: BudgetCount
     short: BudgetCount
     period: BudgetCount
-    canary_bad: int
+    canary: BudgetCount
 
     @property
     def long_burn(self) -> float | None:
@@ -110,11 +110,12 @@ class BudgetReading:
 
     @property
     def canary_used(self) -> float:
-        """The share of the period's budget that the canary's bad attempts have used."""
-        if self.canary_bad == 0:
+        """The share of the period's budget that the canary has used beyond what its own requests may fail."""
+        excess = self.canary.bad - self.slo.budget * self.canary.requests
+        if excess <= 0:
             return 0.0
         # A bad attempt whose client left is of no counted request; it is taken for one, so that there is a budget.
-        return self.canary_bad / (self.slo.budget * max(self.period.requests, self.canary_bad))
+        return excess / (self.slo.budget * max(self.period.requests, self.canary.bad))
 
     @property
     def must_hold(self) -> bool:
@@ -126,7 +127,7 @@ class BudgetReading:
     @property
     def must_stop(self) -> bool:
         """Whether a rollout must end: its canary has used more of the budget than it may."""
-        return self.canary_bad >= LEAST_BAD_TO_STOP and self.canary_used >= self.slo.canary_share - _EPSILON
+        return self.canary.bad >= LEAST_BAD_TO_STOP and self.canary_used >= self.slo.canary_share - _EPSILON
 
     @property
     def may_advance(self) -> bool:
@@ -149,7 +150,8 @@ class BudgetReading:
             "window_bad": self.long.bad,
             "long_burn": None if self.long_burn is None else round(self.long_burn, 6),
             "short_burn": None if self.short_burn is None else round(self.short_burn, 6),
-            "canary_bad": self.canary_bad,
+            "canary_requests": self.canary.requests,
+            "canary_bad": self.canary.bad,
             "canary_used": round(self.canary_used, 6),
             "must_hold": self.must_hold,
             "must_stop": self.must_stop,
@@ -173,7 +175,7 @@ class ErrorBudget:
         self._slo = slo
         self._window = _Ring(slo.window_span)
         self._period = _Ring(slo.period_span)
-        self._canary_bad = 0
+        self._canary = BudgetCount()
         self._latest = 0.0
         self._ahead = 0.0
         self._heard_from = math.inf
@@ -209,11 +211,11 @@ class ErrorBudget:
 
     def begin_canary(self) -> None:
         """Start the count of a new canary."""
-        self._canary_bad = 0
+        self._canary = BudgetCount()
 
-    def canary_failed(self) -> None:
-        """Count one bad attempt of the canary."""
-        self._canary_bad += 1
+    def add_canary(self, *, bad: bool) -> None:
+        """Count one attempt of the canary."""
+        self._canary = BudgetCount(self._canary.requests + 1, self._canary.bad + bad)
 
     def change(self, slo: Slo) -> None:
         """Hold what is counted against another objective.
@@ -237,7 +239,7 @@ class ErrorBudget:
             long=self._window.newest(WINDOWS * SHORT_SLOTS),
             short=self._window.newest(SHORT_SLOTS),
             period=BudgetCount(self._period.requests, self._period.bad),
-            canary_bad=self._canary_bad,
+            canary=self._canary,
         )
 
     def _time(self, wall: float) -> float:

@@ -6,19 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
+from gateway.core.gate_looks import GateLooks
+from gateway.core.metric import FEEDBACK, is_feedback
 from gateway.core.outcome import Outcome, is_good
 from gateway.core.plan import Criterion
 from gateway.core.record import Record
 from gateway.core.sample_ratio import SampleRatio
 from gateway.core.sequential import OneShare, TwoShares
 from gateway.core.share import upper_share
-from gateway.core.tally import FEEDBACK, Answer, Tally
+from gateway.core.tally import Answer, Tally
 from gateway.core.unit_cells import DistinctUnits
 
 Side = Literal["stable", "candidate"]
 Compared = Literal["canary", "shadow", "arm"]
 
-_OF_WHOLE, _OF_STEPS = 0.8, 0.2
+_OF_WHOLE, _OF_STEPS = 0.7, 0.3
 _BASELINE_CONFIDENCE = 0.95
 _MOST_LIMIT = 1 - 1e-6
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
@@ -32,11 +34,12 @@ class Watch:
     `relative` tests against stable, or against a share known from a baseline, and `absolute` against the
     criterion's own limit. Both are None for a metric of a mean, whose interval holds at all times by itself.
     `whole` is the test against stable that began with the rollout's first step and goes on through its steps: what a
-    small step has shown is not forgotten in the next. A mean of e-values is one (with weights that sum up to 1: 0.8 for
-    the whole, 0.2 shared by the `looks`, the steps that each begin a test of their own), so the weighted sum may be
+    small step has shown is not forgotten in the next. A mean of e-values is one (with weights that sum up to 1: 0.7 for
+    the whole, 0.3 shared by the `looks`, the steps that each begin a test of their own), so the weighted sum may be
     held against one threshold for the whole rollout.
 
     `told` are stable's bad outcomes, its outcomes, and the candidate's. The peaks are the highest logarithms so far.
+    `gate` is what the step's gate saw, which is asked whether the limits are kept.
     """
 
     criterion: Criterion
@@ -47,6 +50,7 @@ class Watch:
     relative_peak: float = -math.inf
     absolute_peak: float = -math.inf
     told: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    gate: GateLooks = field(default_factory=GateLooks)
 
     def look(self, stable: Tally, candidate: Tally) -> None:
         """Tell the tests what came since the last look, as one batch."""
@@ -68,7 +72,7 @@ class Watch:
             self.relative_peak = max(self.relative_peak, _log_sum(self.whole.log_e + math.log(_OF_WHOLE), of_step))
         elif isinstance(self.relative, OneShare) and new[3]:
             self.relative.add(*new[2:])
-            self.relative_peak = max(self.relative_peak, self.relative.log_e - math.log(self.looks))
+            self.relative_peak = max(self.relative_peak, self.relative.log_e + math.log(_OF_STEPS / self.looks))
         if self.absolute is not None and new[3]:
             self.absolute.add(*new[2:])
             self.absolute_peak = max(self.absolute_peak, self.absolute.log_e - math.log(self.looks))
@@ -86,6 +90,7 @@ class Watch:
         """Write the watch as a JSON object, without its criterion."""
         return {
             "told": list(self.told),
+            "gate": self.gate.to_json(),
             "relative": None if self.relative is None else self.relative.to_json(),
             "absolute": None if self.absolute is None else self.absolute.to_json(),
             "whole": None if self.whole is None else self.whole.to_json(),
@@ -95,6 +100,7 @@ class Watch:
     def restore(self, value: Mapping[str, Any]) -> None:
         """Go on from what `to_json` wrote of a watch of the same criterion."""
         self.told = list(value["told"])
+        self.gate = GateLooks.from_json(value["gate"])
         if self.relative is not None:
             self.relative = type(self.relative).from_json(value["relative"])
         if self.absolute is not None:
@@ -120,7 +126,8 @@ class Evidence:
     the candidate is compared with that: a share with the upper 95 % bound of the baseline's, since a safe test needs
     one limit that holds.
 
-    A side's outcome is that of its first attempt. A retry of stable's would flatter it, and a request that stable
+    A side's outcome is that of its first attempt, and none where that failed together with stable. A retry of stable's
+    would flatter it, and a request that stable
     answered for the candidate is the candidate's failure. What an answer shows (seconds, cost, tokens, schema)
     counts only for the side that gave it, and only where it was asked for one: a count of tokens is no answer.
 
@@ -163,7 +170,7 @@ class Evidence:
         self.looks = looks
         self.baseline = baseline
         overs = sorted({each.over for each in criteria if each.over is not None})
-        names = sorted({each.metric.removeprefix(FEEDBACK) for each in criteria if each.metric.startswith(FEEDBACK)})
+        names = sorted({each.metric.removeprefix(FEEDBACK) for each in criteria if is_feedback(each.metric)})
         self.stable = Tally(overs, names)
         self.candidate = Tally(overs, names)
         self.watches = {each: _watch(each, looks, baseline) for each in criteria}
@@ -188,7 +195,7 @@ class Evidence:
         For an arm the caller names the side, since only it knows which arm held the unit; otherwise `side` is not
         looked at.
         """
-        if not record.attempts:
+        if not record.attempts or record.attempts[0].excused:
             return
         whose = side if self.track == "arm" else self._side_of(record)
         if whose is None:
@@ -199,10 +206,10 @@ class Evidence:
         if self.sample_ratio is not None and self._arrivals.add(unit):
             self._arrived[whose == "candidate"] += 1
 
-    def hear_feedback(self, side: Side, name: str, value: float) -> None:
-        """Take a value of feedback on a side's answer; what is not finite is none."""
+    def hear_feedback(self, side: Side, name: str, value: float, unit: int) -> None:
+        """Take a value of feedback on a side's answer to a unit, by its hash; what is not finite is none."""
         if math.isfinite(value):
-            (self.stable if side == "stable" else self.candidate).add_feedback(name, value)
+            (self.stable if side == "stable" else self.candidate).add_feedback(name, value, unit)
 
     def look(self) -> None:
         """Tell the tests what came since the last look."""
@@ -214,7 +221,7 @@ class Evidence:
 
     def _side_of(self, record: Record) -> Side | None:
         first, (stable, candidate) = record.attempts[0], self.versions
-        if self.track == "canary" and record.bucket is None:
+        if self.track == "canary" and record.split is None:
             return None
         if first.track == "stable" and first.release == stable:
             return "stable"
@@ -228,9 +235,7 @@ class Evidence:
         A shadow's record has no unit, and both of its sides see the same units, so each request there is its own:
         capping stable alone would compare different mixes of busy and other units.
         """
-        if record.unit_digest is not None and self.track != "shadow":
-            return int(record.unit_digest[:16], 16)
-        return int.from_bytes(hashlib.blake2b(record.request_id.encode(), digest_size=8).digest(), "big")
+        return _unit_of_request(record) if self.track == "shadow" else unit_of(record)
 
     def _answer_of(self, record: Record) -> Answer | None:
         first = record.attempts[0]
@@ -288,6 +293,15 @@ class Evidence:
         evidence._arrivals = DistinctUnits.from_json(value["arrivals"])
         evidence._arrived = list(value["arrived"])
         return evidence
+
+
+def unit_of(record: Record) -> int:
+    """Give the hash of a request's unit; a request that has none is one of its own."""
+    return _unit_of_request(record) if record.unit_digest is None else int(record.unit_digest[:16], 16)
+
+
+def _unit_of_request(record: Record) -> int:
+    return int.from_bytes(hashlib.blake2b(record.request_id.encode(), digest_size=8).digest(), "big")
 
 
 def _watch(criterion: Criterion, looks: int, baseline: Tally | None) -> Watch:

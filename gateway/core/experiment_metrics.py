@@ -3,8 +3,7 @@
 import re
 from typing import Literal
 
-FEEDBACK = "feedback."
-"""What the metric of a feedback's name starts with."""
+from gateway.core.metric import FEEDBACK, is_better_high, is_feedback
 
 FEEDBACK_NAME = re.compile(r"[a-z0-9_.-]{1,64}")
 
@@ -21,7 +20,7 @@ Direction = Literal["higher", "lower"]
 
 def is_metric(name: str) -> bool:
     """Say whether there is a metric of this name."""
-    return name in METRICS or (name.startswith(FEEDBACK) and is_feedback_name(name.removeprefix(FEEDBACK)))
+    return name in METRICS or (is_feedback(name) and is_feedback_name(name.removeprefix(FEEDBACK)))
 
 
 def is_feedback_name(name: str) -> bool:
@@ -30,8 +29,8 @@ def is_feedback_name(name: str) -> bool:
 
 
 def better(metric: str) -> Direction:
-    """Say which way a metric is better. Feedback is good when it is high: send it that way round."""
-    return "higher" if metric == "schema_valid" or metric.startswith(FEEDBACK) else "lower"
+    """Say which way a metric is better, in a word."""
+    return "higher" if is_better_high(metric) else "lower"
 
 
 def shown(metric: str, value: float) -> str:

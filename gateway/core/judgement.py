@@ -9,10 +9,12 @@ from typing import Any, Literal
 
 from gateway.core.confidence import one_sided_difference, one_sided_mean
 from gateway.core.evidence import Evidence, bad_limit
+from gateway.core.gate_looks import GateLooks
+from gateway.core.metric import is_better_high
 from gateway.core.moments import Moments
 from gateway.core.plan import Criterion
 from gateway.core.share import difference_bound, ratio_bound, upper_share
-from gateway.core.tally import FEEDBACK, Share
+from gateway.core.tally import Share
 
 Kind = Literal["guardrail", "signal"]
 
@@ -40,7 +42,8 @@ class Finding:
 
     `stable` and `candidate` are the metric's values, fractions for rates, None without outcomes; `*_n` the outcomes
     that they are of, and `*_units` the distinct units. `bound` is the upper bound that was compared with `limit`, in
-    the limit's own terms and in the direction of worse; None where nothing bounds it. `e_value` is the highest one
+    the limit's own terms and in the direction of worse; None where nothing bounds it. `limit_name` is the limit that
+    decided, of those that the criterion has, empty where it has none. `e_value` is the highest one
     so far, at most 10^12, and `threshold` the 1/alpha that it must reach; None for means, which are judged by
     their confidence sequence at level alpha. `rule` names the deciding rule with its numbers.
     """
@@ -55,6 +58,7 @@ class Finding:
     stable_units: int
     candidate_units: int
     bound: float | None
+    limit_name: str
     limit: float
     e_value: float | None
     threshold: float | None
@@ -99,7 +103,7 @@ def _is_suspect(evidence: Evidence, criterion: Criterion) -> bool:
     """Whether a criterion may be breached: an interval that is wholly over a limit has its middle over it, too."""
     if evidence.candidate.share(criterion.metric, criterion.over) is not None:
         return evidence.watches[criterion].may_alarm(evidence.alpha)
-    sign = -1 if criterion.metric.startswith(FEEDBACK) else 1
+    sign = -1 if is_better_high(criterion.metric) else 1
     stable, candidate = (sign * side.mean(criterion.metric).mean for side in (evidence.compared, evidence.candidate))
     return (
         (criterion.max_delta is not None and candidate - stable > criterion.max_delta)
@@ -117,11 +121,9 @@ def judge(evidence: Evidence, criterion: Criterion, kind: Kind) -> Finding:
     """
     share = evidence.candidate.share(criterion.metric, criterion.over)
     limits = [(name, limit) for name in _LIMITS if (limit := getattr(criterion, name)) is not None]
-    if share is None:
-        rulings = [_rule_on_mean(evidence, criterion, name, limit) for name, limit in limits]
-    else:
-        rulings = [_rule_on_share(evidence, criterion, name, limit) for name, limit in limits]
-    worst = min(rulings, key=lambda each: _WORST_FIRST.index(each.verdict), default=_NO_LIMIT)
+    rule_on = _rule_on_mean if share is None else _rule_on_share
+    rulings = [(name, rule_on(evidence, criterion, name, limit)) for name, limit in limits]
+    limit_name, worst = min(rulings, key=lambda each: _WORST_FIRST.index(each[1].verdict), default=("", _NO_LIMIT))
     (stable, stable_n), (candidate, candidate_n) = _shown(evidence, criterion)
     return Finding(
         kind=kind,
@@ -134,6 +136,7 @@ def judge(evidence: Evidence, criterion: Criterion, kind: Kind) -> Finding:
         stable_units=evidence.compared.units,
         candidate_units=evidence.candidate.units,
         bound=None if worst.bound is None or _is_wild(worst.bound) else worst.bound,
+        limit_name=limit_name,
         limit=worst.limit,
         e_value=worst.e_value,
         threshold=None if worst.e_value is None else 1 / evidence.alpha,
@@ -172,9 +175,7 @@ def _value(share: Share | None, mean: Moments, criterion: Criterion) -> tuple[fl
 
 def _pointless(criterion: Criterion, name: str) -> bool:
     """Whether a limit says nothing about the metric: an upper one where higher is better, or the reverse."""
-    if criterion.metric == "schema_valid" or criterion.metric.startswith(FEEDBACK):
-        return name in {"max", "max_ratio"}
-    return name == "min"
+    return name in {"max", "max_ratio"} if is_better_high(criterion.metric) else name == "min"
 
 
 def _missing(evidence: Evidence, name: str, limit: float, stable_n: int, candidate_n: int) -> _Ruling | None:
@@ -193,44 +194,108 @@ def _stable(evidence: Evidence) -> str:
 def _rule_on_share(evidence: Evidence, criterion: Criterion, name: str, limit: float) -> _Ruling:
     if _pointless(criterion, name):
         return _Ruling(Verdict.inconclusive, f"{name} says nothing about {criterion.metric}", limit)
-    candidate = evidence.candidate.share(criterion.metric, criterion.over) or Share()
-    stable = evidence.compared.share(criterion.metric, criterion.over) or Share()
+    stable, candidate = _shares(evidence, criterion)
     missing = _missing(evidence, name, limit, stable.n, candidate.n)
     if missing is not None:
         return missing
     watch = evidence.watches[criterion]
     is_absolute = name in {"max", "min"}
     log_peak = watch.absolute_peak if is_absolute else watch.relative_peak
-    is_over, bound, distance, allowed = (
+    is_over, distance, allowed = (
         _against_limit(criterion, candidate, limit)
         if is_absolute
         else _against_stable(evidence, criterion, (stable, candidate), name, limit)
     )
-    # A bound is of the bad share; a limit of the good share is shown with one of that: 2 % invalid is 98 % valid.
-    shown = 1 - bound if name == "min" else bound
     e_value = _MOST_E if log_peak >= math.log(_MOST_E) else math.exp(log_peak)
     chance = f"e-value {_e_text(e_value)} of {1 / evidence.alpha:.4g} needed"
     if log_peak >= -math.log(evidence.alpha) and is_over:
+        bound = _shown_bound(name, _bound(name, (stable, candidate), watch.gate))
         return _Ruling(
-            Verdict.breach, f"worse beyond chance ({chance}) and {distance}, {allowed}", limit, shown, e_value
+            Verdict.breach, f"worse beyond chance ({chance}) and {distance}, {allowed}", limit, bound, e_value
         )
+    gate = watch.gate
+    bound = _bound(name, (gate.stable, gate.candidate) if gate.count else (stable, candidate), gate)
     clean = "" if candidate.bad else f", {_clean(candidate, criterion)}"
+    is_early = not gate.count and not _is_worth_a_look(evidence, criterion)
     most = bad_limit(criterion) if is_absolute else limit
-    if most is not None and bound < most:
-        text = f"with 95 % confidence {_reach(bound, criterion, name, evidence)}, {allowed}{clean}"
-        return _Ruling(Verdict.within, text, limit, shown, e_value)
-    text = f"not decided: {distance}, {_reach(bound, criterion, name, evidence)} with 95 % confidence, {allowed}"
+    reach, shown = _reach(bound, criterion, name, evidence), _shown_bound(name, bound)
+    if most is not None and bound < most and not is_over and not is_early:
+        seen = f" at look {gate.count}, of {gate.candidate.n} outcomes" if gate.count else ""
+        return _Ruling(Verdict.within, f"with 95 % confidence {reach}{seen}, {allowed}{clean}", limit, shown, e_value)
+    text = f"not decided: {distance}, {reach} with 95 % confidence{_until(gate, is_early=is_early)}, {allowed}"
     return _Ruling(Verdict.inconclusive, f"{text}; {chance}{clean}", limit, shown, e_value)
 
 
-def _against_limit(criterion: Criterion, candidate: Share, limit: float) -> tuple[bool, float, str, str]:
-    """Whether the candidate's bad share is over its absolute limit, its upper bound, and both in words."""
+def _until(gate: GateLooks, *, is_early: bool) -> str:
+    """When the gate will look again, in words."""
+    if gate.count:
+        return f" at look {gate.count}, of {gate.candidate.n} outcomes (the next is at {gate.next_n})"
+    return " (too few outcomes for a first look)" if is_early else ""
+
+
+def _shown_bound(name: str, bound: float) -> float:
+    """A bound is of the bad share; a limit of the good share is shown with one of that: 2 % invalid is 98 % valid."""
+    return 1 - bound if name == "min" else bound
+
+
+def _bound(name: str, sides: tuple[Share, Share], gate: GateLooks) -> float:
+    """The upper bound that a limit is compared with, at the level of the gate's last look, or of its first."""
+    (stable, candidate), confidence = sides, gate.confidence(gate.count)
+    if name in {"max", "min"}:
+        return upper_share(candidate.bad, candidate.n, confidence)
+    bound_of = ratio_bound if name == "max_ratio" else difference_bound
+    return bound_of(stable.bad, stable.n, candidate.bad, candidate.n, confidence)
+
+
+def look_at_gate(evidence: Evidence, criteria: Iterable[Criterion]) -> bool:
+    """Let the step's gate look at the shares whose look is due, and say whether there were any.
+
+    Call it when the step's time and sample are complete: what was not asked for is no look. When the first one is
+    taken, what stable has shown and the candidate's number of outcomes decide, and never how many of them were bad.
+    """
+    has_looked = False
+    for criterion in criteria:
+        stable, candidate = _shares(evidence, criterion)
+        gate = evidence.watches[criterion].gate
+        if candidate.n >= gate.next_n and (gate.count or _is_worth_a_look(evidence, criterion)):
+            gate.take(stable, candidate)
+            has_looked = True
+    return has_looked
+
+
+def _shares(evidence: Evidence, criterion: Criterion) -> tuple[Share, Share]:
+    """Stable's bad share and the candidate's; empty ones for a metric of a mean."""
+    metric, over = criterion.metric, criterion.over
+    return evidence.compared.share(metric, over) or Share(), evidence.candidate.share(metric, over) or Share()
+
+
+def _is_worth_a_look(evidence: Evidence, criterion: Criterion) -> bool:
+    """Whether a candidate of this size would pass a first look if it were as bad as stable.
+
+    Where that can never pass, and beside an absolute limit, it is one without a bad outcome.
+    """
+    gate = evidence.watches[criterion].gate
+    stable, candidate = _shares(evidence, criterion)
+    for name in _LIMITS:
+        limit = getattr(criterion, name)
+        if limit is None or not candidate.n:
+            continue
+        is_absolute = name in {"max", "min"}
+        is_level = not is_absolute and stable.n > 0 and limit > (1 if name == "max_ratio" else 0)
+        model = Share(stable.bad * candidate.n // stable.n if is_level else 0, candidate.n)
+        most = bad_limit(criterion) if is_absolute else limit
+        if most is None or not _bound(name, (stable, model), gate) < most:
+            return False
+    return candidate.n > 0
+
+
+def _against_limit(criterion: Criterion, candidate: Share, limit: float) -> tuple[bool, str, str]:
+    """Whether the candidate's bad share is over its absolute limit, and both in words."""
     most = bad_limit(criterion)
     bad = candidate.bad / candidate.n
     distance = f"{_percent(bad)} of {candidate.n} {_BAD[criterion.metric]}"
     return (
         most is not None and bad > most,
-        upper_share(candidate.bad, candidate.n),
         distance,
         (f"{_percent(limit)} {'required to be valid' if criterion.metric == 'schema_valid' else 'allowed'}"),
     )
@@ -238,17 +303,16 @@ def _against_limit(criterion: Criterion, candidate: Share, limit: float) -> tupl
 
 def _against_stable(
     evidence: Evidence, criterion: Criterion, sides: tuple[Share, Share], name: str, limit: float
-) -> tuple[bool, float, str, str]:
-    """Whether the candidate's bad share is further over stable's than allowed, the upper bound, and both in words."""
+) -> tuple[bool, str, str]:
+    """Whether the candidate's bad share is further over stable's than allowed, and both in words."""
     (stable, candidate), other = sides, _stable(evidence)
-    counts = (stable.bad, stable.n, candidate.bad, candidate.n)
     before, now = stable.bad / stable.n, candidate.bad / candidate.n
     if name == "max_ratio":
         times = f"{now / before:.3g} times {other}" if before else f"{_percent(now)} while none of {other}'s"
-        return now > limit * before, ratio_bound(*counts), times, f"{limit:.3g} times allowed"
+        return now > limit * before, times, f"{limit:.3g} times allowed"
     side = "worse than" if criterion.metric == "schema_valid" else "above"
     points = f"{_points(now - before)} points {side} {other}"
-    return now - before > limit, difference_bound(*counts), points, f"{_points(limit)} allowed"
+    return now - before > limit, points, f"{_points(limit)} allowed"
 
 
 def _reach(bound: float, criterion: Criterion, name: str, evidence: Evidence) -> str:
@@ -271,7 +335,7 @@ def _rule_on_mean(evidence: Evidence, criterion: Criterion, name: str, limit: fl
     """Rule by the one-sided confidence sequence, with everything turned so that higher is worse."""
     if _pointless(criterion, name):
         return _Ruling(Verdict.inconclusive, f"{name} says nothing about {criterion.metric}", limit)
-    sign = -1 if criterion.metric.startswith(FEEDBACK) else 1
+    sign = -1 if is_better_high(criterion.metric) else 1
     stable, candidate = (_turned(side.mean(criterion.metric), sign) for side in (evidence.compared, evidence.candidate))
     missing = _missing(evidence, name, limit, stable.n, candidate.n)
     if missing is not None:

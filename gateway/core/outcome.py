@@ -19,6 +19,16 @@ class Outcome(StrEnum):
     gateway_fault = "gateway_fault"
 
 
+GOOD = frozenset((Outcome.ok, Outcome.slow))
+"""What speaks for a release: it answered, be it slowly."""
+
+JUDGED = GOOD | {Outcome.failed}
+"""What says something about a release, for it or against it."""
+
+BAD_FOR_APPLICATIONS = frozenset((Outcome.failed, Outcome.gateway_fault))
+"""What an application sees as a failure of the route. Its own faults, its leaving and a provider's limit of its rate
+say nothing, either way."""
+
 _CONFIGURATION = frozenset({401, 402, 403, 404, 407, 408})
 """Refusals that the application cannot have caused: Pinion sends its own credential, model name and bytes."""
 
@@ -44,4 +54,4 @@ def counts_as_failure(outcome: Outcome) -> bool:
 
 def is_good(outcome: Outcome) -> bool:
     """Say whether an outcome speaks for the release: it answered, be it slowly."""
-    return outcome in (Outcome.ok, Outcome.slow)
+    return outcome in GOOD

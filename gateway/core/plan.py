@@ -92,14 +92,6 @@ class Plan:
         """Give the plan of a route that names none: one step to 100 percent."""
         return cls(None, (Step(percent_ppm=BUCKETS),))
 
-    @property
-    def asks_for_nothing(self) -> bool:
-        """Whether it has neither a limit nor a gate, so that no evidence could change how it goes."""
-        gates = (
-            step.hold or step.bake or step.min_requests or step.min_units or step.guardrails for step in self.steps
-        )
-        return not (self.guardrails or self.signals or any(gates))
-
     def step_after(self, index: int | None) -> int | None:
         """Give the index of the step after `index` (None: the first); None after the last."""
         following = 0 if index is None else index + 1

@@ -252,8 +252,11 @@ class Ledger(Protocol):
         """
         ...
 
-    async def assess(self, said: Feedback) -> None:
-        """Write feedback on a request, in place of what was said of it by the same name. Here and below: StoreFault."""
+    async def assess(self, said: Feedback) -> bool:
+        """Write feedback on a request, in place of what was said of it by the same name; say whether nothing was.
+
+        Here and below: StoreFault.
+        """
         ...
 
     async def newest_of_unit(self, app: str, unit_digest: str, route: str | None) -> Record | None:
@@ -385,6 +388,10 @@ class Store(Protocol):
 
     async def record_experiment(self, start: ExperimentStart) -> int:
         """Write when an experiment began; one that is known is left as it is."""
+        ...
+
+    async def take_lease(self, name: str, seconds: float) -> bool:
+        """Take a lease, or keep it, for so many seconds; say whether it is ours. Raises no epoch."""
         ...
 
     async def keep_evidence(self, kept: Sequence[KeptEvidence]) -> None:

@@ -20,11 +20,10 @@ from gateway.core.bucket import BUCKETS
 from gateway.core.duration import roughly
 from gateway.core.error_budget import BudgetReading
 from gateway.core.judgement import Finding, Verdict
+from gateway.core.metric import is_feedback
 from gateway.core.plan import Step
 from gateway.core.rollout import Rollout, RolloutState
-
-SAMPLE_RATIO_P = 0.001
-"""Below this probability the two sides' shares did not come about by chance: the split is broken."""
+from gateway.core.split_check import BROKEN_P
 
 FRESH_GAPS = 10
 FRESH_SECONDS = 60.0
@@ -36,14 +35,15 @@ class Seen:
     """What is known of a step at a look.
 
     `elapsed` is how many seconds the step has lasted, pauses aside; `silent` how many since the candidate's newest
-    outcome, or since the step's beginning; `requests` and `units` are the candidate's. `breaches` are the guardrails
-    that are breached now. `budget` is None without an SLO.
+    outcome, or since the step's beginning; `requests`, `units` and `good` (answers that went well) are the candidate's.
+    `breaches` are the guardrails that are breached now, `signals` the signals. `budget` is None without an SLO.
     """
 
     elapsed: float
     silent: float
     requests: int
     units: int
+    good: int = 1
     breaches: Sequence[Finding] = ()
     signals: Sequence[Finding] = ()
     sample_ratio_p: float = 1.0
@@ -84,7 +84,7 @@ STAY = Move("stay")
 def decide(rollout: Rollout, seen: Seen, weigh: Callable[[], Sequence[Finding]]) -> Move:
     """Decide how a rollout in a step goes on. `weigh` gives the findings on every guardrail, and is dear."""
     step = rollout.plan.steps[rollout.step or 0]
-    danger = _danger(rollout, step, seen)
+    danger = _danger(rollout, seen)
     if danger is not None:
         return danger
     if rollout.state is RolloutState.paused:
@@ -120,7 +120,7 @@ def waits_of(rollout: Rollout, seen: Seen, findings: Sequence[Finding]) -> tuple
     return (*time, *_at_once(rollout, seen), *(_sample(rollout, step, seen) or undecided), *_last_gates(rollout, step))
 
 
-def _danger(rollout: Rollout, step: Step, seen: Seen) -> Move | None:
+def _danger(rollout: Rollout, seen: Seen) -> Move | None:
     """What takes the candidate out."""
     breaches = [
         breach for breach in seen.breaches if not (seen.stable_fails and breach.criterion.metric == "error_rate")
@@ -133,7 +133,7 @@ def _danger(rollout: Rollout, step: Step, seen: Seen) -> Move | None:
         return Move("rollback", used, rule="error_budget")
     plan = rollout.plan
     is_silent = seen.silent > plan.no_data_after and not seen.stable_fails
-    if plan.on_no_data == "rollback" and is_silent and _asks_for_data(rollout, step):
+    if plan.on_no_data == "rollback" and is_silent:
         silence = f"the candidate has answered nothing for {roughly(seen.silent)}"
         return Move("rollback", silence, rule="no_data")
     return None
@@ -146,7 +146,7 @@ def _at_once(rollout: Rollout, seen: Seen) -> tuple[Wait, ...]:
         for finding in seen.signals
         if finding.verdict is Verdict.breach
     ]
-    if seen.sample_ratio_p < SAMPLE_RATIO_P:
+    if seen.sample_ratio_p < BROKEN_P:
         said = f"the sides' shares did not come about by chance (p {seen.sample_ratio_p:.2g}): the split is broken"
         waits.append(Wait("sample_ratio", said))
     if seen.budget is not None and seen.budget.must_hold:
@@ -159,11 +159,11 @@ def _at_once(rollout: Rollout, seen: Seen) -> tuple[Wait, ...]:
 
 def _sample(rollout: Rollout, step: Step, seen: Seen) -> tuple[Wait, ...]:
     """What the evidence lacks in size and freshness."""
-    if not _asks_for_data(rollout, step):
-        return ()
     waits = []
     if seen.requests == 0:
         waits.append(Wait("no_data", f"{rollout.candidate} has answered nothing in this step"))
+    elif seen.good == 0:
+        waits.append(Wait("no_data", f"none of the {seen.requests} requests to {rollout.candidate} went well"))
     elif seen.requests < (step.min_requests or 0):
         waits.append(Wait("min_requests", f"{seen.requests} of {step.min_requests} requests"))
     if step.min_units is not None and seen.requests > 0 and seen.units < step.min_units:
@@ -171,7 +171,9 @@ def _sample(rollout: Rollout, step: Step, seen: Seen) -> tuple[Wait, ...]:
     if seen.requests and seen.silent > max(FRESH_SECONDS, FRESH_GAPS * seen.elapsed / seen.requests):
         waits.append(Wait("stale", f"the newest outcome is {roughly(seen.silent)} old"))
     if seen.budget is not None and not seen.budget.may_advance:
-        waits.append(Wait("error_budget", f"{seen.budget.remaining:.0%} of the route's error budget is left"))
+        left = seen.budget.remaining
+        said = f"{left:.0%} of the route's error budget is left" if left > 0 else f"it is overspent by {-left:.0%}"
+        waits.append(Wait("error_budget", said if left > 0 else f"the route's error budget: {said}"))
     return tuple(waits)
 
 
@@ -179,12 +181,12 @@ def _undecided(step: Step, findings: Sequence[Finding]) -> tuple[Wait, ...]:
     """What guardrails are not shown to be kept. Nobody sees a copy's answer, so none is asked for feedback on one."""
     return tuple(
         Wait(
-            "no_data" if finding.verdict is Verdict.no_data else "inconclusive",
+            "no_outcome" if finding.verdict is Verdict.no_data else "inconclusive",
             f"{finding.criterion.metric}: {finding.rule}",
         )
         for finding in findings
         if finding.kind == "guardrail" and finding.verdict is not Verdict.within
-        if step.shadow_ppm is None or not finding.criterion.metric.startswith("feedback.")
+        if step.shadow_ppm is None or not is_feedback(finding.criterion.metric)
     )
 
 
@@ -194,11 +196,6 @@ def _last_gates(rollout: Rollout, step: Step) -> tuple[Wait, ...]:
     if rollout.plan.step_after(rollout.step) is None and step.percent_ppm != BUCKETS:
         return (Wait("last_step", f"it is the last step: pinion rollout promote {rollout.route} completes it"),)
     return ()
-
-
-def _asks_for_data(rollout: Rollout, step: Step) -> bool:
-    """Whether a step may be left only with evidence; one to 100 percent that asks for nothing is none to watch."""
-    return not rollout.plan.asks_for_nothing or step.percent_ppm != BUCKETS
 
 
 def _asks_for_proof(rollout: Rollout, step: Step) -> bool:
@@ -220,5 +217,7 @@ def _passed(seen: Seen, findings: Sequence[Finding]) -> str:
     guardrails = [finding for finding in findings if finding.kind == "guardrail"]
     within = sum(finding.verdict is Verdict.within for finding in guardrails)
     kept = f", {within} of {len(guardrails)} guardrails kept" if guardrails else ""
+    if within < len(guardrails):
+        kept += ", as on_inconclusive: promote says"
     lasted = f"lasted {roughly(int(seen.elapsed))}"
     return f"every gate passed: {lasted}, {seen.requests} requests of {seen.units} units{kept}"

@@ -7,12 +7,16 @@ from gateway.core.value import value
 
 @value
 class Tried:
-    """One attempt of a request: which release on which track, how it ended, the upstream's status (0: none)."""
+    """One attempt of a request: which release on which track, how it ended, the upstream's status (0: none).
+
+    `excused` marks a failure that speaks against nobody, since stable failed on the same request or was out of service.
+    """
 
     release: str
     track: str
     outcome: str
     status: int
+    excused: bool = False
 
 
 @value

@@ -65,8 +65,8 @@ class RouteRecord:
         place = next((place for place, former in enumerate(self.former) if former.version == target), -1)
         return replace(self.moved(rollout), stable=target, former=self.former[place + 1 :])
 
-    def without(self, rollout: Rollout) -> "RouteRecord":
-        """Give the record after `rollout` was taken out on the strength of an earlier record than this one.
+    def without(self, rollout: Rollout, target: str) -> "RouteRecord":
+        """Give the record after `rollout` was taken out in favour of `target` on the strength of an earlier record.
 
         What has been recorded since stays: a rollout that has gone on is rolled back or undone as it is now, and of one
         that has made way for another its candidate alone is out, unless it is that other one's too.
@@ -78,7 +78,7 @@ class RouteRecord:
             return self._with_out(rollout)
         if latest.state is RolloutState.completed:
             undone = rules.undo(latest, rollout.actor, rollout.reason, rollout.updated_at, evidence=rollout.evidence)
-            return self.undone(undone, rollout.stable)
+            return self.undone(undone, target)
         if latest.is_open:
             return self.moved(replace(rollout, step=latest.step, entered_at=latest.entered_at))
         return self._with_out(rollout)

@@ -4,16 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-_CONCENTRATION = 10_000.0
-"""How near to the given shares the alternative expects the true ones: as if 10,000 had been seen to keep them."""
+from gateway.core.split_check import split_p
 
 
 class SampleRatio:
     """The sequential test of a sample ratio mismatch (Lindon and Malek, NeurIPS 2022; Optimizely's `ssrm`).
 
-    The Bayes factor sets a Dirichlet distribution around the expected shares against exactly those shares. It is an
-    e-value, so p = 1 / (the highest Bayes factor so far) holds at all looks at once. A side that should get nothing
-    and gets something makes p zero; otherwise it is left out.
+    The p of `split_p` is 1 / e-value, so the lowest so far holds at all looks at once, and never rises again.
 
     What is counted must fall on the sides independently. Count units, not their requests: one busy unit would
     otherwise be found to be a mismatch.
@@ -37,19 +34,7 @@ class SampleRatio:
     def add(self, counts: Sequence[int]) -> None:
         """Take what came since the last time, for each side in the order of the expected shares."""
         self.counts = [old + new for old, new in zip(self.counts, counts, strict=True)]
-        self.p = min(self.p, self._p_now())
-
-    def _p_now(self) -> float:
-        pairs = list(zip(self._shares, self.counts, strict=True))
-        if any(count and not share for share, count in pairs):
-            return 0.0
-        n = sum(self.counts)
-        log_factor = math.lgamma(_CONCENTRATION) - math.lgamma(_CONCENTRATION + n)
-        for share, count in pairs:
-            if share:
-                prior = _CONCENTRATION * share
-                log_factor += math.lgamma(prior + count) - math.lgamma(prior) - count * math.log(share)
-        return min(1.0, math.exp(min(0.0, -log_factor)))
+        self.p = min(self.p, split_p(self._shares, self.counts))
 
     def to_json(self) -> dict[str, Any]:
         """Write the test as a JSON object."""

@@ -1,8 +1,10 @@
 """A tally: what one side of a comparison, a release, has shown in one step."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
+from gateway.core.metric import FEEDBACK, is_feedback
 from gateway.core.moments import Moments
 from gateway.core.outcome import Outcome, counts_as_failure, is_good
 from gateway.core.sketch import Sketch
@@ -10,8 +12,6 @@ from gateway.core.unit_cells import UnitCells
 from gateway.core.value import value
 
 MOST_FEEDBACK_NAMES = 20
-FEEDBACK = "feedback."
-"""What the metric of a feedback's name starts with."""
 
 
 @value
@@ -53,8 +53,8 @@ class Tally:
     """Counts a side's outcomes, in memory that does not grow with them.
 
     `counts`, the sketches and `newest_at` are of all outcomes. What is judged counts at most 5 outcomes of a unit
-    (`UnitCells`): the shares, and the means of cost and tokens. Feedback comes without a unit and counts always, of
-    at most 20 names and those that are asked for.
+    (`UnitCells`): the shares, and the means of cost and tokens. Of feedback at most 5 values of a unit count for each
+    name, of at most 20 names and those that are asked for.
 
     Attributes:
         counts: how many outcomes there were, by name.
@@ -66,6 +66,7 @@ class Tally:
         seconds, first_token_seconds: how long answers took.
         feedback: the values of each name.
         cells: which outcomes of a unit still count, and how many units there were.
+        feedback_cells: which values of feedback still count, by unit and name together.
         newest_at: wall seconds of the newest outcome, None before the first.
     """
 
@@ -76,6 +77,7 @@ class Tally:
         "counts",
         "errors",
         "feedback",
+        "feedback_cells",
         "first_token_seconds",
         "newest_at",
         "schema",
@@ -96,6 +98,7 @@ class Tally:
         self.first_token_seconds = Sketch()
         self.feedback = {name: Moments() for name in names}
         self.cells = UnitCells()
+        self.feedback_cells = UnitCells()
         self.newest_at: float | None = None
 
     def add(self, outcome: Outcome, unit: int, at: float, answer: Answer | None) -> None:
@@ -125,13 +128,14 @@ class Tally:
         if answer.tokens is not None:
             self.tokens.add(answer.tokens)
 
-    def add_feedback(self, name: str, value: float) -> None:
-        """Take one finite value of feedback, unless its name is one too many."""
+    def add_feedback(self, name: str, value: float, unit: int) -> None:
+        """Take one finite value of a unit's feedback, unless its name is one too many or the unit has said enough."""
         if name not in self.feedback:
             if len(self.feedback) >= MOST_FEEDBACK_NAMES:
                 return
             self.feedback[name] = Moments()
-        self.feedback[name].add(value)
+        if self.feedback_cells.take(_of_both(unit, name)):
+            self.feedback[name].add(value)
 
     @property
     def judged(self) -> int:
@@ -165,7 +169,7 @@ class Tally:
         if metric == "tokens_per_request":
             return self.tokens
         name = metric.removeprefix(FEEDBACK)
-        return self.feedback[name] if metric.startswith(FEEDBACK) and name in self.feedback else Moments()
+        return self.feedback[name] if is_feedback(metric) and name in self.feedback else Moments()
 
     def merge(self, other: "Tally") -> None:
         """Take all that another has taken. Thresholds and names that only the other has come with it."""
@@ -184,11 +188,12 @@ class Tally:
         self.seconds.merge(other.seconds)
         self.first_token_seconds.merge(other.first_token_seconds)
         self.cells.merge(other.cells)
+        self.feedback_cells.merge(other.feedback_cells)
         times = [at for at in (self.newest_at, other.newest_at) if at is not None]
         self.newest_at = max(times, default=None)
 
     def to_json(self) -> dict[str, Any]:
-        """Write the tally as a JSON object, of some 30 KB at most."""
+        """Write the tally as a JSON object, of some 35 KB at most."""
         return {
             "counts": dict(self.counts),
             "errors": [self.errors.bad, self.errors.n],
@@ -201,6 +206,7 @@ class Tally:
             "first_token_seconds": self.first_token_seconds.to_json(),
             "feedback": {name: moments.to_json() for name, moments in self.feedback.items()},
             "cells": self.cells.to_json(),
+            "feedback_cells": {**self.feedback_cells.to_json(), "distinct": None},  # nobody asks how many there were
             "newest_at": self.newest_at,
         }
 
@@ -219,5 +225,11 @@ class Tally:
         tally.first_token_seconds = Sketch.from_json(value["first_token_seconds"])
         tally.feedback = {name: Moments.from_json(moments) for name, moments in value["feedback"].items()}
         tally.cells = UnitCells.from_json(value["cells"])
+        tally.feedback_cells = UnitCells.from_json(value["feedback_cells"])
         tally.newest_at = value["newest_at"]
         return tally
+
+
+def _of_both(unit: int, name: str) -> int:
+    """Give the hash of a unit and a name."""
+    return int.from_bytes(hashlib.blake2b(f"{unit} {name}".encode(), digest_size=8).digest(), "big")

@@ -12,8 +12,14 @@ from referencing import Registry
 from gateway.core.digest import canonical
 from gateway.core.prompt import PromptVersion
 
-MAX_STEPS = 20_000
-"""How many keywords of a schema are held against one answer. Each takes some 4 µs, in which nobody else is served."""
+MAX_STEPS = 2_500
+"""How much of a schema is held against one answer, in keywords, entries of lists and hundreds of characters.
+
+Each takes some 5 µs, in which nobody else is served.
+"""
+
+_MATCHED = 256
+"""The longest string that a pattern is tried on; policies are refused whose patterns could take long on short ones."""
 
 _NOWHERE: Registry[Any] = Registry()
 """Where a schema's references are looked up besides in itself: a policy file must not send Pinion to the network."""
@@ -43,7 +49,7 @@ class _Judge:
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         keywords = {**Draft202012Validator.VALIDATORS, "uniqueItems": self._are_unique}
-        counted = {name: self._counted(check) for name, check in keywords.items()}
+        counted = {name: self._counted(name, check) for name, check in keywords.items()}
         counting = extend(Draft202012Validator, counted)  # type: ignore[no-untyped-call]  # the stubs leave it out
         # Where a schema names its draft, jsonschema goes on with that draft's own class, which does not count.
         own = {key: value for key, value in schema.items() if key != "$schema"}
@@ -64,9 +70,11 @@ class _Judge:
         if self._left < 0:
             raise _TooLong
 
-    def _counted(self, check: Any) -> Any:
+    def _counted(self, name: str, check: Any) -> Any:
         def counted(validator: Any, wanted: Any, value: Any, schema: Any) -> Any:
-            self._spend(1)
+            self._spend(_steps(wanted, value))
+            if name in _PATTERNS and _is_long(value):
+                raise _TooLong
             return check(validator, wanted, value, schema)
 
         return counted
@@ -77,6 +85,21 @@ class _Judge:
             self._spend(len(value))
             if len({canonical(item) for item in value}) < len(value):
                 yield ValidationError("two items are equal")
+
+
+_PATTERNS = frozenset({"pattern", "patternProperties", "additionalProperties", "unevaluatedProperties"})
+"""The keywords that try patterns: on a string, or on an object's keys."""
+
+
+def _steps(wanted: Any, value: Any) -> int:
+    """What a keyword costs: it may go through what it wants and through what it is held against."""
+    return 1 + sum(len(each) // 4 for each in (wanted, value) if isinstance(each, list | dict))
+
+
+def _is_long(value: Any) -> bool:
+    """Whether a string, or a key of an object, is longer than a pattern is tried on."""
+    strings = (value,) if isinstance(value, str) else value if isinstance(value, dict) else ()
+    return any(len(each) > _MATCHED for each in strings)
 
 
 @lru_cache(maxsize=256)

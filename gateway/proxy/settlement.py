@@ -158,7 +158,9 @@ def _cost(way: Way, usage: Usage | None, at: float) -> Cost:
 def _tried(way: Way, attempt: Attempt | None, outcome: Outcome) -> tuple[Tried, ...]:
     """The failed attempts as they were judged, then the one that answered."""
     failed = [
-        Tried(v.leg.release.version, v.leg.track, (v.outcome or v.failure.outcome).value, v.failure.status)
+        Tried(
+            v.leg.release.version, v.leg.track, (v.outcome or v.failure.outcome).value, v.failure.status, v.is_excused
+        )
         for v in way.verdicts
     ]
     if attempt is None:

@@ -23,12 +23,13 @@ _REFUTED = frozenset((Outcome.failed, Outcome.client_fault))
 
 @dataclass(slots=True)
 class Verdict:
-    """A failed attempt; its outcome is None until it is judged."""
+    """A failed attempt; its outcome is None until it is judged, and excused if it counts for nothing."""
 
     leg: Leg
     permit: Permit | None
     failure: Failure
     outcome: Outcome | None = None
+    is_excused: bool = False
 
     @property
     def counts_at_once(self) -> bool:
@@ -94,6 +95,7 @@ class Verdicts:
         )
         for verdict in self._open():
             own = verdict.failure.outcome
+            verdict.is_excused = excused
             self._judge(verdict, own, Outcome.cancelled if excused else own, now)
 
     def _open(self) -> list[Verdict]:

@@ -10,10 +10,13 @@ from typing import Any
 from gateway.wire import sse
 from gateway.wire.shape import decoded, mapping, mappings, text
 
-MAX_BYTES = 4 << 20
-"""The largest answer that is read for its text, in bytes as it passed."""
+MAX_BYTES = 1 << 20
+"""The largest whole answer that is read for its text, in bytes as it passed."""
 
-MAX_TEXT = 1 << 20
+MAX_STREAM = 256 << 10
+"""The largest streamed answer that is read for its text, in bytes as it passed: some 10 ms to read."""
+
+MAX_TEXT = 256 << 10
 """The longest text that is given, in characters."""
 
 _TEXT_BLOCKS = (None, "text", "output_text")
@@ -76,11 +79,14 @@ def whole_text(endpoint: str, body: bytes) -> str | None:
 
 
 def stream_text(endpoint: str, stream: bytes) -> str | None:
-    """Give the text of a streamed answer of an endpoint, as `whole_text` does; `stream` is all of its events."""
+    """Give the text of a streamed answer of an endpoint, as `whole_text` does; `stream` is all of its events.
+
+    It is of at most `MAX_STREAM`.
+    """
     read = _STREAMED.get(endpoint)
-    if read is None or len(stream) > MAX_BYTES:
+    if read is None or len(stream) > MAX_STREAM:
         return None
-    splitter = sse.EventSplitter(MAX_BYTES)
+    splitter = sse.EventSplitter(MAX_STREAM)
     events = splitter.feed(stream)
     if rest := splitter.rest():
         events.append(rest)

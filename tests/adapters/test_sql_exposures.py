@@ -123,7 +123,7 @@ def test_feedback_is_added_to_its_unit(database):
         {"request_id": "req-4", "split": "rollout-1"},
         {"request_id": "req-5", "unit_digest": None},
     ):
-        kept.write(replace(said, **more))
+        kept.write([replace(said, **more)])
     assert (1.5, 2.0) == ratios(units_of(database))["feedback.resolved"]
     assert (3.0, 2.0) == ratios(units_of(database))["seconds"]
 
@@ -141,12 +141,27 @@ def test_windows_follow_one_another(database):
     assert [len(numbers)] == [unit.requests for unit in units_of(database).of("control")]
 
 
+def test_a_backlog_that_was_written_late_is_in_the_report(database):
+    """A gateway that was cut off writes the earliest requests last, after any number of others'."""
+    others, since = range(10_100), 1000.0
+    writing = SqlRecords(database)
+    writing.write([exposed(0, at=1.0)])
+    writing.write([exposed(number + 1, at=since + 60 + number) for number in others])
+    writing.write([exposed(99_999, at=since)])
+    kept = SqlExposures(database)
+    assert (1, len(others) + 2) == kept.bounds(since)
+    assert (7, len(others) + 2) == kept.bounds(since, after=7)
+    assert [len(others) + 1] == [
+        unit.requests for unit in units_of(database, replace(WANTED, since=since)).of("control")
+    ]
+
+
 def test_an_exposure_is_the_request_with_what_was_said_of_it(database):
     """By name: the number or the text."""
     SqlRecords(database).write([exposed(1), exposed(2)])
     kept = SqlFeedback(database)
-    kept.write(replace(SAID, request_id="req-1"))
-    kept.write(replace(SAID, request_id="req-1", name="category", value=None, text="billing"))
+    kept.write([replace(SAID, request_id="req-1")])
+    kept.write([replace(SAID, request_id="req-1", name="category", value=None, text="billing")])
     first, second = SqlExposures(database).page(WANTED, 0)
     assert (exposed(1), {"resolved": 1.0, "category": "billing"}) == (first.record, first.feedback)
     assert (exposed(2), {}) == (second.record, second.feedback)

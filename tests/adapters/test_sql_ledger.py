@@ -2,11 +2,13 @@
 
 import asyncio
 import threading
+from concurrent.futures import Future
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 import pytest
 
+from gateway.adapters import sql_ledger
 from gateway.adapters.sql_ledger import BATCH, RETRY_SECONDS, SWEEP_SECONDS, WARNING_SECONDS, SqlLedger, ledger_url
 from gateway.core.arm_units import Wanted
 from gateway.core.errors import SetupFault, StoreFault
@@ -130,6 +132,103 @@ async def test_records_are_written_without_being_asked_for(world):
         world.ledger.append(record(number))
     await until(lambda: rows(world.place) == 3 * BATCH + 1)
     assert f"SqlLedger('{world.place.name}', 0 waiting, 0 dropped)" == repr(world.ledger)
+
+
+@asynccontextmanager
+async def busy(ledger):
+    """A ledger whose thread is at a question."""
+    begun, end = threading.Event(), threading.Event()
+
+    def question():
+        begun.set()
+        return end.wait(30)
+
+    asked = asyncio.create_task(ledger._ask(question))
+    await until(begun.is_set)
+    try:
+        yield
+    finally:
+        end.set()
+        assert await asked
+
+
+async def test_questions_without_end_do_not_keep_records_from_being_written(world):
+    """Each turn answers what waited when it began."""
+
+    def again():
+        world.ledger._questions.append((again, Future()))
+        world.ledger._wake.set()
+
+    again()
+    world.ledger.append(record(1))
+    await until(lambda: rows(world.place) == 1)
+
+
+async def test_much_feedback_beside_a_stream_of_records(world):
+    """Nothing is dropped, everything is written, and the first word of each request alone is new."""
+    for number in range(64):
+        world.ledger.append(record(number))
+
+    async def say(number):
+        news = []
+        for turn in range(5):
+            found = await world.ledger.find(f"req-{number}")
+            news.append(await world.ledger.assess(replace(SAID, request_id=found.request_id, value=float(turn))))
+            for more in range(10):
+                world.ledger.append(record(1_000 * (turn + 1) + 10 * number + more))
+        return news
+
+    news = await asyncio.gather(*(say(number) for number in range(64)))
+    assert [[True, False, False, False, False]] * 64 == news
+    await until(lambda: rows(world.place) == 64 + 64 * 5 * 10)
+    assert [(64, 4.0)] == world.place.execute("SELECT count(*), min(value) FROM feedback")
+    assert [] == world.dropped
+
+
+async def test_what_cannot_be_written_or_looked_for_is_refused_alone(world):
+    """The others of its turn are not held up."""
+    world.ledger.append(record(1))
+    await until(lambda: rows(world.place) == 1)
+    async with busy(world.ledger):
+        calls = [world.ledger.assess(replace(SAID, request_id=f"req-{n}", comment=c)) for n, c in enumerate("a\ud800b")]
+        calls += [world.ledger.find(request_id) for request_id in ("req-1", "\ud800", "req-2")]
+        asked = asyncio.gather(*calls, return_exceptions=True)
+        await asyncio.sleep(0)
+    first, poison, last, found, unfindable, unknown = await asked
+    assert (True, True, record(1), None) == (first, last, found, unknown)
+    assert isinstance(poison, StoreFault)
+    assert isinstance(unfindable, StoreFault)
+
+
+async def test_feedback_in_an_outage_is_refused(world):
+    """The application is asked to send it again."""
+    with world.place.away(), pytest.raises(StoreFault, match=world.place.outage):
+        await world.ledger.assess(SAID)
+    assert await world.ledger.assess(SAID)
+
+
+async def test_no_more_may_wait_than_there_is_room_for(world, monkeypatch):
+    """The rest is refused at once."""
+    monkeypatch.setattr(sql_ledger, "MOST_WAITING", 2)
+    async with busy(world.ledger):
+        waiting = asyncio.gather(world.ledger.find("req-1"), world.ledger.find("req-2"), world.ledger.assess(SAID))
+        await asyncio.sleep(0)
+        with pytest.raises(StoreFault, match="the ledger is busy: 2 questions wait already"):
+            await world.ledger.find("req-3")
+    assert [None, None, True] == await waiting
+
+
+async def test_what_is_not_answered_in_time_is_given_up(world, monkeypatch):
+    """It is told, and is not done later."""
+    done = []
+    async with busy(world.ledger):
+        monkeypatch.setattr(sql_ledger, "ANSWER_SECONDS", 0.01)
+        calls = (world.ledger._ask(lambda: done.append(1)), world.ledger.assess(SAID))
+        faults = await asyncio.gather(*calls, return_exceptions=True)
+        monkeypatch.undo()
+    assert ["the ledger is busy: it has not answered within 0.01 s"] * 2 == [fault.message for fault in faults]
+    assert None is await world.ledger.find("req-1")
+    assert ([], [(0,)]) == (done, world.place.execute("SELECT count(*) FROM feedback"))
 
 
 async def test_feedback_ages_like_records(world):

@@ -40,8 +40,8 @@ def test_times_and_numbers_are_not_cut_short(postgres):
         Database.open(place.url, schema).close()
     question = "SELECT DISTINCT data_type FROM information_schema.columns WHERE table_schema = 'public' AND "
     assert [("double precision",)] == place.execute(question + "column_name IN ('at', 'updated_at', 'seconds')")
-    big = "(table_name, column_name) IN (('epoch', 'epoch'), ('rollout_events', 'sequence'), ('requests', 'id'))"
-    assert [("bigint",)] == place.execute(question + big)
+    for table, name in (("epoch", "epoch"), ("rollout_events", "sequence"), ("requests", "id"), ("feedback", "id")):
+        assert [("bigint",)] == place.execute(f"{question}table_name = '{table}' AND column_name = '{name}'")
 
 
 def test_the_ledger_has_a_column_for_each_field_of_a_record():

@@ -36,6 +36,7 @@ class Ledger:
 
     async def assess(self, said):
         self.said.append(said)
+        return True
 
 
 class House:
@@ -262,6 +263,8 @@ async def test_feedback_names_what_it_was_attached_to():
         ({"content": b"{"}, 400, "The body is not JSON"),
         ({"content": b"[]"}, 400, "one JSON object"),
         ({"said": {"name": "A"}}, 400, "name must be 1 to 64 of a to z"),
+        ({"said": {"comment": "a\0b"}}, 400, "comment must be a text, not an empty one, without the character NUL"),
+        ({"said": {"value": "\ud83d"}}, 400, "half a surrogate pair"),
         ({"said": {"request_id": "req-2"}}, 404, "no request 'req-2' of this application"),
         ({"content": b" " * 65_537}, 413, "over 65536 bytes"),
         ({"authorization": "Bearer wrong"}, 401, "API key"),

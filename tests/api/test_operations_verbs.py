@@ -210,10 +210,10 @@ async def test_a_body_is_not_read_beyond_its_limit():
 
 
 async def test_a_reason_is_recorded_so_that_any_record_can_carry_it():
-    """It is bounded, and a lone surrogate, which UTF-8 cannot write, does not stop what is recorded after it."""
+    """It is bounded, and what no database takes, a NUL or half a character, stops nothing that is recorded after it."""
     async with office() as desk:
-        answer = await desk.act("/admin/v1/rollouts/desk/rollback", b'{"reason": "\\ud800' + b"x" * 1000 + b'"}')
+        answer = await desk.act("/admin/v1/rollouts/desk/rollback", b'{"reason": "\\ud800\\u0000' + b"x" * 1000 + b'"}')
 
-        assert "?" + "x" * 499 == answer.json()["reason"]
+        assert "??" + "x" * 498 == answer.json()["reason"]
         assert await desk.process.recording.settled(5)
         assert answer.json()["reason"] == desk.process.kept.rollout.reason

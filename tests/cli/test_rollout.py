@@ -29,7 +29,7 @@ def test_a_reason_is_recorded(pinion, gateway):
     assert "asked from 1.0.0 to 1.1.0: held, before the first of 2 steps" in pinion("rollout", "show", "asked").stdout
     answer = json.loads(pinion("rollout", "start", "asked", "--reason", "the team agreed", "--json").stdout)
     assert ("the team agreed", "local", 1) == (answer["reason"], answer["actor"], answer["step"])
-    assert answer == gateway.route("asked")["rollout"]
+    assert answer == {**gateway.route("asked")["rollout"], "is_recorded": True}
     assert "start by local, step 1 of 2, weight 10%: the team agreed\n" in pinion("rollout", "show", "asked").stdout
     events = json.loads(pinion("rollout", "show", "asked", "--json").stdout)["events"]
     assert ["start", "hold"] == [event["verb"] for event in events][-2:]

@@ -143,9 +143,9 @@ def test_findings_are_a_table_of_all_criteria(printed):
     lines = printed(findings_table(told, shown_of(told), UNFOLDED))
     assert "guardrail stable (n) candidate (n) bound limit e-value verdict" == lines[0]
     assert lines[1].startswith("error_rate 0.00% (400) 0.00% (100) +")
-    assert "pt +2 pt 1 of " in lines[1]
+    assert "pt +2 pt 0.76 of " in lines[1]
     assert lines[2].startswith("schema_valid 100.00% (400) 100.00% (100) 9")
-    assert "% min 99% 1 of " in lines[2]
+    assert "% min 99% 0.2 of " in lines[2]
     assert lines[3].startswith("slow_rate >8s 0.00% (400) 0.00% (100) +")
     assert "signal" == lines[4]
     assert lines[5].startswith("cost_per_request $0.00400 (400) $0.00400 (100) 1")
@@ -174,6 +174,7 @@ def test_a_narrow_table_of_findings_puts_counts_below(printed):
         ("error_rate", {"e_value": 1.36, "threshold": 420.0}, "1.4 of 420 inconclusive"),
         ("error_rate", {"bound": -0.003}, "-0.3 pt +2 pt"),
         ("error_rate", {"bound": None, "limit": None}, "0.00% 0.00% - - "),
+        ("error_rate", {"bound": 0.0312, "limit_name": "max"}, "3.12% max 2%"),
         ("schema_valid", {"bound": 0.9757}, "97.57% min 99%"),
         ("feedback.thumbs", {"bound": 0.0688, "stable": 0.785, "candidate": 0.77}, "0.785 0.770 -0.0688 -0.200"),
     ],

@@ -11,10 +11,11 @@ from dataclasses import replace
 from gateway.control.breakers import Breakers
 from gateway.control.error_budgets import ErrorBudgets
 from gateway.control.judging import Judging
-from gateway.control.live import Live, Terms, World
+from gateway.control.live import Live, World
 from gateway.control.recording import Recording
 from gateway.control.rollouts import Rollouts, Word
 from gateway.control.serving import Serving
+from gateway.control.terms import Terms
 from gateway.core.errors import Overtaken, SetupFault, StoreFault
 from gateway.core.ports import Recorded
 from tests.proxy import playbook
@@ -62,6 +63,7 @@ class Disk:
         self.recorded = Recorded()
         self.events = []
         self.evidence = {}
+        self.leases = {}
 
 
 class Store:
@@ -103,6 +105,11 @@ class Store:
 
     async def record_experiment(self, start):
         return await self._write(experiments=(*self.disk.recorded.experiments, start))
+
+    async def take_lease(self, name, seconds):
+        del seconds
+        self._reach()
+        return self.disk.leases.setdefault(name, self) is self
 
     async def keep_evidence(self, kept):
         self._reach()

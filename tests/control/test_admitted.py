@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from gateway.control import admitted
-from gateway.control.live import Terms
 from gateway.control.policies import load
 from gateway.control.releases import compile_release
 from gateway.control.snapshots import build_snapshot
+from gateway.control.terms import Terms
 from gateway.core.ports import ExperimentStart
 from gateway.core.rollout import RolloutState
 from gateway.core.route_record import UNDO_SECONDS, Former, RouteRecord
@@ -155,18 +155,12 @@ def test_what_gets_copies_can_be_met():
 # Experiments that have begun
 
 ARMS = 'experiment: {name: length, arms: {a: {release: "1.0.0", percent: 60}, b: {release: "1.1.0", percent: 30}}}'
-BEGUN = ExperimentStart("desk", "length", 1.0, (("b", "1.1.0", 300_000), ("a", "1.0.0", 600_000)))
+BEGUN = ExperimentStart("desk", "length", 1.0, (("a", "1.0.0", 600_000), ("b", "1.1.0", 300_000)))
 
 
 def changed(more: str, *begun: ExperimentStart) -> list[str]:
     """What is said of a route's experiment, given those that have begun."""
     return [str(problem) for problem in admitted.changed_experiments(load(files(route(more=more))), begun)]
-
-
-def test_arms_are_recorded_by_name_release_and_share():
-    """In parts per million, in the order of the file."""
-    policy = load(files(route(more=ARMS))).routes["desk"].experiment
-    assert (("a", "1.0.0", 600_000), ("b", "1.1.0", 300_000)) == admitted.arms_of(policy)
 
 
 A, B = ("a", "1.0.0", 600_000), ("b", "1.1.0", 300_000)
@@ -183,7 +177,7 @@ A, B = ("a", "1.0.0", 600_000), ("b", "1.1.0", 300_000)
     ],
 )
 def test_an_experiment_keeps_the_arms_that_it_began_with(arms):
-    """Another share, release, name or number of arms would mix two questions, and the remedy is another name."""
+    """Another proportion, release, name or number of arms would mix two questions, and the remedy is another name."""
     begun = replace(BEGUN, arms=arms)
     assert [
         "all.yaml:8: experiment length of route desk has begun with other arms; put them back, or give it another name"
@@ -194,13 +188,14 @@ def test_an_experiment_keeps_the_arms_that_it_began_with(arms):
     ("more", "begun"),
     [
         (ARMS, BEGUN),
+        (ARMS, replace(BEGUN, arms=(("a", "1.0.0", 20_000), ("b", "1.1.0", 10_000)))),
         (ARMS, replace(BEGUN, name="earlier", arms=())),
         (ARMS, replace(BEGUN, route="other", arms=())),
         ("", BEGUN),
     ],
 )
 def test_an_experiment_that_is_as_it_began_or_new_is_admitted(more, begun):
-    """In whatever order its arms were recorded, and whatever others began with."""
+    """As it was, where its arms have all grown, and whatever others began with."""
     assert [] == changed(more, begun)
     assert [] == changed(more)
 

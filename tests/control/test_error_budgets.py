@@ -82,7 +82,7 @@ def test_a_route_without_an_objective_has_no_budget():
 def test_a_canary_is_charged_though_another_release_answered(table):
     """The application saw a good answer; the canary's attempt had failed."""
     table.hear(Outcome.ok, (FAILED, Tried("1.0.0", "fallback", "ok", 200)))
-    assert (BudgetCount(1, 0), 1) == (table.reading.period, table.reading.canary_bad)
+    assert (BudgetCount(1, 0), 1) == (table.reading.period, table.reading.canary.bad)
 
 
 @pytest.mark.parametrize(
@@ -98,21 +98,21 @@ def test_a_canary_is_charged_though_another_release_answered(table):
 def test_only_the_canarys_own_failures_are_charged_to_it(table, attempts):
     """Its first attempts at what was assigned to it; a request of an earlier canary that ends late is not its."""
     table.hear(Outcome.failed, attempts)
-    assert (1, 0) == (table.reading.period.bad, table.reading.canary_bad)
+    assert (1, 0) == (table.reading.period.bad, table.reading.canary.bad)
 
 
 def test_without_a_canary_none_is_charged(table):
     """What ends after the rollout did counts for the route alone."""
     table.change(canary=None)
     table.hear(Outcome.failed, (FAILED,))
-    assert (1, 0) == (table.reading.period.bad, table.reading.canary_bad)
+    assert (1, 0) == (table.reading.period.bad, table.reading.canary.bad)
 
 
 def test_a_new_canary_begins_anew(table):
     """The route's own counts stay."""
     table.hear(Outcome.failed, (FAILED,))
     table.budgets.begin_canary("desk")
-    assert (1, 0) == (table.reading.period.bad, table.reading.canary_bad)
+    assert (1, 0) == (table.reading.period.bad, table.reading.canary.bad)
 
 
 def test_a_changed_objective_takes_over_the_counts(table):

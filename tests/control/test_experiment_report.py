@@ -112,6 +112,7 @@ def test_an_arm_that_went_out_after_the_end_changes_nothing():
         (ArmPolicy("control", "1.0.0", 500_000), ArmPolicy("treatment", "1.2.0", 500_000)),
         (ArmPolicy("control", "1.0.0", 500_000), ArmPolicy("treatment", "1.1.0", 250_000)),
         (ArmPolicy("control", "1.0.0", 500_000), ArmPolicy("other", "1.1.0", 500_000)),
+        (ArmPolicy("control", "1.0.0", 250_000), ArmPolicy("treatment", "1.1.0", 250_000)),
     ],
 )
 def test_arms_that_were_changed_are_not_compared(arms):
@@ -122,8 +123,9 @@ def test_arms_that_were_changed_are_not_compared(arms):
 
 def test_arms_may_grow_together():
     """The same proportion is the same split."""
-    grown = tuple(replace(arm, ppm=100_000) for arm in standing().policy.arms)
-    assert "no_difference" == report(units(control=(200, 0.5), treatment=(200, 0.5)), arms=grown)["verdict"]["code"]
+    small = replace(BEGUN, arms=tuple((name, release, 100_000) for name, release, _ in BEGUN.arms))
+    told = report(units(control=(200, 0.5), treatment=(200, 0.5)), start=small)
+    assert ("no_difference", 1.0) == (told["verdict"]["code"], told["sample_ratio"]["p"])
 
 
 def test_what_cannot_be_decided_is_said():

@@ -72,7 +72,9 @@ def test_a_request_is_told_from_its_record(stream):
     assert ("req-1", "desk", "1.0.0", "stable") == tuple(
         told[name] for name in ("request_id", "route", "release", "track")
     )
-    assert [{"release": "1.0.0", "track": "stable", "outcome": told["outcome"], "status": 200}] == told["attempts"]
+    assert [
+        {"release": "1.0.0", "track": "stable", "outcome": told["outcome"], "status": 200, "excused": False}
+    ] == told["attempts"]
     assert 20e-6 == pytest.approx(told["cost_usd"])
     assert "secret words" not in json.dumps(told)
 

@@ -76,6 +76,7 @@ async def desk(tmp_path):
         ({"value": ""}, "value must be a text, not an empty one"),
         ({"value": "x" * (MAX_TEXT + 1)}, f"value is over {MAX_TEXT} characters"),
         ({"value": "a\0b"}, "NUL"),
+        ({"comment": "a\0b"}, "comment must be a text, not an empty one, without the character NUL"),
         ({"comment": 1}, "comment must be a text"),
         ({"comment": "x" * (MAX_COMMENT + 1)}, f"comment is over {MAX_COMMENT} characters"),
         ({"score": 1}, "unknown field 'score'; there is request_id, unit"),
@@ -111,12 +112,12 @@ async def test_feedback_by_request_is_attached_to_who_served_it(desk):
 
 
 async def test_the_latest_word_takes_the_place_of_an_earlier_one(desk):
-    """Of the same name; a text is told to nobody."""
+    """Of the same name; a text is told to nobody, and a repetition neither: it would count as often as it is sent."""
     desk.ledger.append(record(1, **SPLIT))
     for said in ({"value": True}, {"value": False}, {"name": "category", "value": "billing"}):
         await desk.say(request_id="req-1", **said)
     assert {"req-1": {"resolved": 0.0, "category": "billing"}} == await desk.feedback()
-    assert [1.0, 0.0] == [value for _, _, value in desk.told]
+    assert [1.0] == [value for _, _, value in desk.told]
 
 
 async def test_feedback_by_unit_is_attached_to_its_newest_request(desk):

@@ -158,7 +158,7 @@ async def test_a_canary_that_uses_the_error_budget_up_is_stopped():
     ):
         traffic.come(1000, "stable")
         traffic.come(5, "canary", "failed")
-        await traffic.seconds(1)
+        await traffic.seconds(2)
         assert ("rolled_back", "error_budget") == (process.state, rollout(process).evidence["rule"])
         assert [("desk", "error_budget")] == process.meters.rollbacks
 

@@ -16,7 +16,7 @@ COUNTS = {"window_seconds": 30.0, "requests": 63, "failed": 12, "slow": 60, "fai
         (
             "cusum",
             {"limit": 6.908, "baseline": 0.02},
-            "cusum: 12 of 63 requests failed within 30 s, well over stable's 2.0%",
+            "cusum: 12 of 63 requests failed within 30 s, well over the 2.0% allowed",
         ),
     ],
 )

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.adapters.sql_store import SqlStore
-from gateway.control.live import Terms
+from gateway.control.terms import Terms
 from gateway.core.errors import Overtaken, PolicyFault, StoreFault, UnknownSubject
 from gateway.core.outcome import Outcome
 from tests.control.serving_world import (
@@ -302,6 +302,17 @@ async def test_a_trip_during_a_reload_wins_and_the_reload_goes_on_from_it(moment
         assert ("1.2.0", 50_000) == (process.desk.canary.release.version, process.desk.weight_ppm("1.2.0"))
         assert await process.recording.settled(5)
         assert process.live.record_of("desk") == process.kept
+
+
+async def test_arms_that_grow_together_are_those_that_began():
+    """They serve, the record keeps the shares of the beginning, and any other change is refused by it."""
+    small = altered(TESTED, "percent: 50", "percent: 5")
+    async with serving(small) as process:
+        assert (await process.serving.reload(TESTED)).accepted
+        (start,) = process.live.state.experiments
+        assert [50_000, 50_000] == [share for _, _, share in start.arms]
+        assert [500_000, 500_000] == [arm.range.end - arm.range.start for arm in process.desk.experiment.arms]
+        assert not (await process.serving.reload(altered(small, "percent: 5}, b", "percent: 6}, b"))).accepted
 
 
 async def test_an_arm_may_trip_while_a_reload_replaces_its_experiment():

@@ -20,13 +20,13 @@ async def copied(policies):
 
 
 async def test_a_start_without_the_store_serves_by_the_copy():
-    """The recorded stable and the canary's weight; a route of which nothing is recorded does not serve."""
+    """The recorded stable; a candidate that may be rolled back since waits, and what is not recorded does not serve."""
     store, copy = await copied(rolling())
     store.away = True
     more = files(route("new"), rolling()["all.yaml"].split("---")[1])
     async with serving(more, store, copy=copy) as process:
         assert ["desk"] == list(process.live.current.routes)
-        assert ("1.0.0", 50_000, "running") == (process.desk.stable.version, process.weight, process.state)
+        assert ("1.0.0", 0, "running") == (process.desk.stable.version, process.weight, process.state)
         assert process.serving.store_is_away
         assert [("error", copy.kept.epoch, "the disk is away")] == [
             tuple(event.values()) for event in process.events("serving_from_copy")
@@ -43,10 +43,9 @@ async def test_by_the_copy_nothing_changes():
         with pytest.raises(StoreFault):
             await process.rollouts.promote("desk", ADA)
         assert (await process.serving.reload(rolling(serve="1.2.0"))).accepted
-        assert (50_000, "1.1.0") == (process.weight, process.live.record_of("desk").rollout.candidate)
+        assert (0, "1.1.0") == (process.weight, process.live.record_of("desk").rollout.candidate)
 
-        process.trip()
-        assert 0 == process.weight
+        assert "rolled_back" == (await process.rollouts.rollback("desk", ADA)).state.value
         store.away = False
         assert await process.recording.settled(5)
         assert await process.serving.follow()
@@ -73,7 +72,7 @@ async def test_the_stores_return_is_a_start():
         assert await other.recording.settled(5)
     store.away = True
     async with serving(rolling(), store, copy=copy) as process:
-        assert 50_000 == process.weight
+        assert {"1.1.0": "the store is away, and may hold that it was rolled back"} == process.desk.out
         store.away = False
         assert [True, True] == [await process.serving.follow() for _ in range(2)]
         assert (500_000, False) == (process.weight, process.serving.store_is_away)
@@ -88,7 +87,10 @@ async def test_a_trip_while_the_store_is_read_after_its_return_wins():
     store, copy = await copied(rolling())
     store.away = True
     async with serving(rolling(), store, copy=copy) as process:
-        store.away, store.reading = False, once(process.trip)
+        store.away = False
+        store.reading = once(
+            lambda: process.rollouts.roll_back(process.live.record_of("desk").rollout, "bad", {}, "no_data")
+        )
         assert [False, True] == [await process.serving.follow() for _ in range(2)]
         assert (0, "rolled_back", "rolled_back") == (process.weight, process.state, process.kept.rollout.state.value)
 
@@ -114,4 +116,4 @@ async def test_what_is_kept_is_all_that_the_store_holds():
             first.epoch, first.routes, first.experiments, first.arms_out, first.served
         )
         await process.serving.follow()
-        assert first is process.copy.kept
+        assert first == process.copy.kept

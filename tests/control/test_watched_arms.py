@@ -148,6 +148,20 @@ async def test_feedback_counts_for_the_arm_that_held_the_unit():
         ]
 
 
+async def test_feedback_of_one_unit_counts_five_times():
+    """However many requests it is about, for an arm's and for control's."""
+    async with serving(trial(guardrails="[{metric: feedback.rating, max_delta: 1}]")) as process:
+        traffic = Arms(process)
+        for number in range(20):
+            for arm in ("a", "b"):
+                record = traffic.record(
+                    "arm", split=arm_split("length", arm), unit_digest="0a" * 8, request_id=f"{number}"
+                )
+                process.judging.hear_feedback(record, "rating", 1.0)
+        (evidence,) = process.judging._arms._experiments["desk"].arms.values()
+        assert [5, 5] == [side.mean("feedback.rating").n for side in (evidence.stable, evidence.candidate)]
+
+
 async def test_evidence_begins_anew_when_the_experiments_keys_change():
     """Not with every reload, nor with another route's change."""
     async with serving(trial()) as process:

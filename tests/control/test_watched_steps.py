@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.control.watched_steps import AFTER, WatchedStep, begin, describe_tally, key_of
+from gateway.control.watched_steps import AFTER, Restored, WatchedStep, begin, describe_tally, key_of
 from gateway.core import rollout as rules
 from gateway.core.plan import Criterion, Plan, Step
 from gateway.core.record import Tried
@@ -126,6 +126,19 @@ def test_feedback_is_that_of_the_release_that_was_asked_first():
     ]
 
 
+@pytest.mark.parametrize(("digest", "counted"), [("0a" * 8, 5), (None, 20)])
+def test_feedback_of_one_unit_counts_five_times(digest, counted):
+    """Requests without a unit are each their own."""
+    step = watched()
+    for number in range(20):
+        for track in ("canary", "stable"):
+            record = answered(track, 1, split="rollout-1", unit_digest=digest, request_id=f"req-{number}")
+            step.hear_feedback(record, "rating", 1.0)
+    assert [counted, counted] == [
+        side.mean("feedback.rating").n for side in (step.evidence.candidate, step.evidence.stable)
+    ]
+
+
 def test_what_was_kept_of_a_step_is_gone_on_with():
     """Elapsed time, counts and tests; through JSON, as the store keeps them."""
     step = watched()
@@ -137,7 +150,7 @@ def test_what_was_kept_of_a_step_is_gone_on_with():
     kept = step.keep(5.0)
     assert (False, "rollout-1", 1, 39.0, 5.0) == (step.is_worth_keeping, kept.rollout, kept.step, kept.elapsed, kept.at)
     kept = replace(kept, evidence=json.loads(json.dumps(kept.evidence)))
-    again = begin(at_step(1), STABLE, None, kept, epoch=1, now=7.0)
+    again = begin(at_step(1), STABLE, None, Restored.read(kept), epoch=1, now=7.0)
     again.look(8.0)
     assert (40.0, step.findings()) == (again.elapsed, again.findings())
     assert json.dumps(step.describe()["candidate"]) == json.dumps(again.describe()["candidate"])
@@ -150,7 +163,7 @@ def test_where_stable_gets_no_requests_what_it_showed_before_is_the_measure(is_k
     for unit in range(5):
         step.hear(answered("stable", unit))
     step.look(101.0)
-    before, kept = (None, step.keep(0.0)) if is_kept else (step, None)
+    before, kept = (None, Restored.read(step.keep(0.0))) if is_kept else (step, None)
     alone = begin(at_step(2), STABLE, before, kept, epoch=EPOCH, now=0.0)
     assert (5, 0, 0.0) == (alone.evidence.compared.judged, alone.evidence.candidate.judged, alone.elapsed)
     done = rules.promote(at_step(2), "a", "r", 0.0)

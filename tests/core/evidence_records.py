@@ -20,7 +20,7 @@ def answered(track: str, unit: int, outcome: str = "ok", **changes: Any) -> Reco
     release = STABLE if track == "stable" else CANDIDATE
     attempts = (Tried(release, track, outcome, 200 if outcome in {"ok", "slow"} else 503),)
     own = {"release": release, "track": track, "outcome": outcome, "attempts": attempts, "at": SINCE + 1}
-    ids = {"request_id": f"req-{unit}", "unit_digest": digest_of(unit), "bucket": 5}
+    ids = {"request_id": f"req-{unit}", "unit_digest": digest_of(unit), "bucket": 5, "split": "rollout-1"}
     return replace(FULL, **{**own, **ids, **changes})
 
 

@@ -19,12 +19,14 @@ def reading(
     long: tuple[int, int] = (0, 0),
     short: tuple[int, int] | None = None,
     period: tuple[int, int] = (100_000, 0),
-    canary_bad: int = 0,
+    canary: tuple[int, int] = (0, 0),
     **limits: float,
 ) -> BudgetReading:
     """A reading of (requests, bad) at 99 percent; the short window is as bad as the long one unless it is given."""
     short = long if short is None else short
-    return BudgetReading(Slo(0.99, **limits), BudgetCount(*long), BudgetCount(*short), BudgetCount(*period), canary_bad)
+    return BudgetReading(
+        Slo(0.99, **limits), BudgetCount(*long), BudgetCount(*short), BudgetCount(*period), BudgetCount(*canary)
+    )
 
 
 def fed(budget: ErrorBudget, at: float, requests: int, bad: int) -> None:
@@ -42,7 +44,7 @@ def test_a_fresh_budget_is_whole_and_burns_nothing():
 
 def test_rates_are_those_of_the_workbook():
     """Burn is the error rate over the budget; what remains is the period's budget in requests less its errors."""
-    found = reading(long=(1_000, 144), short=(100, 2), period=(10_000, 75), canary_bad=30)
+    found = reading(long=(1_000, 144), short=(100, 2), period=(10_000, 75), canary=(1_000, 40))
     assert pytest.approx(14.4) == found.long_burn
     assert pytest.approx(2.0) == found.short_burn
     assert pytest.approx(0.25) == found.remaining
@@ -67,12 +69,19 @@ def test_a_rollout_holds_when_both_windows_burn(long, short, expected):
 
 
 @pytest.mark.parametrize(
-    ("period", "canary_bad", "expected"),
-    [((10_000, 20), 20, True), ((10_000, 19), 19, False), ((100, 4), 4, False), ((100, 5), 5, True), ((0, 0), 5, True)],
+    ("period", "canary", "expected"),
+    [
+        ((10_000, 30), (1_000, 30), True),
+        ((10_000, 29), (1_000, 29), False),
+        ((100, 4), (4, 4), False),
+        ((100, 5), (5, 5), True),
+        ((0, 0), (5, 5), True),
+        ((10_000, 50), (5_000, 50), False),
+    ],
 )
-def test_a_rollout_stops_when_its_canary_has_used_its_share(period, canary_bad, expected):
-    """A fifth of the budget, and five errors; attempts whose clients left have a budget, too."""
-    assert expected is reading(period=period, canary_bad=canary_bad).must_stop
+def test_a_rollout_stops_when_its_canary_has_used_its_share(period, canary, expected):
+    """A fifth of the budget beyond its own part, and five errors; attempts whose clients left have a budget, too."""
+    assert expected is reading(period=period, canary=canary).must_stop
 
 
 @pytest.mark.parametrize(
@@ -87,13 +96,13 @@ def test_a_rollout_advances_while_enough_remains(period, expected):
 def test_limits_are_those_of_the_objective():
     """A route may be stricter or laxer."""
     assert not reading((100, 5), pause_at=6.0).must_hold
-    assert not reading(period=(1_000, 5), canary_bad=5, canary_share=0.6).must_stop
+    assert not reading(period=(1_000, 5), canary=(10, 5), canary_share=0.6).must_stop
     assert not reading(period=(1_000, 5), min_remaining=0.6).may_advance
 
 
 def test_a_reading_is_told_as_json():
     """Counts and rates, and what they mean."""
-    told = json.loads(json.dumps(reading((100, 3), (0, 0), (1_000, 3), 3).describe()))
+    told = json.loads(json.dumps(reading((100, 3), (0, 0), (1_000, 3), (100, 4)).describe()))
     assert {
         "success": 0.99,
         "period_seconds": 2_419_200.0,
@@ -108,7 +117,8 @@ def test_a_reading_is_told_as_json():
         "window_bad": 3,
         "long_burn": 3.0,
         "short_burn": None,
-        "canary_bad": 3,
+        "canary_requests": 100,
+        "canary_bad": 4,
         "canary_used": 0.3,
         "must_hold": False,
         "must_stop": False,
@@ -212,10 +222,10 @@ def test_a_canarys_errors_count_until_the_next_begins():
     budget = ErrorBudget(SLO)
     fed(budget, NOON, requests=1_000, bad=0)
     for _ in range(5):
-        budget.canary_failed()
+        budget.add_canary(bad=True)
     assert budget.reading(NOON + DAY).must_stop
     budget.begin_canary()
-    assert (0, False) == (budget.reading(NOON + DAY).canary_bad, budget.reading(NOON + DAY).must_stop)
+    assert (BudgetCount(), False) == (budget.reading(NOON + DAY).canary, budget.reading(NOON + DAY).must_stop)
 
 
 def test_the_past_is_restored_in_each_span():
@@ -257,12 +267,17 @@ def test_a_changed_limit_keeps_every_count():
     """Only what the counts are held against is another."""
     budget = ErrorBudget(SLO)
     fed(budget, NOON, requests=1_000, bad=10)
-    budget.canary_failed()
+    budget.add_canary(bad=True)
     before = budget.reading(NOON)
     budget.change(Slo(0.9, pause_at=1.0))
     after = budget.reading(NOON)
     assert budget.slo == Slo(0.9, pause_at=1.0) == after.slo
-    assert (before.long, before.short, before.period, 1) == (after.long, after.short, after.period, after.canary_bad)
+    assert (before.long, before.short, before.period, before.canary) == (
+        after.long,
+        after.short,
+        after.period,
+        after.canary,
+    )
     assert pytest.approx(0.9) == after.remaining
 
 

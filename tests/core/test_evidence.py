@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from statistics import median
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.evidence import Evidence
+from gateway.core.evidence import Evidence, unit_of
 from gateway.core.outcome import Outcome
 from gateway.core.plan import Criterion
 from gateway.core.record import Record, Tried
@@ -87,13 +88,14 @@ def test_what_is_nobodys_doing_is_counted_and_not_judged(outcome: str):
 @pytest.mark.parametrize(
     "record",
     [
-        answered("canary", 1, bucket=None),
-        answered("stable", 1, bucket=None),
+        answered("canary", 1, split=None),
+        answered("stable", 1, split=None),
         answered("shadow", 1),
         answered("rule", 1),
         answered("forced", 1),
         answered("arm", 1),
         answered("canary", 1, attempts=()),
+        answered("canary", 1, "failed", attempts=(Tried(CANDIDATE, "canary", "failed", 503, excused=True),)),
         answered("canary", 1, attempts=(Tried("0.9.0", "canary", "ok", 200),)),
         answered("stable", 1, attempts=(Tried("0.9.0", "stable", "ok", 200),)),
         answered("stable", 1, attempts=(Tried(STABLE, "fallback", "ok", 200),)),
@@ -181,10 +183,18 @@ def test_a_count_of_tokens_is_no_answer():
 def test_feedback_is_finite_and_of_this_step():
     """A rating from before it, and one that is not a number, are none."""
     step = evidence()
-    step.hear_feedback("candidate", "rating", 1.0)
-    step.hear_feedback("stable", "rating", 0.5)
-    step.hear_feedback("candidate", "rating", math.nan)
+    step.hear_feedback("candidate", "rating", 1.0, 1)
+    step.hear_feedback("stable", "rating", 0.5, 1)
+    step.hear_feedback("candidate", "rating", math.nan, 1)
     assert (1, 1) == (step.candidate.feedback["rating"].n, step.stable.feedback["rating"].n)
+
+
+def test_a_request_without_a_unit_is_one_of_its_own():
+    """What says whose feedback it is."""
+    mine = answered("canary", 1)
+    assert unit_of(mine) == unit_of(replace(mine, request_id="another"))
+    alone = [unit_of(replace(mine, request_id=request_id, unit_digest=None)) for request_id in ("a", "b", "a")]
+    assert alone[0] == alone[2] != alone[1]
 
 
 def test_a_look_is_one_batch_and_a_second_one_adds_nothing():
@@ -301,7 +311,7 @@ def play(step: Evidence, heard) -> None:
             step.look()
         else:
             step.hear(record, "candidate" if record.release == CANDIDATE else "stable")
-            step.hear_feedback("candidate", "rating", record.seconds)
+            step.hear_feedback("candidate", "rating", record.seconds, unit_of(record))
 
 
 @given(st.sampled_from(["canary", "shadow", "arm"]), st.booleans(), events, events)
@@ -347,7 +357,7 @@ def test_what_a_step_has_shown_is_not_forgotten_in_the_next():
 
 def test_the_tests_of_a_rollout_share_its_error_level():
     """Each step's own test has a part of the fifth that they share, and the whole's the rest; alone it is all."""
-    for looks, expected in ((1, 0.0), (4, math.log(0.8 + 0.2 / 4))):
+    for looks, expected in ((1, 0.0), (4, math.log(0.7 + 0.3 / 4))):
         step = evidence(looks=looks)
         for unit in range(20):
             step.hear(answered("stable", unit))

@@ -299,10 +299,15 @@ def test_answers_of_no_number_of_seconds_are_slow():
 
 
 def test_several_limits_are_as_bad_as_the_worst():
-    """Within both is within, and over one is over."""
+    """Within both is within, and over one is over; the limit that decided is named, even beside one of its size."""
     both = Criterion("error_rate", max_delta=0.02, max=0.3)
     assert Verdict.within is judged(both, (1, 100), (1, 100)).verdict
-    assert Verdict.breach is judged(both, (1, 50), (2, 10)).verdict
+    found = judged(both, (1, 50), (2, 10))
+    assert (Verdict.breach, "max_delta", 0.02) == (found.verdict, found.limit_name, found.limit)
+    alike = judged(Criterion("error_rate", max_delta=0.1, max=0.1), (2, 10), (2, 10))
+    assert (Verdict.breach, "max", 0.1) == (alike.verdict, alike.limit_name, alike.limit)
+    assert "max" == alike.to_json()["limit_name"]
+    assert "" == judged(Criterion("error_rate"), (1, 10), (1, 10)).limit_name
 
 
 def test_findings_are_in_order_and_plain_json():

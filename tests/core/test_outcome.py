@@ -2,7 +2,15 @@
 
 import pytest
 
-from gateway.core.outcome import Outcome, classify_status, counts_as_failure, is_good
+from gateway.core.outcome import (
+    BAD_FOR_APPLICATIONS,
+    GOOD,
+    JUDGED,
+    Outcome,
+    classify_status,
+    counts_as_failure,
+    is_good,
+)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +34,13 @@ def test_what_outcomes_say_of_a_release():
     """Only `failed` speaks against a release, only `ok` and `slow` for it, and the others say nothing."""
     assert [Outcome.failed] == [outcome for outcome in Outcome if counts_as_failure(outcome)]
     assert [Outcome.ok, Outcome.slow] == [outcome for outcome in Outcome if is_good(outcome)]
+
+
+def test_the_named_sets_of_outcomes():
+    """For a release, about it, and against the route; the words that records carry are members too."""
+    assert {outcome for outcome in Outcome if is_good(outcome)} == GOOD
+    assert {outcome for outcome in Outcome if is_good(outcome) or counts_as_failure(outcome)} == JUDGED
+    assert {"failed", "gateway_fault"} == BAD_FOR_APPLICATIONS
 
 
 def test_outcomes_are_their_words():

@@ -106,26 +106,6 @@ def test_the_error_level_is_shared_out():
     assert (0.05, 2) == (Plan.default().alpha_each, Plan.default().looks)
 
 
-@pytest.mark.parametrize(
-    ("plan", "expected"),
-    [
-        (Plan.default(), True),
-        (Plan("p", (Step(percent_ppm=50_000), EVERYONE)), True),
-        (Plan("p", (Step(percent_ppm=50_000, approval=True), EVERYONE)), True),
-        (Plan("p", (EVERYONE,), (ERRORS,)), False),
-        (Plan("p", (EVERYONE,), (), (COST,)), False),
-        (Plan("p", (Step(percent_ppm=50_000, hold=1.0), EVERYONE)), False),
-        (Plan("p", (Step(percent_ppm=50_000, min_requests=1), EVERYONE)), False),
-        (Plan("p", (Step(percent_ppm=50_000, min_units=1), EVERYONE)), False),
-        (Plan("p", (Step(percent_ppm=1_000_000, bake=1.0),)), False),
-        (Plan("p", (Step(percent_ppm=50_000, guardrails=(ERRORS,)), EVERYONE)), False),
-    ],
-)
-def test_a_plan_may_ask_for_nothing(plan: Plan, expected: bool):
-    """One that has a limit, a time or a number anywhere asks for evidence; a person's word is none."""
-    assert expected is plan.asks_for_nothing
-
-
 @pytest.mark.parametrize(("keys", "bake"), [({}, 1800.0), ({"bake": 60.0}, 60.0)])
 def test_blue_green_warms_up_and_switches(keys: dict[str, float], bake: float):
     """A minute of copies, then everyone at once, watched for half an hour where nothing else is said."""

@@ -49,6 +49,7 @@ def finding(
         stable_units=100,
         candidate_units=10,
         bound=0.02,
+        limit_name="max",
         limit=0.01,
         e_value=1.0,
         threshold=60.0,
@@ -67,7 +68,7 @@ def a_budget(*, holds: bool = False, stops: bool = False, spent: bool = False) -
     """An error budget of 1 % of 10,000 requests that is burning, or used up by the canary, or by everybody."""
     burning = BudgetCount(100, 10 if holds else 0)
     period = BudgetCount(10_000, 85 if spent else 10 if holds else 0)
-    return BudgetReading(Slo(0.99), burning, burning, period, 25 if stops else 0)
+    return BudgetReading(Slo(0.99), burning, burning, period, BudgetCount(500, 30 if stops else 0))
 
 
 def rolling(step: int = 1, state: RolloutState = RolloutState.running, plan: Plan = PLAN, holds: str = "") -> Rollout:
@@ -153,7 +154,7 @@ def test_failures_of_stable_excuse_nothing_else(breaches: list[Finding]):
         (with_(on_no_data="rollback", no_data_after=60.0), 1, 61.0, "rollback"),
         (with_(on_no_data="hold", no_data_after=60.0), 1, 1e6, "hold"),
         (Plan(None, (Step(percent_ppm=1),), on_no_data="rollback"), 0, 1e6, "rollback"),
-        (replace(Plan.default(), on_no_data="rollback"), 0, 1e6, "promote"),
+        (replace(Plan.default(), on_no_data="rollback"), 0, 1e6, "rollback"),
     ],
 )
 def test_silence_does_what_the_plan_says(plan: Plan, step: int, silent: float, verb: str):
@@ -296,7 +297,7 @@ def test_a_guardrail_that_is_not_shown_to_be_kept_holds(step: int, verdict: Verd
     """Undecided is not passed, of copies as of units, and each such guardrail is named."""
     found = (finding(verdict, rule="not decided"), finding(verdict, SLOW, rule="nor this"), KEPT[2])
     move = decided(rolling(step), ENOUGH, found)
-    code = "no_data" if verdict is Verdict.no_data else "inconclusive"
+    code = "no_outcome" if verdict is Verdict.no_data else "inconclusive"
     assert ("hold", (code, code)) == (move.verb, move.codes)
     assert "error_rate: not decided; slow_rate: nor this" == move.reason
 
@@ -306,7 +307,7 @@ def test_what_nothing_is_known_of_is_not_inconclusive(word: str):
     """The plan's word on inconclusive guardrails says nothing about one that has no outcome at all."""
     found = (finding(Verdict.no_data, rule="nothing"), *KEPT[1:])
     move = decided(rolling(plan=with_(on_inconclusive=word)), ENOUGH, found)
-    assert ("hold", ("no_data",)) == (move.verb, move.codes)
+    assert ("hold", ("no_outcome",)) == (move.verb, move.codes)
 
 
 def test_nobody_is_asked_for_feedback_on_copies():
@@ -314,7 +315,7 @@ def test_nobody_is_asked_for_feedback_on_copies():
     liked = Criterion("feedback.liked", min=0.5)
     found = (finding(Verdict.no_data, liked, rule="nothing"), *KEPT)
     assert "promote" == decided(rolling(0, RolloutState.shadow), ENOUGH, found).verb
-    assert ("no_data",) == decided(rolling(1), ENOUGH, found).codes
+    assert ("no_outcome",) == decided(rolling(1), ENOUGH, found).codes
 
 
 def test_a_signal_need_not_be_shown_to_be_kept():
@@ -326,7 +327,7 @@ def test_an_inconclusive_step_may_be_promoted():
     """By the plan's word, and the reason tells what was not shown."""
     move = decided(rolling(plan=with_(on_inconclusive="promote")), ENOUGH, OPEN_QUESTION)
     assert ("promote", OPEN_QUESTION) == (move.verb, move.findings)
-    assert move.reason.endswith("1 of 2 guardrails kept")
+    assert move.reason.endswith("1 of 2 guardrails kept, as on_inconclusive: promote says")
 
 
 @pytest.mark.parametrize(("step", "codes"), [(2, ("approval",)), (1, ())])
@@ -383,10 +384,13 @@ def test_a_step_to_everyone_needs_no_proof(seen: Seen):
 
 
 @pytest.mark.parametrize("plan", [Plan.default(), Plan("p", (Step(percent_ppm=50_000), Step(percent_ppm=1_000_000)))])
-def test_a_plan_that_asks_for_nothing_completes_at_once(plan: Plan):
-    """Its step to everyone is left before anybody has come."""
-    move = decided(rolling(len(plan.steps) - 1, plan=plan), Seen(0.0, 0.0, 0, 0), None)
-    assert ("promote", "every gate passed: lasted 0s, 0 requests of 0 units") == (move.verb, move.reason)
+def test_a_plan_that_asks_for_nothing_asks_for_an_answer(plan: Plan):
+    """Its step to everyone is left with the first that goes well, and with none that does not."""
+    rollout = rolling(len(plan.steps) - 1, plan=plan)
+    assert ("no_data",) == decided(rollout, Seen(9.0, 0.0, 0, 0, good=0), None).codes
+    assert ("no_data",) == decided(rollout, Seen(9.0, 0.0, 2, 1, good=0), None).codes
+    move = decided(rollout, Seen(9.0, 0.0, 2, 1, good=1), None)
+    assert ("promote", "every gate passed: lasted 9s, 2 requests of 1 units") == (move.verb, move.reason)
 
 
 def test_a_step_short_of_everyone_always_waits_for_an_answer():
@@ -446,7 +450,7 @@ FINDINGS = st.lists(
     max_size=3,
 ).map(tuple)
 COUNTS = st.builds(lambda requests, bad: BudgetCount(requests, min(bad, requests)), *[st.integers(0, 10**6)] * 2)
-BUDGETS = st.none() | st.builds(BudgetReading, st.just(Slo(0.99)), COUNTS, COUNTS, COUNTS, st.integers(0, 1000))
+BUDGETS = st.none() | st.builds(BudgetReading, st.just(Slo(0.99)), COUNTS, COUNTS, COUNTS, COUNTS)
 SEEN = st.builds(
     Seen,
     elapsed=NUMBERS,

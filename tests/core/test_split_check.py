@@ -6,6 +6,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from gateway.core.split_check import split_p
 
@@ -22,6 +23,15 @@ def test_chance_is_no_mistake(units):
 def test_a_broken_split_is_found(units):
     """A gross one among hundreds, a subtle one among many."""
     assert split_p(HALVES, units) < 0.001
+
+
+def test_the_factor_is_the_mean_of_those_of_the_distributions():
+    """Dirichlet-multinomial over multinomial, as scipy has them, near to the shares and nearer."""
+    shares, seen = [0.7, 0.2, 0.1], [60, 60, 30]
+    null = stats.multinomial.logpmf(seen, 150, shares)
+    others = [stats.dirichlet_multinomial.logpmf(seen, prior, 150) for prior in ([70, 20, 10], [7000, 2000, 1000])]
+    factors = [math.exp(other - null) for other in others]
+    assert pytest.approx(2 / sum(factors), rel=1e-6) == split_p(shares, seen)
 
 
 def test_an_arm_without_a_share_gets_nobody():

@@ -87,7 +87,7 @@ KINDS: Mapping[str, Kind] = {
     "canaried": Kind(
         "single",
         {STABLE: {}, CANDIDATE: {}},
-        {"serve": CANDIDATE, "rollout": {"from": STABLE, "steps": [{"percent": 100}]}},
+        {"serve": CANDIDATE, "rollout": {"from": STABLE, "steps": [{"percent": 100, "hold": "1h"}]}},
         count=4,
     ),
     "mirrored": Kind(

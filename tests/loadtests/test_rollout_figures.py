@@ -9,7 +9,7 @@ import pytest
 
 from loadtests.rollout_cost import longest_stop
 from loadtests.rollout_figures import HEAD, PARTS, arguments, table
-from loadtests.rollout_simulations import CROWDS, FAILS, Figure, Traffic, most_alarms, record_of, requests, sample_alpha
+from loadtests.rollout_simulations import CROWDS, FAILS, Figure, Traffic, most_alarms, record_of, requests, sample_level
 
 ROOT = Path(__file__).parent.parent.parent
 PARTS_OF_A_FIGURE = {"group", "what", "value", "shown", "required", "met", "is_timing"}
@@ -74,8 +74,8 @@ def test_a_record_says_who_answered():
 
 
 def test_limits_come_from_the_sample_plan():
-    """Six steps and the watch after them share 5 % out to two guardrails each."""
-    assert pytest.approx(0.05 / 14) == sample_alpha()
+    """Two guardrails share 5 %, and six steps and the watch after them what is for single steps."""
+    assert {"alpha": 0.025, "looks": 7} == sample_level()
     assert pytest.approx(0.05 + 2 * (0.05 * 0.95 / 1000) ** 0.5) == most_alarms(1000)
 
 

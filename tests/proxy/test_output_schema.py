@@ -104,3 +104,18 @@ def test_what_takes_too_long_is_not_judged(schema):
     for _ in range(3):
         assert follows_schema(one, str(list(range(MAX_STEPS // 4)))) is True
     assert follows_schema(one, str(list(range(MAX_STEPS)))) is None
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "valid"),
+    [
+        ({"pattern": "^a*$"}, '"' + "a" * 256 + '"', True),
+        ({"pattern": "^a*$"}, '"' + "a" * 257 + '"', None),
+        ({"patternProperties": {"^a*$": {}}}, '{"' + "a" * 257 + '":1}', None),
+        ({"items": {"enum": list(range(1000))}}, str([999] * 100), None),
+    ],
+    ids=["short", "long", "long key", "wide enum"],
+)
+def test_one_keyword_does_not_take_long(schema, text, valid):
+    """A pattern is tried on short strings, and a long list of what is allowed counts by its length."""
+    assert valid is follows_schema(prompt(output_schema=schema), text)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.wire.answer_text import MAX_BYTES, MAX_TEXT, has_text, stream_text, whole_text
+from gateway.wire.answer_text import MAX_BYTES, MAX_STREAM, MAX_TEXT, has_text, stream_text, whole_text
 from gateway.wire.endpoint import ENDPOINTS
 from tests.proxy.playbook import DONE, ROLE, USAGE, chunk, completion, delta, named
 
@@ -141,18 +141,19 @@ def test_half_a_surrogate_pair_is_text():
     assert "\ud83d\ude00" == stream_text("chat", delta("\ud83d") + delta("\ude00"))
 
 
-@pytest.mark.parametrize(("read", "written"), [(whole_text, completion), (stream_text, delta)])
-def test_a_text_over_the_limit_is_not_given(read, written):
+def test_a_text_over_the_limit_is_not_given():
     """The longest is, and one character more is not known."""
-    assert MAX_TEXT == len(read("chat", written("a" * MAX_TEXT)))
-    assert read("chat", written("a" * (MAX_TEXT + 1))) is None
+    assert MAX_TEXT == len(whole_text("chat", completion("a" * MAX_TEXT)))
+    assert whole_text("chat", completion("a" * (MAX_TEXT + 1))) is None
 
 
-@pytest.mark.parametrize(("read", "answer"), [(whole_text, completion("a")), (stream_text, delta("a"))])
-def test_an_answer_over_the_limit_is_not_read(read, answer):
-    """However little of it is text."""
-    assert "a" == read("chat", answer.ljust(MAX_BYTES))
-    assert read("chat", answer.ljust(MAX_BYTES + 1)) is None
+@pytest.mark.parametrize(
+    ("read", "answer", "most"), [(whole_text, completion("a"), MAX_BYTES), (stream_text, delta("a"), MAX_STREAM)]
+)
+def test_an_answer_over_the_limit_is_not_read(read, answer, most):
+    """However little of it is text; a stream costs more to read, and may be a quarter as long."""
+    assert "a" == read("chat", answer.ljust(most))
+    assert read("chat", answer.ljust(most + 1)) is None
 
 
 def test_which_endpoints_have_text():

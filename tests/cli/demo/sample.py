@@ -34,6 +34,7 @@ FINDING = {
     "stable_units": 180,
     "candidate_units": 45,
     "bound": 0.31,
+    "limit_name": "max_delta",
     "limit": 0.08,
     "e_value": 412.4,
     "threshold": 160.0,

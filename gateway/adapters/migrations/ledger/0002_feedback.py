@@ -8,6 +8,8 @@ down_revision = "ledger_0001"
 branch_labels = None
 depends_on = None
 
+_BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     """Add the column `split`, the index by unit, and the table of feedback."""
@@ -15,7 +17,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_requests_unit_digest"), "requests", ["unit_digest", "at"], unique=False)
     op.create_table(
         "feedback",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", _BIG, nullable=False),
         sa.Column("at", sa.Float(), nullable=False),
         sa.Column("request_id", sa.String(), nullable=True),
         sa.Column("unit_digest", sa.String(), nullable=True),

@@ -26,6 +26,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("route", "name", name=op.f("pk_experiments")),
     )
     op.create_table(
+        "leases",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("holder", sa.String(), nullable=False),
+        sa.Column("until", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
+    )
+    op.create_table(
         "kept_evidence",
         sa.Column("rollout_id", sa.String(), nullable=False),
         sa.Column("step", sa.Integer(), nullable=False),

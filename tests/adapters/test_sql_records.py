@@ -17,6 +17,7 @@ from tests.adapters.ledger_records import FULL, record
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 COUNT = st.integers(0, 2**53)
+TRIED = st.builds(Tried, TEXT, TEXT, TEXT, st.integers(0, 599), st.booleans())
 
 
 @pytest.fixture
@@ -45,9 +46,16 @@ def records(ledger_place):
         fingerprint=st.none() | TEXT,
         response_id=st.none() | TEXT,
         **dict.fromkeys(["status", "sdk_retries", "epoch"], st.integers(0, 2**31 - 1)),
-        attempts=st.lists(st.builds(Tried, TEXT, TEXT, TEXT, st.integers(0, 599)), max_size=3).map(tuple),
+        attempts=st.lists(st.builds(Tried, TEXT, TEXT, TEXT, st.integers(0, 599), st.booleans()), max_size=3).map(
+            tuple
+        ),
         shadow_of=st.none() | TEXT,
         schema_valid=st.none() | st.booleans(),
+        split=st.none() | TEXT,
+        input_digest=TEXT,
+        upstream_request_id=st.none() | TEXT,
+        partial=st.booleans(),
+        stream=st.booleans(),
         **dict.fromkeys(["app", "route", "release", "track", "why", "outcome", "cost_status", "endpoint"], TEXT),
     )
 )

@@ -176,3 +176,25 @@ def test_a_breaker_is_described_with_its_counts(table):
 
     assert "closed" == table.breakers.describe("desk", "1.0.0", table.now)["state"]
     assert "<Breakers 1 of 1 closed>" == repr(table.breakers)
+
+
+def test_others_fail_when_another_release_of_the_provider_does(table):
+    """Whatever its route; a release alone on its provider has none to tell."""
+    candidate = table.route.releases["1.1.0"]
+
+    def fail() -> bool:
+        return table.breakers.others_fail(candidate, table.now)
+
+    assert not fail()
+    table.attempt("1.1.0", Outcome.failed)
+    table.attempt("1.1.0", Outcome.failed)
+    assert not fail()
+    table.attempt("1.0.0", Outcome.failed)
+    assert not fail()
+    table.attempt("1.0.0", Outcome.failed)
+    assert fail()
+    model = candidate.model
+    elsewhere = dataclasses.replace(model, provider=dataclasses.replace(model.provider, name="elsewhere"))
+    assert not table.breakers.others_fail(dataclasses.replace(candidate, model=elsewhere), table.now)
+    table.live = dataclasses.replace(table.live, routes={})
+    assert not fail()

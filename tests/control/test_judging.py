@@ -7,7 +7,7 @@ import pytest
 
 from gateway.core.outcome import Outcome
 from tests.control.judged_world import GUARDED, Traffic, judging, plan, rollout, verbs
-from tests.control.serving_world import ADA, Disk, Store, files, route, serving
+from tests.control.serving_world import ADA, Disk, Store, files, rolling, route, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -441,3 +441,31 @@ async def test_what_is_watched_is_told_with_what_it_waits_for():
         assert ["error_rate"] == [found["criterion"]["metric"] for found in told["findings"]]
         assert (6, 2) == (told["error_budget"]["requests"], told["error_budget"]["bad"])
         assert process.judging.describe("nowhere") is None
+
+
+async def test_a_breakers_trip_tells_what_the_step_had_shown():
+    """Both sides and every finding, beside the rule's own counts; of another release it tells nothing more."""
+    async with judging(HALF) as (process, traffic):
+        traffic.sides(50, canary=20)
+        process.judging.trip("desk", "1.1.0", "consecutive", {"failures_in_a_row": 3, "limit": 3})
+        told = rollout(process).evidence
+        assert ("consecutive", 20, 3) == (told["rule"], told["candidate"]["judged"], told["limit"])
+        process.judging.trip("nowhere", "1.1.0", "consecutive", {})
+
+
+async def test_one_rollouts_accident_is_not_every_rollouts():
+    """What its evidence raises is told, and the others are judged."""
+    async with judging(HALF) as (process, _):
+        process.judging._steps["desk"].evidence = None
+        await process.judging.judge()
+        assert ["desk"] == [event["route"] for event in process.events("judging_failed")]
+
+
+async def test_a_retired_candidate_is_rolled_back():
+    """Its rollout says why, instead of waiting for answers that cannot come."""
+    async with judging(HALF) as (process, _):
+        text = rolling(plan=HALF)["all.yaml"]
+        retired = text.replace("atlas-1.1.0-2026-01-01}", "atlas-1.1.0-2026-01-01, retired: it lies}")
+        assert (await process.serving.reload({"all.yaml": retired})).accepted
+        await process.judging.judge()
+        assert ("rolled_back", "retired: it lies") == (process.state, rollout(process).reason)

@@ -1,6 +1,7 @@
 """Evidence from one life to the next: written down every few seconds, gone on with by a process that starts."""
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -121,3 +122,16 @@ async def test_many_rollouts_are_judged_in_turn():
         assert 50 == len(process.store.disk.evidence)
         await traffic.seconds(int(KEEP_SECONDS))
         assert 60 == len(process.store.disk.evidence)
+
+
+async def test_what_cannot_be_read_is_begun_anew():
+    """A checkpoint of another version, or a damaged one, keeps nobody from serving."""
+    written, store = plan("percent: 50, hold: 1h", "percent: 100"), Store()
+    async with judging(written, store) as (process, traffic):
+        traffic.sides(50)
+        await traffic.seconds(1)
+    (name,) = store.disk.evidence
+    store.disk.evidence[name] = replace(store.disk.evidence[name], evidence={"of": "another version"})
+    async with next_life(store, written) as (process, _):
+        assert {"warning"} == {event["level"] for event in process.events("evidence_lost")}
+        assert 0 == process.judging.describe("desk")["candidate"]["judged"]

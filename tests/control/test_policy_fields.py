@@ -159,3 +159,18 @@ def test_kinds_have_a_json_schema():
     )
     for name in names:
         Draft202012Validator.check_schema(TypeAdapter(getattr(fields, name)).json_schema())
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        '{properties: {name: {pattern: "^(a+)+$"}}}',
+        '{patternProperties: {"^(a+)+$": {type: string}}}',
+        '{anyOf: [{type: string}, {pattern: "^(a+)+$"}]}',
+    ],
+)
+def test_a_pattern_that_may_take_long_is_refused(schema):
+    """Wherever it stands: it would be tried on what a model writes, beside everybody's requests."""
+    with pytest.raises(ValidationError, match="may take long"):
+        read("JsonSchema", schema)
+    assert read("JsonSchema", '{properties: {name: {pattern: "^[a-z]+$"}}}')

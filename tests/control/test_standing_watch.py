@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.core.outcome import Outcome
 from tests.control.judged_world import GUARDED, judging, plan, rollout, verbs
 from tests.control.serving_world import files, route
 
@@ -64,4 +65,38 @@ async def test_a_completed_rollout_without_a_release_to_go_back_to_stays():
             process.desk.stable.version,
             process.judging.describe("desk"),
             process.meters.rollbacks,
+        )
+
+
+async def test_an_outage_of_the_provider_undoes_nothing():
+    """With other releases of the provider failing too, what is seen says nothing; afterwards it is watched anew."""
+    window = plan("percent: 50, hold: 1m", "percent: 100, bake: 5m", more=f"{GUARDED}, rollback_window: 2h")
+    async with judging(window) as (process, traffic):
+        await completed(process, traffic)
+        before = process.desk.releases["1.0.0"]
+
+        def outage():
+            traffic.as_stable(8, "failed")
+            for _ in range(3):
+                permit = process.breakers.permit(process.desk, before, process.clock.monotonic())
+                if permit is not None:
+                    process.breakers.report(process.desk, before, permit, Outcome.failed, process.clock.monotonic())
+
+        await traffic.seconds(5, outage)
+        assert ("completed", "1.1.0") == (process.state, process.desk.stable.version)
+        process.clock.now += 600
+        await traffic.seconds(5, lambda: traffic.as_stable(8))
+        assert "completed" == process.state
+
+
+async def test_a_breach_with_nothing_to_go_back_to_is_an_alarm():
+    """The release before is no longer declared: somebody must look."""
+    window = plan("percent: 50, hold: 1m", "percent: 100, bake: 5m", more=f"{GUARDED}, rollback_window: 2h")
+    async with judging(window) as (process, traffic):
+        await completed(process, traffic)
+        await process.serving.reload(files(route(serve="1.1.0", releases="1.1.0 1.2.0")))
+        await traffic.seconds(6, lambda: traffic.as_stable(8, "failed"))
+        assert ("completed", ["error"]) == (
+            process.state,
+            [event["level"] for event in process.events("guardrail_breached")],
         )

@@ -193,7 +193,6 @@ requests = Table(
     Column("schema_valid", Boolean),
     Column("split", String),
     Index(None, "route", "response_id"),
-    Index(None, "unit_digest", "at"),
 )
 """One row a request, with the fields of a record; `attempts` is a list of [release, track, outcome, status]."""
 

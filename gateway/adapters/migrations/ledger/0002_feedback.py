@@ -14,7 +14,6 @@ _BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     """Add the column `split`, the index by unit, and the table of feedback."""
     op.add_column("requests", sa.Column("split", sa.String(), nullable=True))
-    op.create_index(op.f("ix_requests_unit_digest"), "requests", ["unit_digest", "at"], unique=False)
     op.create_table(
         "feedback",
         sa.Column("id", _BIG, nullable=False),

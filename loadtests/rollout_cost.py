@@ -59,7 +59,7 @@ class Second:
 
 def policies(names: Sequence[str], serve: str) -> dict[str, str]:
     """Give the files of so many routes; all roll out by the sample plan's guardrails and signal."""
-    keys = sample_keys(5, signals=True)
+    keys = sample_keys(16.6, signals=True)
     documents = [serving_world.route(name, serve, more=f"rollout: {keys}") for name in names]
     pages = [documents[start : start + AT_ONCE] for start in range(0, len(documents), AT_ONCE)]
     return serving_world.files() | {f"routes-{n}.yaml": "\n---\n".join(page) for n, page in enumerate(pages)}

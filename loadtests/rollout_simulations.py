@@ -150,7 +150,7 @@ def record_of(request: Request, at: float, epoch: int, route: str = "desk") -> R
     who = ("req", at, "app", route, release, track, "", 5, f"{unit:016x}" + "0" * 16)
     how = (outcome, status, seconds, None, 0.001, 1000, 100, None, 3_500_000 + unit % 1_000_000, "exact")
     told = (False, "", None, None, None, None, "chat", False, 0)
-    return Record(*who, *how, *told, tried, epoch)
+    return Record(*who, *how, *told, tried, epoch, split="rollout")
 
 
 class Desk:

@@ -7,9 +7,22 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core.evidence import Evidence
+from gateway.core.plan import Criterion
 from loadtests.rollout_cost import longest_stop
 from loadtests.rollout_figures import HEAD, PARTS, arguments, table
-from loadtests.rollout_simulations import CROWDS, FAILS, Figure, Traffic, most_alarms, record_of, requests, sample_level
+from loadtests.rollout_simulations import (
+    CANDIDATE,
+    CROWDS,
+    FAILS,
+    STABLE,
+    Figure,
+    Traffic,
+    most_alarms,
+    record_of,
+    requests,
+    sample_level,
+)
 
 ROOT = Path(__file__).parent.parent.parent
 PARTS_OF_A_FIGURE = {"group", "what", "value", "shown", "required", "met", "is_timing"}
@@ -89,3 +102,13 @@ async def test_a_stop_of_the_loop_is_seen():
     async def nothing() -> None: ...
 
     assert await longest_stop(busy) > await longest_stop(nothing)
+
+
+def test_a_record_is_evidence():
+    """The steps under judgement count what the figures feed them, on both sides."""
+    guardrails = (Criterion("error_rate", max_delta=0.02),)
+    evidence = Evidence(guardrails, stable=STABLE, candidate=CANDIDATE, track="canary", alpha=0.05)
+    for is_canary in (True, False):
+        evidence.hear(record_of((5, is_canary, True, 1.0), 1.0, 2))
+
+    assert [(1, 1), (1, 1)] == [(side.errors.bad, side.errors.n) for side in (evidence.stable, evidence.candidate)]

@@ -34,6 +34,7 @@ from gateway.api.applications import Applications
 from gateway.api.operations import Desk, Operations
 from gateway.control.breakers import Breakers
 from gateway.control.error_budgets import ErrorBudgets
+from gateway.control.experiments import Experiments
 from gateway.control.feedback import Assessments
 from gateway.control.judging import Judging
 from gateway.control.live import Live, World
@@ -54,8 +55,13 @@ from gateway.proxy.mirror import Mirror
 from gateway.proxy.surroundings import Surroundings
 
 JUDGE_SECONDS = 1.0
+"""How often what rollouts have shown is judged."""
+
+FOLLOW_SECONDS = 1.0
+"""How often the store is asked whether others have recorded something."""
 
 LEDGER_RETRY_SECONDS = 5.0
+"""How often a ledger that is away is asked again, at the start, for what it knows of the error budgets."""
 
 TICK_SECONDS = 0.1
 """How often deadlines are looked at; all of them are seconds."""
@@ -190,6 +196,7 @@ class Gateway:
             serving=self.serving,
             rollouts=self.rollouts,
             judging=self.judging,
+            experiments=Experiments(lambda: self.live.state, ledger, self._clock),
             breakers=self.breakers,
             served_models=self._served_models,
             store=store,
@@ -205,7 +212,7 @@ class Gateway:
         self._watched.start()
         self._background(self._every(TICK_SECONDS, self._tick), stack)
         self._background(self._every(JUDGE_SECONDS, self.judging.judge), stack)
-        self._background(self._every(JUDGE_SECONDS, self._follow), stack)
+        self._background(self._every(FOLLOW_SECONDS, self._follow), stack)
 
     async def _open_store(self) -> SqlStore:
         """Open the store; a server that is away is waited for, where there is a copy to serve by meanwhile."""

@@ -1,6 +1,6 @@
 """How soon a bad candidate is out, how seldom a good one, and what judging costs: every published figure of rollouts.
 
-    make figures        all of them, some five minutes on one core
+    make figures        all of them, some six minutes on one core
 
 or .venv/bin/python loadtests/rollout_figures.py, with --quick for a try of seconds, --json for a program to read, and
 --only for some of them. Seeded; needs no network and no load. Exits 1 when a required figure is missed.

@@ -18,7 +18,7 @@ from gateway.adapters.sql_engine import Database, is_outage, scheme_of
 from gateway.adapters.sql_exposures import PAGE, WINDOW, SqlExposures
 from gateway.adapters.sql_feedback import SqlFeedback
 from gateway.adapters.sql_outcomes import outcome_counts
-from gateway.adapters.sql_records import SqlRecords
+from gateway.adapters.sql_records import SqlRecords, forget
 from gateway.adapters.sql_schema import feedback, requests
 from gateway.adapters.sqlite_database import sqlite_file
 from gateway.core.arm_units import ArmUnits, Wanted
@@ -284,7 +284,7 @@ class SqlLedger:
             is_theirs = record.app == app and record.unit_digest == unit_digest and record.shadow_of is None
             if is_theirs and route in (None, record.route):
                 return record
-        return self._feedback.newest_of_unit(app, unit_digest, route)
+        return self._records.newest_of_unit(app, unit_digest, route)
 
     def _answer(self) -> None:
         """Answer what waits now; what is asked meanwhile is for the next turn, after the records that came."""
@@ -309,13 +309,13 @@ class SqlLedger:
             else:
                 others.append((request_id, answer))
         if others:
-            _settle_together(others, self._feedback.requests)
+            _settle_together(others, self._records.requests)
 
     def _sweep(self, now: float) -> None:
         """Delete a few records that are too old; more at the next turn, if there are."""
         try:
             before = self._clock.wall() - self._retention_seconds
-            forgotten = max(self._records.forget(before, BATCH), self._feedback.forget(before, BATCH))
+            forgotten = max(forget(self._database, table, before, BATCH) for table in (requests, feedback))
         except StoreFault as fault:
             forgotten = 0
             self._journal.event("ledger cannot forget", level="warning", reason=fault.message)

@@ -1,4 +1,4 @@
-"""Records as rows of the ledger's one table."""
+"""Records as rows of the ledger's table of requests."""
 
 import json
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, select
+from sqlalchemy import RowMapping, Table, delete, func, select
 
 from gateway.adapters.sql_engine import Database, insert_if_new
 from gateway.adapters.sql_schema import requests
@@ -24,6 +24,10 @@ _ATTEMPTS = _FIELDS.index("attempts")
 _ROWS_AT_ONCE = (256, 32, 4, 1)
 """How many rows a statement inserts, the most first. The driver lets go of the interpreter once a statement, not once a
 row, and each time that it takes it back interrupts the serving loop."""
+
+
+MOST_RECENT = 100_000
+"""Among how many of the newest rows a unit's request is looked for; going through them takes some 20 ms."""
 
 
 class SqlRecords:
@@ -45,11 +49,31 @@ class SqlRecords:
                     connection.exec_driver_sql(insert, tuple(values[start : start + size]))
                     start += size
 
-    def find(self, request_id: str) -> Record | None:
-        """Give the record of a request."""
-        found = select(requests).where(requests.c.request_id == request_id)
+    def requests(self, request_ids: Sequence[str]) -> list[Record | None]:
+        """Give the records of several requests, by their ids."""
+        found = select(requests).where(requests.c.request_id.in_(set(request_ids)))
         with self._database.transaction() as connection:
-            row = connection.execute(found).mappings().one_or_none()
+            records = {row["request_id"]: record_of(row) for row in connection.execute(found).mappings()}
+        return [records.get(request_id) for request_id in request_ids]
+
+    def newest_of_unit(self, app: str, unit_digest: str, route: str | None) -> Record | None:
+        """Give the newest request of an application's unit, on a route or on any; copies apart.
+
+        It is looked for among the newest rows: an index by unit would find the others too, and cost every record as
+        much as all the rest of its writing.
+        """
+        oldest = select(func.max(requests.c.id)).scalar_subquery() - MOST_RECENT
+        found = select(requests).where(
+            requests.c.id > oldest,
+            requests.c.unit_digest == unit_digest,
+            requests.c.app == app,
+            requests.c.shadow_of.is_(None),
+        )
+        if route is not None:
+            found = found.where(requests.c.route == route)
+        newest = found.order_by(requests.c.id.desc()).limit(1)
+        with self._database.transaction() as connection:
+            row = connection.execute(newest).mappings().one_or_none()
             return None if row is None else record_of(row)
 
     def responses(self, limit: int) -> tuple[tuple[str, str, str], ...]:
@@ -64,11 +88,16 @@ class SqlRecords:
             rows = connection.execute(newest).all()
         return tuple((row.route, row.response_id, row.release) for row in reversed(rows))
 
-    def forget(self, before: float, limit: int) -> int:
-        """Delete the oldest records from before a wall time, `limit` at most; give how many."""
-        oldest = select(requests.c.id).where(requests.c.at < before).order_by(requests.c.at).limit(limit)
-        with self._database.transaction() as connection:
-            return connection.execute(delete(requests).where(requests.c.id.in_(oldest))).rowcount
+
+def forget(database: Database, table: Table, before: float, limit: int) -> int:
+    """Delete a table's oldest rows from before a wall time, `limit` at most; give how many.
+
+    Raises:
+        StoreFault: the database cannot be written.
+    """
+    oldest = select(table.c.id).where(table.c.at < before).order_by(table.c.at).limit(limit)
+    with database.transaction() as connection:
+        return connection.execute(delete(table).where(table.c.id.in_(oldest))).rowcount
 
 
 def _of_rows(insert: str, rows: int) -> str:

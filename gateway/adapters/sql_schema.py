@@ -194,7 +194,8 @@ requests = Table(
     Column("split", String),
     Index(None, "route", "response_id"),
 )
-"""One row a request, with the fields of a record; `attempts` is a list of [release, track, outcome, status]."""
+"""One row a request, with the fields of a record; `attempts` is a list of [release, track, outcome, status],
+of an excused failure with a true behind them."""
 
 feedback = Table(
     "feedback",

@@ -18,7 +18,7 @@ MOST_POSITION = (1 << 63) - 1
 class ExperimentHandlers:
     """The handlers; `operator` refuses whoever is none."""
 
-    def __init__(self, experiments: Callable[[], Experiments], operator: Callable[[Request], str]) -> None:
+    def __init__(self, experiments: Experiments, operator: Callable[[Request], str]) -> None:
         self._experiments = experiments
         self._operator = operator
 
@@ -31,14 +31,14 @@ class ExperimentHandlers:
 
     async def _report(self, request: Request) -> Response:
         self._operator(request)
-        told = await self._experiments().report(request.path_params["route"])
+        told = await self._experiments.report(request.path_params["route"])
         return Response(json.dumps(told, ensure_ascii=False), media_type="application/json")
 
     async def _exposures(self, request: Request) -> Response:
         """Stream JSON lines. A ledger that fails on the way cuts the connection: nobody takes a part for all."""
         self._operator(request)
         after, since = _after(request.query_params.get("after", "0")), _since(request.query_params.get("since", "0"))
-        lines = await self._experiments().exposures(request.path_params["route"], after, since)
+        lines = await self._experiments.exposures(request.path_params["route"], after, since)
         return StreamingResponse(lines, media_type=LINES)
 
 

@@ -52,6 +52,7 @@ class Desk:
     serving: Serving
     rollouts: Rollouts
     judging: Judging
+    experiments: Experiments
     breakers: Breakers
     served_models: ServedModels
     store: Store
@@ -83,16 +84,12 @@ class Operations:
                 Route("/admin/v1/reload", self._reload, methods=["POST"]),
                 Route("/admin/v1/rollouts/{route}", self._rollout),
                 Route("/admin/v1/rollouts/{route}/{verb}", self._verb, methods=["POST"]),
-                *ExperimentHandlers(self._experiments, self._operator).routes(),
+                *ExperimentHandlers(self._desk.experiments, self._operator).routes(),
             ],
             exception_handlers={PinionError: _refused, HTTPException: _not_here},
         )
         application.router.redirect_slashes = False  # a redirect would name the host that the request names
         return application
-
-    def _experiments(self) -> Experiments:
-        desk = self._desk
-        return Experiments(lambda: desk.live.state, desk.ledger, desk.clock)
 
     async def _healthz(self, request: Request) -> Response:
         del request

@@ -7,7 +7,7 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from gateway.cli.terminal import moment, printable
-from gateway.core.experiment_metrics import shown, shown_span, unit_of
+from gateway.core.experiment_metrics import measure_of, shown, shown_span
 
 WIDTH = 860
 MARGIN = 28
@@ -148,7 +148,7 @@ def _drawn(row: Row, top: int) -> Iterator[str]:
 
 def _values(metric: str, values: Mapping[str, float | None]) -> str:
     """The arms' values, with their unit once."""
-    unit = unit_of(metric)
+    unit = measure_of(metric)
     numbers = {arm: "none" if value is None else shown(metric, value) for arm, value in values.items()}
     return ", ".join(f"{_cut(arm, 14)} {number.removesuffix(unit)}" for arm, number in numbers.items()) + unit
 

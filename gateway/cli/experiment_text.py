@@ -7,7 +7,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from gateway.cli.terminal import counted, facts, indented, line, moment, share, table, width
-from gateway.core.experiment_metrics import shown, shown_span, unit_of
+from gateway.core.experiment_metrics import measure_of, shown, shown_span
 
 VERDICT_STYLES: Mapping[str, str] = {
     "better": "bold green",
@@ -79,7 +79,7 @@ def _metric(metric: Mapping[str, Any]) -> Text:
 
 def _value(metric: str, value: float | None) -> str | None:
     """Write a value without its unit, which the difference has."""
-    return None if value is None else shown(metric, value).removesuffix(unit_of(metric))
+    return None if value is None else shown(metric, value).removesuffix(measure_of(metric))
 
 
 def _difference(metric: str, effect: Mapping[str, Any]) -> Text | None:

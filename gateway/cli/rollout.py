@@ -7,7 +7,7 @@ import click
 from gateway.cli.gateway_client import WATCH_TIMEOUT, GatewayClient, gateway_option
 from gateway.cli.rollout_story import story
 from gateway.cli.rollout_text import standing_of_route
-from gateway.cli.rollout_watch import Watch, screen_for
+from gateway.cli.rollout_watch import Watch, interruptible, screen_for
 from gateway.cli.terminal import json_option, line, show, show_json, width
 from gateway.core.duration import parse_duration
 
@@ -131,11 +131,12 @@ def watch(ctx: click.Context, route: str, interval: float, gateway: GatewayClien
     Exits 0 when it was completed or the watch was ended by Ctrl-C, 1 when it was rolled back or another rollout took
     its place, 2 when the gateway was away for 30 seconds.
     """
-    watching = Watch(lambda: gateway.rollout(route, WATCH_TIMEOUT), screen_for(as_json=as_json), interval)
-    try:
-        code = watching.run()
-    except KeyboardInterrupt:
-        code = 0
+    ask, screen = lambda: gateway.rollout(route, WATCH_TIMEOUT), screen_for(as_json=as_json)
+    with interruptible() as is_ended:
+        try:
+            code = Watch(ask, screen, interval, is_ended=is_ended).run()
+        except KeyboardInterrupt:
+            code = 0
     ctx.exit(code)
 
 

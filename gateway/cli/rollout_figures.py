@@ -10,8 +10,8 @@ from rich.text import Text
 
 from gateway.cli.rollout_text import STYLES, span, step_share
 from gateway.cli.terminal import INDENT, UNFOLDED, line, share
-from gateway.core.experiment_metrics import SHARES, shown
-from gateway.core.metric import is_better_high
+from gateway.core.experiment_metrics import measure_of, shown
+from gateway.core.metric import SHARES, is_better_high
 from gateway.core.outcome import JUDGED
 from gateway.core.split_check import BROKEN_P
 
@@ -184,7 +184,7 @@ def _tokens(tally: Mapping[str, Any]) -> str | None:
 
 def _cost(tally: Mapping[str, Any]) -> str | None:
     mean = tally["cost_per_request_usd"]
-    return None if mean is None else f"${shown('tokens_per_request', mean)}"
+    return None if mean is None else _value("cost_per_request", mean)
 
 
 CELLS: Mapping[str, _Cell] = {
@@ -300,7 +300,8 @@ def _values(finding: Mapping[str, Any]) -> tuple[float | None, float | None]:
 def _value(metric: str, value: float | None) -> str:
     if value is None:
         return "-"
-    return f"${shown('tokens_per_request', value)}" if metric == "cost_per_request" else shown(metric, value)
+    told = shown(metric, value)
+    return f"${told.removesuffix(measure_of(metric))}" if metric == "cost_per_request" else told
 
 
 def _limit(metric: str, name: str, value: float) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from rich.text import Text
 
 from gateway.cli.terminal import counted, line, moment, share
+from gateway.core.rollout import CLOSED
 
 STYLES: Mapping[str, str] = {
     "held": "yellow",
@@ -113,7 +114,7 @@ SIDES = ("candidate", "stable")
 
 
 def _is_open(event: Mapping[str, Any]) -> bool:
-    return event["state"] not in ("completed", "rolled_back", "superseded")
+    return event["state"] not in CLOSED
 
 
 def _is_plain(value: Any) -> bool:

@@ -1,10 +1,12 @@
 """Watching a rollout: asked for again and again until it is over, and shown as a picture, as lines or as JSON."""
 
 import json
+import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
-from types import TracebackType
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType, TracebackType
 from typing import Any, Self
 
 import click
@@ -14,7 +16,7 @@ from rich.text import Text
 
 from gateway.cli.gateway_client import Away, Misused, NotNow
 from gateway.cli.rollout_picture import picture, waiting_for
-from gateway.cli.rollout_text import standing_of_route
+from gateway.cli.rollout_text import SHOWN_FOR, standing_of_route
 from gateway.cli.terminal import line, moment, printable, show
 
 PATIENCE = 30.0
@@ -63,7 +65,7 @@ class Screen:
             why = f"; {told['actor']}: {told['reason']}"
         else:
             why = f"; waits for: {'; '.join(waits)}" if waits else ""
-        is_explained = bool(waits) or state not in ("held", "paused")
+        is_explained = bool(waits) or state not in SHOWN_FOR
         show(line(f"{moment(self._wall())} ") + standing_of_route(told, [] if is_explained else None) + line(why))
 
     def away(self, message: str) -> None:
@@ -131,8 +133,28 @@ def what_matters(told: Told) -> object:
     return told["id"], told["state"], told["step"], tuple(told["holds"]), tuple(codes)
 
 
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Give, for the length of a `with` block, what tells whether Ctrl-C was pressed.
+
+    It raises KeyboardInterrupt as ever; but Python drops an exception that a signal raises amid a destructor, so
+    whoever goes on for ever asks as well.
+    """
+    pressed: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        pressed.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 class Watch:
-    """Asks for a rollout every `interval` seconds; `clock` is monotonic."""
+    """Asks for a rollout every `interval` seconds, until it is over or `is_ended` says so; `clock` is monotonic."""
 
     def __init__(
         self,
@@ -140,17 +162,19 @@ class Watch:
         screen: Screen,
         interval: float,
         *,
+        is_ended: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._ask = ask
         self._screen = screen
         self._interval = interval
+        self._is_ended = is_ended
         self._clock = clock
         self._sleep = sleep
 
     def run(self) -> int:
-        """Watch until the rollout is over or another has taken its place, and give the exit code.
+        """Watch until the rollout is over, another has taken its place or the watch is ended; give the exit code.
 
         Raises:
             Misused: the gateway cannot be asked, or has been away for too long.
@@ -159,7 +183,7 @@ class Watch:
         told = self._ask()
         rollout = told["id"]
         with self._screen:
-            while True:
+            while not self._is_ended():
                 self._screen.show(told)
                 if told["id"] != rollout:
                     return EXIT_CODES["superseded"]
@@ -167,6 +191,7 @@ class Watch:
                     return EXIT_CODES[told["state"]]
                 self._sleep(self._interval)
                 told = self._ask_on()
+        return 0
 
     def _ask_on(self) -> Told:
         """Ask again, and go on asking a gateway that is away for as long as there is patience."""

@@ -81,7 +81,7 @@ def _changed(policies: Policies, releases: Releases, served: Served) -> Iterator
     """Find versions whose content differs from what has served under the same name."""
     for (route, version), release in releases.items():
         for item in _versions_of(release):
-            digest = served.get((item.kind, item.name, item.version))
+            digest = served.get(item.key)
             if digest is not None and digest != item.digest:
                 where = policies.routes[route].where
                 yield Problem(

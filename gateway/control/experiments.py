@@ -32,8 +32,7 @@ class Experiments:
         state = self._state()
         policy = state.policies.routes.get(route)
         if policy is None:
-            known = ", ".join(sorted(state.policies.routes)) or "none"
-            raise UnknownSubject(f"no route {route[:100]!r}; there is {known}")
+            raise UnknownSubject.route(route, state.policies.routes)
         experiment = policy.experiment
         if experiment is None:
             raise UnknownSubject(f"route {route} has no experiment; write `experiment:` in its policy to begin one")
@@ -80,7 +79,6 @@ def _line(exposure: Exposure) -> dict[str, Any]:
     """One request for the user's own analysis. Its unit is there as its digest alone."""
     record = exposure.record
     experiment, _, arm = (record.split or "").partition("/")
-    nano = record.cost_nano_usd
     return {
         "position": exposure.position,
         "at": record.at,
@@ -99,7 +97,7 @@ def _line(exposure: Exposure) -> dict[str, Any]:
         "first_token_seconds": record.first_token_seconds,
         "input_tokens": record.input_tokens,
         "output_tokens": record.output_tokens,
-        "cost_usd": None if nano is None else nano / 1e9,
+        "cost_usd": record.cost_usd,
         "schema_valid": record.schema_valid,
         "feedback": dict(exposure.feedback),
     }

@@ -23,8 +23,7 @@ def explain_unit(snapshot: Snapshot, name: str, value: str) -> dict[str, Any]:
     """
     route = snapshot.routes.get(name)
     if route is None:
-        known = ", ".join(sorted(snapshot.routes)) or "none"
-        raise UnknownSubject(f"no route {name!r}; there is {known}")
+        raise UnknownSubject.route(name, snapshot.routes)
     facts = Facts(app="", found_unit=Unit(value, "given"), input_chars=0, header=_no_header)
     assignment = assign(route, facts)
     salt = route.experiment.salt if route.experiment is not None else route.canary.salt if route.canary else None
@@ -53,8 +52,8 @@ def _no_header(name: str) -> None:
 def explain_request(record: Record) -> dict[str, Any]:
     """Tell a past request's decision as it was recorded."""
     told = asdict(record)
-    nano = told.pop("cost_nano_usd")
-    told["cost_usd"] = None if nano is None else nano / 1e9
+    del told["cost_nano_usd"]
+    told["cost_usd"] = record.cost_usd
     told["attempts"] = [dict(attempt) for attempt in told["attempts"]]
     return told
 
@@ -68,7 +67,7 @@ def explain_rollout(
     """
     return {
         **describe_rollout(rollout),
-        "plan_steps": [describe_step(step) for step in rollout.plan.steps],
+        "plan_steps": [_step(step) for step in rollout.plan.steps],
         "judged": judged,
         "guardrails": [_criterion(guardrail) for guardrail in rollout.plan.guardrails],
         "signals": [_criterion(signal) for signal in rollout.plan.signals],
@@ -76,7 +75,7 @@ def explain_rollout(
     }
 
 
-def describe_step(step: Step) -> Mapping[str, Any]:
+def _step(step: Step) -> Mapping[str, Any]:
     """Tell a step of a plan by what it states; shares in parts per million, times in seconds."""
     told = {name: held for name, held in asdict(step).items() if held is not None and held is not False}
     return {**told, "guardrails": [_criterion(guardrail) for guardrail in step.guardrails]}
@@ -92,7 +91,7 @@ def _event(event: RolloutEvent) -> Mapping[str, Any]:
         "at": event.at,
         "verb": event.verb,
         "state": rollout.state.value,
-        "step": None if rollout.step is None else rollout.step + 1,
+        "step": rollout.step_number,
         "weight_ppm": rollout.weight_ppm,
         "actor": rollout.actor,
         "reason": rollout.reason,

@@ -1,6 +1,7 @@
 """Judging: once a second, what every open rollout has shown is held against its plan, and acted on.
 
-It hears of each settled request and does nothing for it but put it on a list; the rest is done beside the requests.
+It hears of each settled request, counts it in its route's error budget and puts it on a list; the rest is done beside
+the requests.
 """
 
 import asyncio
@@ -10,11 +11,11 @@ from typing import Any
 from gateway.control.breakers import Breakers
 from gateway.control.error_budgets import ErrorBudgets
 from gateway.control.live import Live
-from gateway.control.rollouts import Rollouts, is_watched
+from gateway.control.rollouts import Rollouts
 from gateway.control.watched_arms import WatchedArms
-from gateway.control.watched_steps import AFTER, Restored, WatchedStep, begin, key_of
+from gateway.control.watched_steps import Restored, WatchedStep, begin, key_of
 from gateway.core.errors import OperatorFault, StoreFault
-from gateway.core.judgement import Finding
+from gateway.core.judgement import Finding, said_of
 from gateway.core.ports import KeptEvidence
 from gateway.core.progress import STAY, Move, Seen, decide, waits_of
 from gateway.core.record import Record
@@ -113,7 +114,7 @@ class Judging:
         for name, record in self._live.state.records.items():
             rollout, route = record.rollout, snapshot.routes.get(name)
             is_served = rollout is not None and route is not None and rollout.candidate in route.releases
-            if rollout is None or route is None or not is_served or not is_watched(rollout, wall):
+            if rollout is None or route is None or not is_served or not rollout.is_watched(wall):
                 self._steps.pop(name, None)
                 continue
             step, stable = self._steps.get(name), route.stable.version
@@ -170,12 +171,12 @@ class Judging:
 
     def _judge_step(self, name: str, step: WatchedStep) -> Move:
         step.look(self._clock.monotonic())
-        retired = self._live.state.policies.routes[name].releases[step.rollout.candidate].retired
-        if retired is not None and step.key[1] != AFTER:
-            self._rollouts.roll_back(step.rollout, retired, {}, "retired")
-            return STAY
-        if step.key[1] == AFTER:
+        if step.is_after:
             self._judge_after(step)
+            return STAY
+        retired = self._live.state.policies.routes[name].releases[step.rollout.candidate].retired
+        if retired is not None:
+            self._rollouts.roll_back(step.rollout, retired, {}, "retired")
             return STAY
         move = decide(step.rollout, self._seen(name, step), step.weigh)
         if move.verb == "rollback" and (move.rule == "guardrail" or self._has_lease):
@@ -205,10 +206,10 @@ class Judging:
 
     def _judge_after(self, step: WatchedStep) -> None:
         """A completed rollout is undone by what would have rolled it back."""
-        if not is_watched(step.rollout, self._clock.wall()):
+        if not step.rollout.is_watched(self._clock.wall()):
             self._steps.pop(step.rollout.route, None)
             return
-        found = step.seen(budget=None, stable_fails=False).breaches
+        found = step.breaches()
         if not found:
             return
         rollout = step.rollout
@@ -217,9 +218,9 @@ class Judging:
             now, epoch = self._clock.monotonic(), self._live.current.epoch
             self._steps[rollout.route] = begin(rollout, rollout.candidate, step, None, epoch=epoch, now=now)
             return
-        said = "; ".join(f"{breach.criterion.metric}: {breach.rule}" for breach in found)
+        said = said_of(found)
         told = _evidence(step, step.findings())
-        if not self._rollouts.take_back(rollout, said, told, "guardrail"):
+        if not self._rollouts.take_back(rollout, said, told):
             self._steps.pop(rollout.route, None)
             self._journal.event(
                 "guardrail_breached",
@@ -283,7 +284,7 @@ class Judging:
         self.gather()
         found = step.findings()
         told = {**step.describe(), "findings": [finding.to_json() for finding in found]}
-        if step.key[1] == AFTER:
+        if step.is_after:
             return {**told, "step_seconds": None, "waits": []}
         waits = waits_of(step.rollout, self._seen(route, step), found)
         plan_step = step.rollout.plan.steps[step.key[1]]

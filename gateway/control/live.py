@@ -5,7 +5,7 @@ Giving a release more traffic acts only once it is recorded, and loses to a trip
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gateway.control import admitted
@@ -128,8 +128,7 @@ class Live:
         """
         record = self.state.records.get(route)
         if record is None or route not in self.current.routes:
-            known = ", ".join(sorted(self.current.routes)) or "none"
-            raise UnknownSubject(f"no route {route!r}; there is {known}")
+            raise UnknownSubject.route(route, self.current.routes)
         return record
 
     # The store
@@ -143,17 +142,19 @@ class Live:
         }
         state.experiments = tuple(recorded.experiments)
         state.arms_out = tuple(recorded.arms_out)
-        state.served = {(v.kind, v.name, v.version): v.digest for v in recorded.served}
+        state.served = {version.key: version.digest for version in recorded.served}
         self._epoch = recorded.epoch
         self.current = replace(self.current, epoch=max(self.current.epoch, recorded.epoch))
 
-    async def look_again(self, *, whatever_epoch: bool = False) -> bool:
+    async def look_again(self) -> bool:
         """Take over what others have recorded, where the store's epoch says that there is something; say whether.
+
+        After a start from a copy there is, whatever the epoch.
 
         Raises:
             StoreFault: the store cannot be read.
         """
-        if await self.world.store.epoch() == self._epoch and not whatever_epoch:
+        if await self.world.store.epoch() == self._epoch and not self.is_from_copy:
             return False
         async with self.changing:
             await self.caught_up()
@@ -233,52 +234,51 @@ class Live:
         """
         move = RouteMove(after, events, after.revision - 1)
 
-        async def write() -> int:
+        async def write() -> None:
             try:
-                return self.noted(await self.world.store.record_routes([move]))
+                self.noted(await self.world.store.record_routes([move]))
             except Overtaken:
-                return await self._record_out_of_theirs(move)
+                await self._record_out_of_theirs(move)
 
         self.recording.add(what, write)
 
-    async def _record_out_of_theirs(self, move: RouteMove) -> int:
+    async def _record_out_of_theirs(self, move: RouteMove) -> None:
         (event,), route = move.events, move.record.route
         while True:
             found = (await self.world.store.recorded()).routes.get(route)
             if found is None:  # the store is another than it was, and knows nothing of the route
-                return await self.world.store.record_routes([replace(move, after=0)])
+                await self.world.store.record_routes([replace(move, after=0)])
+                return
             merged = found.without(event.rollout, move.record.stable)
             try:
-                epoch = await self.world.store.record_routes([RouteMove(merged, move.events, found.revision)])
+                await self.world.store.record_routes([RouteMove(merged, move.events, found.revision)])
             except Overtaken:
                 continue
             if self.state.records.get(route) is move.record:
                 self.state.records[route] = merged
                 self.swap_route(route)
             self._epoch = UNKNOWN_EPOCH  # what else they have recorded is not known: look again
-            return epoch
+            return
 
     def record_experiment_later(self, start: ExperimentStart) -> None:
         """Have it recorded that an experiment has begun."""
-
-        async def write() -> int:
-            return self.noted(await self.world.store.record_experiment(start))
-
-        self.recording.add(f"experiment {start.name} of {start.route}", write)
+        what = f"experiment {start.name} of {start.route}"
+        self._record_later(what, lambda: self.world.store.record_experiment(start))
 
     def record_arm_later(self, arm: ArmOut) -> None:
         """Have it recorded that an arm is out."""
+        self._record_later(f"arm {arm.release} of {arm.route} out", lambda: self.world.store.record_arm_out(arm))
 
-        async def write() -> int:
-            return self.noted(await self.world.store.record_arm_out(arm))
+    def _record_later(self, what: str, record: Callable[[], Awaitable[int]]) -> None:
+        async def write() -> None:
+            self.noted(await record())
 
-        self.recording.add(f"arm {arm.release} of {arm.route} out", write)
+        self.recording.add(what, write)
 
-    def noted(self, epoch: int) -> int:
+    def noted(self, epoch: int) -> None:
         """Note the epoch of a write of ours. One that is further on hides others' writes, which are looked for soon."""
         if epoch == self._epoch + 1:
             self._epoch = epoch
-        return epoch
 
     # Snapshots
 
@@ -342,7 +342,7 @@ class Live:
             stable=rollout.stable,
             rollout=rollout.id,
             state=rollout.state.value,
-            step=None if rollout.step is None else rollout.step + 1,
+            step=rollout.step_number,
             weight_ppm=rollout.weight_ppm,
             holds=rollout.holds,
             actor=rollout.actor,
@@ -354,17 +354,10 @@ class Live:
         """Record the versions that requests can now meet: from here on their content cannot change."""
         if self.terms.dev:
             return
-        new = [
-            version
-            for version in admitted.servable(self.current)
-            if (version.kind, version.name, version.version) not in self.state.served
-        ]
+        new = [version for version in admitted.servable(self.current) if version.key not in self.state.served]
         if new:
-            self.state.served.update({(v.kind, v.name, v.version): v.digest for v in new})
-            self.recording.add("served versions", lambda: self._record_served(list(dict.fromkeys(new))))
-
-    async def _record_served(self, versions: list[ServedVersion]) -> int:
-        return self.noted(await self.world.store.record_served(versions))
+            self.state.served.update({version.key: version.digest for version in new})
+            self._record_later("served versions", lambda: self.world.store.record_served(new))
 
 
 def _fits(policies: Policies, record: RouteRecord) -> bool:

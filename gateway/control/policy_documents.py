@@ -24,19 +24,16 @@ from gateway.control.policy_fields import (
 )
 from gateway.core.bucket import BUCKETS
 from gateway.core.duration import format_duration
-from gateway.core.metric import FEEDBACK, is_better_high, is_feedback
+from gateway.core.metric import FEEDBACK, SHARES, is_better_high, is_feedback
 from gateway.core.plan import Plan, Strategy
 from gateway.core.provider import DialectName, Timeouts, TransportName
+from gateway.core.route_record import UNDO_SECONDS
 
 _TIMEOUTS = Timeouts()
 _PLAN = Plan.default()
 
 METRICS = ("cost_per_request", "error_rate", "schema_valid", "slow_rate", "tokens_per_request")
 """The metrics that guardrails and signals may name; beside them `feedback.NAME`."""
-
-
-SHARES = ("error_rate", "schema_valid", "slow_rate")
-"""Those of them that are shares, from 0 to 1."""
 
 
 def written(seconds: float) -> Any:
@@ -298,7 +295,7 @@ class PlanKeys(Keys):
     """What holds the rollout while breached."""
     alpha: Annotated[float, Field(ge=0.0001, le=0.5)] = _PLAN.alpha
     """The chance, over the whole rollout, of rolling back a candidate that is no worse than stable."""
-    rollback_window: Annotated[Duration, Field(le=2_592_000)] = written(_PLAN.rollback_window)
+    rollback_window: Annotated[Duration, Field(le=int(UNDO_SECONDS))] = written(_PLAN.rollback_window)
     """For how long after its end the guardrails may still undo the rollout; 30 days at most."""
     on_inconclusive: Literal["hold", "promote", "rollback"] = _PLAN.on_inconclusive
     """What a complete step does whose guardrails are neither breached nor shown to be kept."""

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from gateway.core.ports import Journal
 
-Write = Callable[[], Awaitable[int]]
+Write = Callable[[], Awaitable[None]]
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0

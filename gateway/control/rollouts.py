@@ -47,11 +47,7 @@ class Rollouts:
 
     async def start(self, route: str, word: Word) -> Rollout:
         """Enter the first step of a held rollout."""
-
-        def act(_record: RouteRecord, rollout: Rollout, now: float) -> Rollout:
-            return rules.start(rollout, word.actor, word.reason, now)
-
-        return await self._advance(route, "start", word, act)
+        return await self._advance(route, "start", word, _by(rules.start, word))
 
     async def promote(self, route: str, word: Word, *, full: bool = False) -> Rollout:
         """Move on to the next step; from the last one, or with `full`, complete the rollout."""
@@ -63,19 +59,11 @@ class Rollouts:
 
     async def pause(self, route: str, word: Word) -> Rollout:
         """Keep a rollout in its step until it is resumed."""
-
-        def act(_record: RouteRecord, rollout: Rollout, now: float) -> Rollout:
-            return rules.pause(rollout, word.actor, word.reason, now)
-
-        return await self._advance(route, "pause", word, act)
+        return await self._advance(route, "pause", word, _by(rules.pause, word))
 
     async def resume(self, route: str, word: Word) -> Rollout:
         """Let a paused rollout go on."""
-
-        def act(_record: RouteRecord, rollout: Rollout, now: float) -> Rollout:
-            return rules.resume(rollout, word.actor, word.reason, now)
-
-        return await self._advance(route, "resume", word, act)
+        return await self._advance(route, "resume", word, _by(rules.resume, word))
 
     async def retry(self, route: str, word: Word) -> Rollout:
         """Try a rolled back candidate anew, as another attempt with other units."""
@@ -98,7 +86,7 @@ class Rollouts:
         """Take the candidate out of traffic at once, then wait until that is recorded."""
         record = self._live.record_of(route)
         _check_seen(record, word)
-        rollout = self._roll_back(route, word.actor, word.reason, {"rule": "manual"}, "manual")
+        rollout = self._roll_back(route, word, {}, "manual")
         await self._live.caught_up_if_possible()
         return rollout
 
@@ -106,7 +94,7 @@ class Rollouts:
         """Take a completed rollout back at once: the release before it, or the warm one `to`, is stable again."""
         record = self._live.record_of(route)
         _check_seen(record, word)
-        rollout = self._take_back(route, word, {"rule": "undo"}, "undo", to)
+        rollout = self._take_back(route, word, {}, "undo", to)
         await self._live.caught_up_if_possible()
         return rollout
 
@@ -123,32 +111,26 @@ class Rollouts:
             return
         reason = reason_of(rule, evidence)
         if record.rollout is not None and record.rollout.candidate == version and record.rollout.is_open:
-            self._roll_back(route, GATEWAY, reason, {"rule": rule, **evidence}, rule)
+            self._roll_back(route, Word(GATEWAY, reason), evidence, rule)
         elif live.experiment is not None and live.can_roll_back(version):
-            self._take_arm_out(
-                ArmOut(
-                    route,
-                    live.experiment.name,
-                    version,
-                    reason,
-                    self._world.clock.wall(),
-                    {"rule": rule, **evidence},
-                ),
-                rule,
-            )
+            told = {"rule": rule, **evidence}
+            arm = ArmOut(route, live.experiment.name, version, reason, self._world.clock.wall(), told)
+            self._take_arm_out(arm, rule)
 
     def roll_back(self, judged: Rollout, reason: str, evidence: dict[str, Any], rule: str) -> None:
         """Roll a rollout back that still is as it was judged."""
         if self._still(judged):
-            self._roll_back(judged.route, GATEWAY, f"{rule}: {reason}", {"rule": rule, **evidence}, rule)
+            self._roll_back(judged.route, Word(GATEWAY, f"{rule}: {reason}"), evidence, rule)
 
-    def take_back(self, judged: Rollout, reason: str, evidence: dict[str, Any], rule: str) -> bool:
-        """Undo a completed rollout that still is as it was judged; say whether there was a release to go back to."""
+    def take_back(self, judged: Rollout, reason: str, evidence: dict[str, Any]) -> bool:
+        """Undo a completed rollout whose candidate breaches a guardrail, if it still is as it was judged.
+
+        Says whether there was a release to go back to.
+        """
         if not self._still(judged):
             return False
         try:
-            told = {"rule": rule, **evidence}
-            self._take_back(judged.route, Word(GATEWAY, f"{rule}: {reason}"), told, rule, None)
+            self._take_back(judged.route, Word(GATEWAY, f"guardrail: {reason}"), evidence, "guardrail", None)
         except VerbRefused:
             return False
         return True
@@ -165,17 +147,13 @@ class Rollouts:
         """Hold a rollout that still is as it was judged."""
 
         def act(_record: RouteRecord, rollout: Rollout, now: float) -> Rollout:
-            return rules.hold(rollout, GATEWAY, holds, reason, now, None)
+            return rules.hold(rollout, GATEWAY, holds, reason, now)
 
         await self._move_judged(judged, "hold", act)
 
     async def clear(self, judged: Rollout, reason: str) -> None:
         """Let a held rollout go on that still is as it was judged."""
-
-        def act(_record: RouteRecord, rollout: Rollout, now: float) -> Rollout:
-            return rules.clear(rollout, GATEWAY, reason, now)
-
-        await self._move_judged(judged, "clear", act)
+        await self._move_judged(judged, "clear", _by(rules.clear, Word(GATEWAY, reason)))
 
     async def _move_judged(self, judged: Rollout, verb: str, act: Act) -> None:
         def act_on_judged(record: RouteRecord, rollout: Rollout, now: float) -> Rollout:
@@ -191,11 +169,12 @@ class Rollouts:
 
     # How it is done
 
-    def _roll_back(self, route: str, actor: str, reason: str, evidence: dict[str, Any], rule: str) -> Rollout:
+    def _roll_back(self, route: str, word: Word, evidence: dict[str, Any], rule: str) -> Rollout:
         record = self._live.record_of(route)
         if record.rollout is None:
             raise VerbRefused(f"route {route} has no rollout to roll back")
-        rollout = rules.rollback(record.rollout, actor, reason, self._world.clock.wall(), evidence=evidence)
+        told, now = {"rule": rule, **evidence}, self._world.clock.wall()
+        rollout = rules.rollback(record.rollout, word.actor, word.reason, now, evidence=told)
         self._out_at_once("rollback", self._live.overriding(record.moved(rollout)), rollout, rule)
         return rollout
 
@@ -203,7 +182,8 @@ class Rollouts:
         record, now = self._live.record_of(route), self._world.clock.wall()
         if record.rollout is None:
             raise VerbRefused(f"route {route} has no rollout to undo")
-        rollout = rules.undo(record.rollout, word.actor, word.reason, now, evidence=evidence)
+        told = {"rule": rule, **evidence}
+        rollout = rules.undo(record.rollout, word.actor, word.reason, now, evidence=told)
         live = self._live.current.routes[route]
         servable = [version for version in record.warm(now) if version in live.releases and version not in live.out]
         target = (servable[0] if servable else None) if to is None else to
@@ -260,6 +240,11 @@ class Rollouts:
         return after
 
 
+def _by(rule: Callable[[Rollout, str, str, float], Rollout], word: Word) -> Act:
+    """Make an act of a rule that needs to know no more than who acts and why."""
+    return lambda _record, rollout, now: rule(rollout, word.actor, word.reason, now)
+
+
 def _check_seen(record: RouteRecord, word: Word) -> None:
     """Refuse the word of somebody who has seen another rollout, state or step than the one that is there."""
     rollout = record.rollout
@@ -268,16 +253,9 @@ def _check_seen(record: RouteRecord, word: Word) -> None:
     now = {
         "rollout": rollout.id,
         "state": rollout.state.value,
-        "step": None if rollout.step is None else rollout.step + 1,
+        "step": rollout.step_number,
     }
     moved = [name for name, value in word.seen.items() if now.get(name) != value]
     if moved:
         said = ", ".join(f"{name} {now.get(name)}" for name in moved)
         raise Overtaken(f"the {rollout}, has moved: it has {said} now; look again before you act")
-
-
-def is_watched(rollout: Rollout, now: float) -> bool:
-    """Say whether a rollout is judged: it is in a step, or was completed within its rollback window."""
-    if rollout.state is RolloutState.completed:
-        return now - rollout.updated_at < rollout.plan.rollback_window and bool(rollout.plan.guardrails)
-    return rollout.is_in_step

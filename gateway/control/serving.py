@@ -80,7 +80,7 @@ class Serving:
         """
         try:
             was_from_copy = self._live.is_from_copy
-            has_looked = await self._live.look_again(whatever_epoch=was_from_copy)
+            has_looked = await self._live.look_again()
             if not self._live.is_from_copy:
                 await self._live.keep_copy()
         except StoreFault as fault:
@@ -94,7 +94,8 @@ class Serving:
         """Tell the journal once when the store goes, and once when it is back."""
         if is_away is not self._is_away:
             self._is_away = is_away
-            self._live.recording.hurry()
+            if not is_away:
+                self._live.recording.hurry()
             level = "error" if is_away else "info"
             self._world.journal.event("store_away" if is_away else "store_back", level=level, **fields)
 

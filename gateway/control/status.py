@@ -50,7 +50,7 @@ def describe_rollout(rollout: Rollout) -> dict[str, Any]:
         "candidate": rollout.candidate,
         "attempt": rollout.attempt,
         "state": rollout.state.value,
-        "step": None if rollout.step is None else rollout.step + 1,
+        "step": rollout.step_number,
         "steps": len(rollout.plan.steps),
         "weight_ppm": rollout.weight_ppm,
         "shadow_ppm": rollout.shadow_ppm,

@@ -7,7 +7,7 @@ from gateway.control.policies import ExperimentPolicy
 from gateway.control.rollouts import Rollouts
 from gateway.core.assignment import arm_split
 from gateway.core.evidence import Evidence, Side, unit_of
-from gateway.core.judgement import breaches
+from gateway.core.judgement import breaches, said_of
 from gateway.core.record import Record
 from gateway.core.snapshot import Snapshot
 
@@ -99,6 +99,5 @@ class WatchedArms:
                 evidence.look()
                 found = breaches(evidence, experiment.policy.guardrails)
                 if found:
-                    said = "; ".join(f"{breach.criterion.metric}: {breach.rule}" for breach in found)
-                    told = {"said": said, "findings": [breach.to_json() for breach in found]}
+                    told = {"said": said_of(found), "findings": [breach.to_json() for breach in found]}
                     self._rollouts.trip(name, experiment.releases[split], "guardrail", told)

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from gateway.core.bucket import BUCKETS
 from gateway.core.error_budget import BudgetReading
 from gateway.core.evidence import Evidence, Side, unit_of
 from gateway.core.judgement import Finding, breaches, findings, look_at_gate
 from gateway.core.outcome import GOOD, JUDGED
-from gateway.core.plan import Criterion
+from gateway.core.plan import Criterion, Plan
 from gateway.core.ports import KeptEvidence
 from gateway.core.progress import Seen
 from gateway.core.record import Record
@@ -51,7 +52,7 @@ class WatchedStep:
 
     def compares_with(self, stable: str) -> bool:
         """Say whether the candidate is still compared with what serves as stable: one that was retired says no more."""
-        return self.key[1] == AFTER or self._stable == stable
+        return self.is_after or self._stable == stable
 
     def hear(self, record: Record) -> None:
         """Take a settled request."""
@@ -65,7 +66,7 @@ class WatchedStep:
         The request may have been settled by another process, whose epochs are not ours: it is of this step if it is
         newer than it, and was assigned by the rollout's split, which a completed one has no more.
         """
-        is_of_split = record.split == (None if self.key[1] == AFTER else self.rollout.id)
+        is_of_split = record.split == (None if self.is_after else self.rollout.id)
         if record.at < self.rollout.entered_at or not is_of_split or not record.attempts:
             return
         first = record.attempts[0]
@@ -94,7 +95,7 @@ class WatchedStep:
             requests=self._answered,
             units=self.evidence.candidate.units,
             good=sum(self.evidence.candidate.counts[outcome.value] for outcome in GOOD),
-            breaches=breaches(self.evidence, self.guardrails),
+            breaches=self.breaches(),
             signals=breaches(self.evidence, self.rollout.plan.signals, "signal"),
             sample_ratio_p=1.0 if sample_ratio is None else sample_ratio.p,
             budget=budget,
@@ -102,10 +103,18 @@ class WatchedStep:
         )
 
     @property
+    def is_after(self) -> bool:
+        """Whether the rollout is completed, and its candidate watched as the new stable release."""
+        return self.key[1] == AFTER
+
+    @property
     def guardrails(self) -> tuple[Criterion, ...]:
         """The guardrails that hold now."""
-        plan, step = self.rollout.plan, self.key[1]
-        return plan.guardrails if step == AFTER else plan.guardrails_of(step)
+        return _guardrails(self.rollout.plan, self.key[1])
+
+    def breaches(self) -> list[Finding]:
+        """Give the guardrails that are breached, as of the last look."""
+        return breaches(self.evidence, self.guardrails)
 
     def weigh(self) -> list[Finding]:
         """Let the step's gate look, once its time and sample are complete, and judge every guardrail and signal."""
@@ -154,15 +163,20 @@ class WatchedStep:
     def _side_of(self, record: Record) -> Side | None:
         """Completed, the candidate is what answers as stable; before, the evidence tells the sides by itself."""
         first = record.attempts[0] if record.attempts else None
-        if self.key[1] != AFTER or first is None or first.track != "stable":
+        if not self.is_after or first is None or first.track != "stable":
             return None
         return "candidate" if first.release == self.rollout.candidate else None
 
 
 def key_of(rollout: Rollout) -> tuple[str, int]:
     """Name what of a rollout is watched: its id, and the step or what comes after."""
-    is_after = rollout.state is RolloutState.completed or rollout.step is None
-    return rollout.id, AFTER if is_after or rollout.step is None else rollout.step
+    if rollout.state is RolloutState.completed or rollout.step is None:
+        return rollout.id, AFTER
+    return rollout.id, rollout.step
+
+
+def _guardrails(plan: Plan, step: int) -> tuple[Criterion, ...]:
+    return plan.guardrails if step == AFTER else plan.guardrails_of(step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,17 +224,16 @@ def begin(
         before = WatchedStep(rollout, kept.evidence, epoch=epoch, now=now)
     plan = rollout.plan
     is_after = step == AFTER
-    weight = 1_000_000 if is_after else plan.steps[step].percent_ppm
-    is_alone = weight == 1_000_000
-    guardrails = plan.guardrails if is_after else plan.guardrails_of(step)
+    weight = BUCKETS if is_after else plan.steps[step].percent_ppm
+    is_alone = weight == BUCKETS
     evidence = Evidence(
-        tuple(dict.fromkeys((*guardrails, *plan.signals))),
+        tuple(dict.fromkeys((*_guardrails(plan, step), *plan.signals))),
         stable=stable,
         candidate=rollout.candidate,
         track="arm" if is_after else "shadow" if weight is None else "canary",
         alpha=plan.alpha_each,
         looks=plan.looks,
-        weights=None if weight is None or is_alone else (1 - weight / 1_000_000, weight / 1_000_000),
+        weights=None if weight is None or is_alone else (1 - weight / BUCKETS, weight / BUCKETS),
         baseline=before.carried() if is_alone and before is not None else None,
     )
     if before is not None:

@@ -7,10 +7,10 @@ numbers and s the deviation of one of them,
 
     half-width = s sqrt( 2(N r^2 + 1) / (N^2 r^2) * ln( sqrt(N r^2 + 1) / alpha ) )
     one-sided:   the logarithm becomes ln( 1 + sqrt(N r^2 + 1) / (2 alpha) ), with r from 2 alpha
-    r          = sqrt( (-2 ln alpha + ln(1 - 2 ln alpha)) / planned )
+    r          = sqrt( (-2 ln alpha + ln(1 - 2 ln alpha)) / PLANNED )
 
 For a difference N counts both sides and s^2 is N times the difference's variance. The sequence is narrowest at
-`planned` numbers, and wide at first, which is also what keeps it honest before means are near normal.
+`PLANNED` numbers, and wide at first, which is also what keeps it honest before means are near normal.
 
 A side's variance is never taken to be zero. It is at least that of both sides together, and has one number more
 that lies as far from the mean as the mean from zero (or `scale`, where that is more). Without this the width would
@@ -41,16 +41,16 @@ UNKNOWN = Interval(-math.inf, math.nan, math.inf)
 
 
 def difference_interval(
-    stable: Moments, candidate: Moments, *, alpha: float, planned: int = PLANNED, ratio: float = 1.0, scale: float = 0.0
+    stable: Moments, candidate: Moments, *, alpha: float, ratio: float = 1.0, scale: float = 0.0
 ) -> Interval:
     """Give the two-sided sequence for the mean of candidate - ratio * stable, wrong ever with probability `alpha`."""
     if not stable.n or not candidate.n:
         return UNKNOWN
-    return _around(*_difference(stable, candidate, ratio, scale), _width(stable.n + candidate.n, alpha, planned))
+    return _around(*_difference(stable, candidate, ratio, scale), _width(stable.n + candidate.n, alpha))
 
 
 def one_sided_difference(
-    stable: Moments, candidate: Moments, *, alpha: float, planned: int = PLANNED, ratio: float = 1.0, scale: float = 0.0
+    stable: Moments, candidate: Moments, *, alpha: float, ratio: float = 1.0, scale: float = 0.0
 ) -> Interval:
     """Give both one-sided sequences for the mean of candidate - ratio * stable.
 
@@ -59,19 +59,19 @@ def one_sided_difference(
     if not stable.n or not candidate.n:
         return UNKNOWN
     n = stable.n + candidate.n
-    return _around(*_difference(stable, candidate, ratio, scale), _one_sided_width(n, alpha, planned))
+    return _around(*_difference(stable, candidate, ratio, scale), _one_sided_width(n, alpha))
 
 
-def one_sided_mean(sample: Moments, *, alpha: float, planned: int = PLANNED, scale: float = 0.0) -> Interval:
+def one_sided_mean(sample: Moments, *, alpha: float, scale: float = 0.0) -> Interval:
     """Give both one-sided sequences for the mean of one sample; each bound alone has the level `alpha`."""
     if not sample.n:
         return UNKNOWN
     deviation = math.sqrt(_variance(sample, max(scale, abs(sample.mean))) / sample.n)
-    return _around(sample.mean, deviation, _one_sided_width(sample.n, alpha, planned))
+    return _around(sample.mean, deviation, _one_sided_width(sample.n, alpha))
 
 
 def always_valid_p(
-    stable: Moments, candidate: Moments, *, alpha: float, planned: int = PLANNED, ratio: float = 1.0, scale: float = 0.0
+    stable: Moments, candidate: Moments, *, alpha: float, ratio: float = 1.0, scale: float = 0.0
 ) -> float:
     """Give the p-value of "candidate = ratio * stable in the mean", which may be looked at at any time.
 
@@ -83,21 +83,21 @@ def always_valid_p(
     estimate, deviation = _difference(stable, candidate, ratio, scale)
     if not deviation:
         return 1.0
-    spread = (stable.n + candidate.n) * _rho_squared(alpha, planned)
+    spread = (stable.n + candidate.n) * _rho_squared(alpha)
     log_e = spread * (estimate / deviation) ** 2 / (2 * (spread + 1)) - math.log(spread + 1) / 2
     return min(1.0, math.exp(-log_e))
 
 
-def fixed_interval(stable: Moments, candidate: Moments, *, alpha: float, ratio: float = 1.0) -> Interval:
-    """Give the plain normal interval for the mean of candidate - ratio * stable, good for one look at a planned end.
+def fixed_interval(stable: Moments, candidate: Moments, *, alpha: float) -> Interval:
+    """Give the plain normal interval for the mean of candidate - stable, good for one look at a planned end.
 
     It has Welch's variance without a floor, and needs two numbers on either side.
     """
     if stable.n < 2 or candidate.n < 2:
         return UNKNOWN
-    variance = candidate.variance / candidate.n + ratio**2 * stable.variance / stable.n
+    variance = candidate.variance / candidate.n + stable.variance / stable.n
     z = NormalDist().inv_cdf(1 - alpha / 2)
-    return _around(candidate.mean - ratio * stable.mean, math.sqrt(variance), z)
+    return _around(candidate.mean - stable.mean, math.sqrt(variance), z)
 
 
 def _around(estimate: float, deviation: float, width: float) -> Interval:
@@ -119,19 +119,19 @@ def _variance(side: Moments, scale: float) -> float:
     return (side.m2 + scale**2) / side.n
 
 
-def _rho_squared(alpha: float, planned: int) -> float:
+def _rho_squared(alpha: float) -> float:
     log = -2 * math.log(alpha)
-    return (log + math.log(log + 1)) / planned
+    return (log + math.log(log + 1)) / PLANNED
 
 
-def _width(n: int, alpha: float, planned: int) -> float:
+def _width(n: int, alpha: float) -> float:
     """The half-width at `n` numbers, in standard deviations of the estimate."""
-    spread = n * _rho_squared(alpha, planned)
+    spread = n * _rho_squared(alpha)
     return math.sqrt(2 * (spread + 1) / spread * math.log(math.sqrt(spread + 1) / alpha))
 
 
-def _one_sided_width(n: int, alpha: float, planned: int) -> float:
+def _one_sided_width(n: int, alpha: float) -> float:
     # Levels of one half and more are no use to anybody, and the formula for r ends there.
     alpha = min(alpha, 0.49)
-    spread = n * _rho_squared(2 * alpha, planned)
+    spread = n * _rho_squared(2 * alpha)
     return math.sqrt(2 * (spread + 1) / spread * math.log(1 + math.sqrt(spread + 1) / (2 * alpha)))

@@ -23,9 +23,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from gateway.core.confidence import PLANNED, Interval, always_valid_p, difference_interval, fixed_interval
-from gateway.core.experiment_metrics import SHARES, Direction
-from gateway.core.metric import is_feedback
+from gateway.core.confidence import Interval, always_valid_p, difference_interval, fixed_interval
+from gateway.core.experiment_metrics import Direction
+from gateway.core.metric import SHARES, is_feedback
 from gateway.core.moments import Moments
 
 LEAST_UNITS = 100
@@ -83,8 +83,8 @@ def effect_of(metric: str, control: Moments, arm: Moments, *, alpha: float, fina
         interval = _final_interval(control, arm, alpha)
         return Effect(interval, _fixed_p(interval, alpha), alpha, final=True)
     scale = 1.0 if metric in SHARES else 0.0
-    interval = difference_interval(control, arm, alpha=alpha, planned=PLANNED, scale=scale)
-    p = always_valid_p(control, arm, alpha=alpha, planned=PLANNED, scale=scale)
+    interval = difference_interval(control, arm, alpha=alpha, scale=scale)
+    p = always_valid_p(control, arm, alpha=alpha, scale=scale)
     return Effect(interval, p, alpha, final=False)
 
 

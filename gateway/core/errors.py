@@ -17,7 +17,7 @@
 Foreign exceptions are mapped into this tree by the adapter that meets them, with their cause kept.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
@@ -147,6 +147,11 @@ class UnknownSubject(OperatorFault):
     """The route, release or request that the command names does not exist."""
 
     status = 404
+
+    @classmethod
+    def route(cls, name: str, known: Iterable[str]) -> Self:
+        """Say that there is no route of this name, and which there are."""
+        return cls(f"no route {name[:100]!r}; there is {', '.join(sorted(known)) or 'none'}")
 
 
 class VerbRefused(OperatorFault):

@@ -1,14 +1,14 @@
 """Evidence: what one step of a rollout, or one arm of an experiment, has shown of a candidate beside stable."""
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
+from gateway.core.digest import hash_of
 from gateway.core.gate_looks import GateLooks
-from gateway.core.metric import FEEDBACK, is_feedback
-from gateway.core.outcome import Outcome, is_good
+from gateway.core.metric import FEEDBACK, SHARES, is_feedback
+from gateway.core.outcome import GOOD
 from gateway.core.plan import Criterion
 from gateway.core.record import Record
 from gateway.core.sample_ratio import SampleRatio
@@ -23,8 +23,6 @@ Compared = Literal["canary", "shadow", "arm"]
 _OF_WHOLE, _OF_STEPS = 0.7, 0.3
 _BASELINE_CONFIDENCE = 0.95
 _MOST_LIMIT = 1 - 1e-6
-_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
-"""An outcome by its name: every request needs two, and the enumeration's own call is ten times as dear."""
 
 
 @dataclass(slots=True)
@@ -127,9 +125,9 @@ class Evidence:
     one limit that holds.
 
     A side's outcome is that of its first attempt, and none where that failed together with stable. A retry of stable's
-    would flatter it, and a request that stable
-    answered for the candidate is the candidate's failure. What an answer shows (seconds, cost, tokens, schema)
-    counts only for the side that gave it, and only where it was asked for one: a count of tokens is no answer.
+    would flatter it, and a request that stable answered for the candidate is the candidate's failure. What an answer
+    shows (seconds, cost, tokens, schema) counts only for the side that gave it, and only where it was asked for one:
+    a count of tokens is no answer.
 
     Attributes:
         versions: those of stable and the candidate.
@@ -202,7 +200,7 @@ class Evidence:
             return
         unit = self._unit_of(record)
         tally = self.stable if whose == "stable" else self.candidate
-        tally.add(_OUTCOMES[record.attempts[0].outcome], unit, record.at, self._answer_of(record))
+        tally.add(record.attempts[0].outcome, unit, record.at, self._answer_of(record))
         if self.sample_ratio is not None and self._arrivals.add(unit):
             self._arrived[whose == "candidate"] += 1
 
@@ -235,12 +233,12 @@ class Evidence:
         A shadow's record has no unit, and both of its sides see the same units, so each request there is its own:
         capping stable alone would compare different mixes of busy and other units.
         """
-        return _unit_of_request(record) if self.track == "shadow" else unit_of(record)
+        return hash_of(record.request_id) if self.track == "shadow" else unit_of(record)
 
     def _answer_of(self, record: Record) -> Answer | None:
         first = record.attempts[0]
         own = record.release == first.release and record.track == first.track
-        if not own or not is_good(_OUTCOMES[record.outcome]) or record.endpoint == "count_tokens":
+        if not own or record.outcome not in GOOD or record.endpoint == "count_tokens":
             return None
         # A shadow is read as a whole, so stable's streams are compared with it by their ends.
         streamed = record.first_token_seconds is not None and self.track != "shadow"
@@ -249,7 +247,7 @@ class Evidence:
             seconds=record.seconds,
             pace=record.first_token_seconds if streamed and record.first_token_seconds is not None else record.seconds,
             first_token_seconds=record.first_token_seconds,
-            cost=None if record.cost_nano_usd is None else record.cost_nano_usd / 1e9,
+            cost=record.cost_usd,
             tokens=(record.input_tokens or 0) + (record.output_tokens or 0) if known else None,
             schema_valid=record.schema_valid,
         )
@@ -297,17 +295,13 @@ class Evidence:
 
 def unit_of(record: Record) -> int:
     """Give the hash of a request's unit; a request that has none is one of its own."""
-    return _unit_of_request(record) if record.unit_digest is None else int(record.unit_digest[:16], 16)
-
-
-def _unit_of_request(record: Record) -> int:
-    return int.from_bytes(hashlib.blake2b(record.request_id.encode(), digest_size=8).digest(), "big")
+    return hash_of(record.request_id) if record.unit_digest is None else int(record.unit_digest[:16], 16)
 
 
 def _watch(criterion: Criterion, looks: int, baseline: Tally | None) -> Watch:
     """The tests that a criterion needs: for its limits relative to stable one, and for an absolute one another."""
     watch = Watch(criterion, looks)
-    if Tally().share(criterion.metric) is None:
+    if criterion.metric not in SHARES:
         return watch
     if criterion.max_delta is not None or criterion.max_ratio is not None:
         if baseline is None:

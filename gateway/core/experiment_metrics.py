@@ -3,12 +3,9 @@
 import re
 from typing import Literal
 
-from gateway.core.metric import FEEDBACK, is_better_high, is_feedback
+from gateway.core.metric import FEEDBACK, SHARES, is_better_high, is_feedback
 
 FEEDBACK_NAME = re.compile(r"[a-z0-9_.-]{1,64}")
-
-SHARES = ("error_rate", "schema_valid", "slow_rate")
-"""Metrics whose values are shares, from 0 to 1."""
 
 MEANS = ("cost_per_request", "first_token_seconds", "seconds", "tokens_per_request")
 """Metrics whose values are means: US dollars, seconds, and input and output tokens together."""
@@ -37,11 +34,11 @@ def shown(metric: str, value: float) -> str:
     """Write a metric's value for people, to three digits: shares in percent, costs in US dollars, times in seconds."""
     if metric in SHARES:
         return f"{value:.2%}"
-    return _to_decimals(value, _decimals(value, 3)) + unit_of(metric)
+    return _to_decimals(value, _decimals(value, 3)) + measure_of(metric)
 
 
-def unit_of(metric: str) -> str:
-    """Give the unit of a metric's values as it follows a number, with a space before it, or nothing."""
+def measure_of(metric: str) -> str:
+    """Give what a metric's values are measured in, as it follows a number, with a space before it, or nothing."""
     return {"cost_per_request": " USD", "first_token_seconds": " s", "seconds": " s"}.get(metric, "")
 
 
@@ -53,7 +50,7 @@ def shown_span(metric: str, low: float, estimate: float, high: float) -> tuple[s
     if metric in SHARES:
         low, estimate, high = 100 * low, 100 * estimate, 100 * high
     decimals = 2 if metric in SHARES else _decimals(high - low or estimate, 2)
-    unit = " points" if metric in SHARES else unit_of(metric)
+    unit = " points" if metric in SHARES else measure_of(metric)
     written = [_signed(number, decimals) for number in (low, estimate, high)]
     return f"{written[1]}{unit}", f"{written[0]} to {written[2]}"
 

@@ -64,6 +64,11 @@ class Finding:
     threshold: float | None
     rule: str
 
+    @property
+    def sentence(self) -> str:
+        """The metric and what is said of it."""
+        return f"{self.criterion.metric}: {self.rule}"
+
     def to_json(self) -> dict[str, Any]:
         """Write the finding as a JSON object; what is not a finite number is null."""
         return {**_tame(asdict(self)), "criterion": _tame(asdict(self.criterion)), "verdict": self.verdict.value}
@@ -86,6 +91,11 @@ def findings(evidence: Evidence, guardrails: Iterable[Criterion], signals: Itera
         *(judge(evidence, each, "guardrail") for each in guardrails),
         *(judge(evidence, each, "signal") for each in signals),
     ]
+
+
+def said_of(found: Iterable[Finding]) -> str:
+    """Give the sentences of findings in one line."""
+    return "; ".join(finding.sentence for finding in found)
 
 
 def breaches(evidence: Evidence, criteria: Iterable[Criterion], kind: Kind = "guardrail") -> list[Finding]:

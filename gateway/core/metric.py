@@ -3,6 +3,9 @@
 FEEDBACK = "feedback."
 """What the metric of a feedback's name starts with."""
 
+SHARES = ("error_rate", "schema_valid", "slow_rate")
+"""Metrics whose values are shares, from 0 to 1."""
+
 
 def is_feedback(metric: str) -> bool:
     """Say whether a metric is of what applications say of answers."""

@@ -352,6 +352,11 @@ class ServedVersion:
     version: str
     digest: str
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What names it: the kind, the name and the version."""
+        return self.kind, self.name, self.version
+
 
 @dataclass(frozen=True, slots=True)
 class Recorded:

@@ -19,7 +19,7 @@ from typing import Literal
 from gateway.core.bucket import BUCKETS
 from gateway.core.duration import roughly
 from gateway.core.error_budget import BudgetReading
-from gateway.core.judgement import Finding, Verdict
+from gateway.core.judgement import Finding, Verdict, said_of
 from gateway.core.metric import is_feedback
 from gateway.core.plan import Step
 from gateway.core.rollout import Rollout, RolloutState
@@ -36,7 +36,7 @@ class Seen:
 
     `elapsed` is how many seconds the step has lasted, pauses aside; `silent` how many since the candidate's newest
     outcome, or since the step's beginning; `requests`, `units` and `good` (answers that went well) are the candidate's.
-    `breaches` are the guardrails that are breached now, `signals` the signals. `budget` is None without an SLO.
+    `breaches` are the guardrails and `signals` the signals that are breached now. `budget` is None without an SLO.
     """
 
     elapsed: float
@@ -82,7 +82,7 @@ STAY = Move("stay")
 
 
 def decide(rollout: Rollout, seen: Seen, weigh: Callable[[], Sequence[Finding]]) -> Move:
-    """Decide how a rollout in a step goes on. `weigh` gives the findings on every guardrail, and is dear."""
+    """Decide how a rollout in a step goes on. `weigh` gives the findings on every guardrail and signal, and is dear."""
     step = rollout.plan.steps[rollout.step or 0]
     danger = _danger(rollout, seen)
     if danger is not None:
@@ -126,8 +126,7 @@ def _danger(rollout: Rollout, seen: Seen) -> Move | None:
         breach for breach in seen.breaches if not (seen.stable_fails and breach.criterion.metric == "error_rate")
     ]
     if breaches:
-        said = "; ".join(f"{breach.criterion.metric}: {breach.rule}" for breach in breaches)
-        return Move("rollback", said, rule="guardrail", findings=tuple(breaches))
+        return Move("rollback", said_of(breaches), rule="guardrail", findings=tuple(breaches))
     if seen.budget is not None and seen.budget.must_stop:
         used = f"the canary has used {seen.budget.canary_used:.0%} of the route's error budget"
         return Move("rollback", used, rule="error_budget")
@@ -141,11 +140,7 @@ def _danger(rollout: Rollout, seen: Seen) -> Move | None:
 
 def _at_once(rollout: Rollout, seen: Seen) -> tuple[Wait, ...]:
     """What holds a step whatever its time."""
-    waits = [
-        Wait("signal", f"{finding.criterion.metric}: {finding.rule}")
-        for finding in seen.signals
-        if finding.verdict is Verdict.breach
-    ]
+    waits = [Wait("signal", finding.sentence) for finding in seen.signals if finding.verdict is Verdict.breach]
     if seen.sample_ratio_p < BROKEN_P:
         said = f"the sides' shares did not come about by chance (p {seen.sample_ratio_p:.2g}): the split is broken"
         waits.append(Wait("sample_ratio", said))
@@ -172,8 +167,9 @@ def _sample(rollout: Rollout, step: Step, seen: Seen) -> tuple[Wait, ...]:
         waits.append(Wait("stale", f"the newest outcome is {roughly(seen.silent)} old"))
     if seen.budget is not None and not seen.budget.may_advance:
         left = seen.budget.remaining
-        said = f"{left:.0%} of the route's error budget is left" if left > 0 else f"it is overspent by {-left:.0%}"
-        waits.append(Wait("error_budget", said if left > 0 else f"the route's error budget: {said}"))
+        overspent = f"the route's error budget: it is overspent by {-left:.0%}"
+        said = f"{left:.0%} of the route's error budget is left" if left > 0 else overspent
+        waits.append(Wait("error_budget", said))
     return tuple(waits)
 
 
@@ -182,7 +178,7 @@ def _undecided(step: Step, findings: Sequence[Finding]) -> tuple[Wait, ...]:
     return tuple(
         Wait(
             "no_outcome" if finding.verdict is Verdict.no_data else "inconclusive",
-            f"{finding.criterion.metric}: {finding.rule}",
+            finding.sentence,
         )
         for finding in findings
         if finding.kind == "guardrail" and finding.verdict is not Verdict.within

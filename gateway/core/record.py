@@ -62,6 +62,11 @@ class Record:
     schema_valid: bool | None = None
     split: str | None = None
 
+    @property
+    def cost_usd(self) -> float | None:
+        """The cost in US dollars; None when unknown."""
+        return None if self.cost_nano_usd is None else self.cost_nano_usd / 1e9
+
     def summary(self) -> dict[str, Any]:
         """Give what the log says of the request, cost in US dollars."""
         return {
@@ -76,7 +81,7 @@ class Record:
             "seconds": round(self.seconds, 6),
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
-            "cost_usd": None if self.cost_nano_usd is None else self.cost_nano_usd / 1e9,
+            "cost_usd": self.cost_usd,
             "input_digest": self.input_digest,
             "attempts": len(self.attempts),
         }

@@ -110,7 +110,7 @@ class Rollout:
     @property
     def is_open(self) -> bool:
         """Whether it may still move by itself or by a person's word."""
-        return self.state not in _CLOSED
+        return self.state not in CLOSED
 
     @property
     def is_before_first_step(self) -> bool:
@@ -121,6 +121,17 @@ class Rollout:
     def is_in_step(self) -> bool:
         """Whether it is open and has entered a step."""
         return self.is_open and self.step is not None
+
+    @property
+    def step_number(self) -> int | None:
+        """The step as people count it, from 1."""
+        return None if self.step is None else self.step + 1
+
+    def is_watched(self, now: float) -> bool:
+        """Say whether it is judged at wall time `now`: it is in a step, or was completed within its rollback window."""
+        if self.state is RolloutState.completed:
+            return now - self.updated_at < self.plan.rollback_window and bool(self.plan.guardrails)
+        return self.is_in_step
 
     @property
     def weight_ppm(self) -> int:
@@ -144,7 +155,8 @@ class Rollout:
         return rollout_salt(self.route, self.stable, self.candidate, self.attempt)
 
 
-_CLOSED = frozenset((RolloutState.completed, RolloutState.rolled_back, RolloutState.superseded))
+CLOSED = frozenset((RolloutState.completed, RolloutState.rolled_back, RolloutState.superseded))
+"""The states that a rollout is over in."""
 
 
 def start(rollout: Rollout, actor: str, reason: str, now: float) -> Rollout:
@@ -178,15 +190,13 @@ def promote(
     return _moved(rollout, "promote", now, step=following, entered_at=now, **told)
 
 
-def hold(
-    rollout: Rollout, actor: str, holds: tuple[str, ...], reason: str, now: float, evidence: Mapping[str, Any] | None
-) -> Rollout:
+def hold(rollout: Rollout, actor: str, holds: tuple[str, ...], reason: str, now: float) -> Rollout:
     """Stay in the step for these reasons, until they are gone.
 
     Raises:
         VerbRefused: the rollout is in no step, paused, or over.
     """
-    return _moved(rollout, "hold", now, actor=actor, reason=reason, evidence=evidence, holds=holds)
+    return _moved(rollout, "hold", now, actor=actor, reason=reason, holds=holds)
 
 
 def clear(rollout: Rollout, actor: str, reason: str, now: float) -> Rollout:

@@ -4,7 +4,6 @@ import math
 from bisect import bisect_right
 from collections.abc import Mapping
 from itertools import accumulate
-from statistics import NormalDist
 from typing import Any, Self
 
 _ACCURACY = 0.02
@@ -44,13 +43,11 @@ class Sketch:
 
     def quantile(self, q: float) -> float | None:
         """Give the duration, in seconds, that a share `q` of all lie under or at; None without any."""
-        return self.ranked(q * (self.count - 1)) if self.count else None
-
-    def ranked(self, rank: float) -> float:
-        """Give the duration, in seconds, of a rank in rising order, 0 for the shortest; only with durations."""
+        if not self.count:
+            return None
         indices = sorted(self.bins)
         ends = list(accumulate(self.bins[index] for index in indices))
-        middle = 2 * _GAMMA ** indices[bisect_right(ends, rank)] / (_GAMMA + 1)
+        middle = 2 * _GAMMA ** indices[bisect_right(ends, q * (self.count - 1))] / (_GAMMA + 1)
         return 0.0 if middle <= 2 * _LEAST else middle
 
     def merge(self, other: "Sketch") -> None:
@@ -79,17 +76,3 @@ class Sketch:
         sketch.bins = dict(value["bins"])
         sketch.count = sum(sketch.bins.values())
         return sketch
-
-
-def quantile_interval(sketch: Sketch, q: float, confidence: float = 0.95) -> tuple[float, float] | None:
-    """Give the bounds of a quantile, in seconds, or None where there are too few durations for it.
-
-    By order statistics (Deng, Knoblich and Lu, KDD 2018): the ranks n (q -+ z sqrt(q (1-q) / n)). It needs
-    4q / (1-q) durations, 76 for p95 and 396 for p99, so that the upper rank is one that exists. The sketch's 2 %
-    come on top.
-    """
-    n = sketch.count
-    if n < round(4 * q / (1 - q), 6) or n < 2:
-        return None
-    reach = NormalDist().inv_cdf((1 + confidence) / 2) * math.sqrt(q * (1 - q) * n)
-    return sketch.ranked(max(0.0, n * q - reach)), sketch.ranked(min(n - 1.0, n * q + reach))

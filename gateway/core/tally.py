@@ -1,12 +1,12 @@
 """A tally: what one side of a comparison, a release, has shown in one step."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
+from gateway.core.digest import hash_of
 from gateway.core.metric import FEEDBACK, is_feedback
 from gateway.core.moments import Moments
-from gateway.core.outcome import Outcome, counts_as_failure, is_good
+from gateway.core.outcome import JUDGED, Outcome
 from gateway.core.sketch import Sketch
 from gateway.core.unit_cells import UnitCells
 from gateway.core.value import value
@@ -101,17 +101,16 @@ class Tally:
         self.feedback_cells = UnitCells()
         self.newest_at: float | None = None
 
-    def add(self, outcome: Outcome, unit: int, at: float, answer: Answer | None) -> None:
-        """Take one outcome of a unit, by its hash, at wall seconds, with the answer if this side gave a good one."""
-        self.counts[outcome.value] += 1
+    def add(self, outcome: str, unit: int, at: float, answer: Answer | None) -> None:
+        """Take one outcome of a unit: its name, the unit's hash, wall seconds, and the side's answer if it was good."""
+        self.counts[outcome] += 1
         self.newest_at = at if self.newest_at is None else max(self.newest_at, at)
         if answer is not None:
             self.seconds.add(answer.seconds)
             if answer.first_token_seconds is not None:
                 self.first_token_seconds.add(answer.first_token_seconds)
-        failed = counts_as_failure(outcome)
-        if (failed or is_good(outcome)) and self.cells.take(unit):
-            self.errors.add(bad=failed)
+        if outcome in JUDGED and self.cells.take(unit):
+            self.errors.add(bad=outcome == Outcome.failed)
             if answer is not None:
                 self._judge(answer)
 
@@ -134,7 +133,7 @@ class Tally:
             if len(self.feedback) >= MOST_FEEDBACK_NAMES:
                 return
             self.feedback[name] = Moments()
-        if self.feedback_cells.take(_of_both(unit, name)):
+        if self.feedback_cells.take(hash_of(f"{unit} {name}")):
             self.feedback[name].add(value)
 
     @property
@@ -228,8 +227,3 @@ class Tally:
         tally.feedback_cells = UnitCells.from_json(value["feedback_cells"])
         tally.newest_at = value["newest_at"]
         return tally
-
-
-def _of_both(unit: int, name: str) -> int:
-    """Give the hash of a unit and a name."""
-    return int.from_bytes(hashlib.blake2b(f"{unit} {name}".encode(), digest_size=8).digest(), "big")

@@ -146,7 +146,7 @@ class Mirror:
     def _spend(self, copy: "Copy", record: Record) -> None:
         """Add a copy's cost to today's. One that is not known might be any, so it uses a budget up."""
         unknown = math.inf if 200 <= record.status < 300 else 0.0
-        usd = unknown if record.cost_nano_usd is None else record.cost_nano_usd / 1e9
+        usd = unknown if record.cost_usd is None else record.cost_usd
         spent = self._spent_today(copy.asked.route, copy.shadow) + usd
         self._spent[copy.asked.route.name, copy.shadow.release.version] = (self._today(), spent)
 

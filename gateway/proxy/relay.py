@@ -8,7 +8,7 @@ from typing import Protocol
 from gateway.core.errors import UpstreamFault
 from gateway.core.ports import Headers
 from gateway.wire import headers
-from gateway.wire.answer_text import MAX_BYTES, has_text, stream_text, whole_text
+from gateway.wire.answer_text import MAX_BYTES, MAX_STREAM, has_text, stream_text, whole_text
 from gateway.wire.compression import Decoder
 from gateway.wire.dialect import Dialect, Scan
 from gateway.wire.sse import EventSplitter
@@ -178,10 +178,11 @@ class AnswerRelay:
 class KeepingRelay:
     """Any relay, and a copy of what has passed it, so that the answer's text can be read once the client has it."""
 
-    def __init__(self, relay: Relay, read: Callable[[bytes], str | None]) -> None:
-        """`read` finds the text in the bytes that the client got."""
+    def __init__(self, relay: Relay, read: Callable[[bytes], str | None], most: int) -> None:
+        """`read` finds the text in the bytes that the client got, where those are `most` or fewer."""
         self._relay = relay
         self._read = read
+        self._most = most
         self._kept: bytearray | None = bytearray()
         self.hold_seconds = relay.hold_seconds
 
@@ -220,7 +221,7 @@ class KeepingRelay:
     def _keep(self, passed: bytes) -> bytes:
         if self._kept is not None:
             self._kept += passed
-            if len(self._kept) > MAX_BYTES:
+            if len(self._kept) > self._most:
                 self._kept = None
         return passed
 
@@ -242,7 +243,8 @@ def relay_for(
         else AnswerRelay(dialect, endpoint, decoder)
     )
     if keep_text and has_text(endpoint):
-        return KeepingRelay(relay, partial(stream_text if is_stream else whole_text, endpoint))
+        read, most = (stream_text, MAX_STREAM) if is_stream else (whole_text, MAX_BYTES)
+        return KeepingRelay(relay, partial(read, endpoint), most)
     return relay
 
 

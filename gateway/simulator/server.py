@@ -148,6 +148,7 @@ def running(
     thread.start()
     started.wait(START_TIMEOUT)
     if problems:
+        thread.join(START_TIMEOUT)
         raise problems[0]
     try:
         yield found[0]

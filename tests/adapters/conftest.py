@@ -1,7 +1,10 @@
 """What tests of several adapters ask for."""
 
+from contextlib import closing
+
 import pytest
 
+from gateway.adapters.sql_engine import Database
 from tests.adapters.certificates import issue
 from tests.adapters.databases import PostgresPlace, SqlitePlace
 from tests.postgres_server import PostgresServer
@@ -40,3 +43,10 @@ def place(request, tmp_path):
 def ledger_place(request, tmp_path):
     """Where an empty ledger may be made, of each engine."""
     return _place(request, tmp_path, "ledger")
+
+
+@pytest.fixture
+def database(ledger_place):
+    """An empty ledger's database, on either engine."""
+    with closing(Database.open(ledger_place.url, "ledger")) as opened:
+        yield opened

@@ -21,13 +21,6 @@ WANTED = Wanted("support", "length", (*METRICS, "feedback.resolved"), over=1.0)
 ARM_OK = (Tried("1.0.0", "arm", "ok", 200),)
 
 
-@pytest.fixture
-def database(ledger_place):
-    """An empty ledger's database, on either engine."""
-    with closing(Database.open(ledger_place.url, "ledger")) as opened:
-        yield opened
-
-
 def exposed(number, **changes):
     """A good request of an arm."""
     given = {"unit_digest": UNIT, "split": "length/control", "track": "arm", "attempts": ARM_OK}

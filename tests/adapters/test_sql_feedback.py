@@ -3,16 +3,14 @@
 from contextlib import closing
 from dataclasses import replace
 
-import pytest
 from sqlalchemy import event, select
 
 from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_feedback import SqlFeedback
-from gateway.adapters.sql_records import SqlRecords
+from gateway.adapters.sql_records import forget
 from gateway.adapters.sql_schema import feedback
 from gateway.core.ports import Feedback
 from tests.adapters.databases import PostgresPlace
-from tests.adapters.ledger_records import record
 
 SAID = Feedback(
     at=2000.0,
@@ -28,13 +26,6 @@ SAID = Feedback(
     text=None,
     comment="thanks",
 )
-
-
-@pytest.fixture
-def database(ledger_place):
-    """An empty ledger's database, on either engine."""
-    with closing(Database.open(ledger_place.url, "ledger")) as opened:
-        yield opened
 
 
 def rows(database):
@@ -85,34 +76,11 @@ def test_what_another_gateway_has_just_said_is_replaced(postgres):
         assert {("req-1", "resolved"): 0.0, ("req-2", "resolved"): 1.0} == rows(ours)
 
 
-def test_requests_are_found_together(database):
-    """In the order in which they are asked for, None in the place of an unknown one."""
-    SqlRecords(database).write([record(1), record(2)])
-    assert [record(2), None, record(1), record(2)] == SqlFeedback(database).requests(["req-2", "a", "req-1", "req-2"])
-
-
-def test_the_newest_request_of_a_unit_is_found(database):
-    """Of one application, on one route or on any; a mirrored copy is none."""
-    SqlRecords(database).write(
-        [
-            record(1, unit_digest="0a"),
-            record(2, unit_digest="0a", route="drafts"),
-            record(3, unit_digest="0a", app="other"),
-            record(4, unit_digest="0a", shadow_of="req-1"),
-            record(5, unit_digest="0b"),
-        ]
-    )
-    kept = SqlFeedback(database)
-    assert record(2, unit_digest="0a", route="drafts") == kept.newest_of_unit("helpdesk", "0a", None)
-    assert record(1, unit_digest="0a") == kept.newest_of_unit("helpdesk", "0a", "support")
-    assert None is kept.newest_of_unit("helpdesk", "0c", None)
-
-
 def test_old_feedback_is_forgotten_a_few_at_a_time(database):
     """The oldest first, and none that is newer."""
     kept = SqlFeedback(database)
     for number in range(5):
         kept.write([replace(SAID, at=float(number), request_id=f"req-{number}")])
-    assert 2 == kept.forget(3.0, 2)
-    assert 1 == kept.forget(3.0, 2)
+    assert 2 == forget(database, feedback, 3.0, 2)
+    assert 1 == forget(database, feedback, 3.0, 2)
     assert {("req-3", "resolved"), ("req-4", "resolved")} == set(rows(database))

@@ -111,6 +111,6 @@ def test_a_ledger_of_the_first_version_keeps_its_records(ledger_place):
     """What decided them is not known, and feedback can be said of them."""
     make_first_ledger(ledger_place, record(1))
     with closing(Database.open(ledger_place.url, "ledger")) as database:
-        assert record(1) == SqlRecords(database).find("req-1")
+        assert [record(1)] == SqlRecords(database).requests(["req-1"])
         SqlFeedback(database).write([SAID])
-        assert record(1) == SqlFeedback(database).newest_of_unit("helpdesk", "0f", "support")
+        assert record(1) == SqlRecords(database).newest_of_unit("helpdesk", "0f", "support")

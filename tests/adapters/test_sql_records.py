@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from gateway.adapters.sql_engine import Database
-from gateway.adapters.sql_records import SqlRecords
+from gateway.adapters.sql_records import SqlRecords, forget
+from gateway.adapters.sql_schema import requests
 from gateway.core.errors import StoreFault
 from gateway.core.record import Record, Tried
 from tests.adapters.ledger_records import FULL, record
@@ -21,10 +22,14 @@ TRIED = st.builds(Tried, TEXT, TEXT, TEXT, st.integers(0, 599), st.booleans())
 
 
 @pytest.fixture
-def records(ledger_place):
+def records(database):
     """An empty ledger's rows."""
-    with closing(Database.open(ledger_place.url, "ledger")) as database:
-        yield SqlRecords(database)
+    return SqlRecords(database)
+
+
+def find(records, request_id):
+    """The record of a request."""
+    return records.requests([request_id])[0]
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
@@ -63,34 +68,34 @@ def test_a_record_comes_back_as_it_was(records, written):
     """Every field, with None where nothing is known, is read as it was written."""
     anew = replace(written, request_id=f"{written.request_id}{uuid.uuid4()}")
     records.write([anew])
-    assert anew == records.find(anew.request_id)
+    assert anew == find(records, anew.request_id)
 
 
 def test_an_unknown_request_has_no_record(records):
     """Nothing is found where nothing was written."""
-    assert None is records.find("req-0")
+    assert None is find(records, "req-0")
 
 
 def test_the_first_record_of_a_request_stands(records):
     """A second with the same id is passed over, without harm to the others of its batch."""
     records.write([FULL])
     records.write([replace(FULL, status=500), record(2)])
-    assert FULL == records.find(FULL.request_id)
-    assert record(2) == records.find("req-2")
+    assert FULL == find(records, FULL.request_id)
+    assert record(2) == find(records, "req-2")
 
 
 @pytest.mark.parametrize("name", ["served_model", "fingerprint", "response_id", "upstream_request_id"])
 def test_text_from_a_provider_that_is_no_text_is_kept_as_far_as_it_goes(records, name):
     """A lone surrogate or a NUL, which JSON can carry, becomes a question mark; other text stays."""
     records.write([replace(FULL, **{name: "gpt-\ud800-\0-é"})])
-    assert "gpt-?-?-é" == getattr(records.find(FULL.request_id), name)
+    assert "gpt-?-?-é" == getattr(find(records, FULL.request_id), name)
 
 
 def test_a_number_too_large_is_a_fault(records, ledger_place):
     """What the database cannot hold is reported, and nothing of the batch is written."""
     with pytest.raises(StoreFault, match=ledger_place.out_of_range):
         records.write([record(1), record(2, cost_nano_usd=2**63)])
-    assert None is records.find("req-1")
+    assert None is find(records, "req-1")
 
 
 def test_responses_are_the_newest_with_the_newest_last(records):
@@ -102,14 +107,36 @@ def test_responses_are_the_newest_with_the_newest_last(records):
     assert ["resp_3", "resp_4", "resp_5", "resp_9"] == [response for _, response, _ in records.responses(100)]
 
 
-def test_forgetting_takes_the_oldest_first_and_a_few_at_a_time(records):
+def test_requests_are_found_together(records):
+    """In the order in which they are asked for, None in the place of an unknown one."""
+    records.write([record(1), record(2)])
+    assert [record(2), None, record(1), record(2)] == records.requests(["req-2", "a", "req-1", "req-2"])
+
+
+def test_the_newest_request_of_a_unit_is_found(records):
+    """Of one application, on one route or on any; a mirrored copy is none."""
+    records.write(
+        [
+            record(1, unit_digest="0a"),
+            record(2, unit_digest="0a", route="drafts"),
+            record(3, unit_digest="0a", app="other"),
+            record(4, unit_digest="0a", shadow_of="req-1"),
+            record(5, unit_digest="0b"),
+        ]
+    )
+    assert record(2, unit_digest="0a", route="drafts") == records.newest_of_unit("helpdesk", "0a", None)
+    assert record(1, unit_digest="0a") == records.newest_of_unit("helpdesk", "0a", "support")
+    assert None is records.newest_of_unit("helpdesk", "0c", None)
+
+
+def test_forgetting_takes_the_oldest_first_and_a_few_at_a_time(database, records):
     """Only what is older goes, the oldest first, and how many went is said."""
     records.write([record(number) for number in range(10)])
-    assert 2 == records.forget(before=5.0, limit=2)
-    assert [None, None, record(2)] == [records.find(f"req-{number}") for number in range(3)]
-    assert 3 == records.forget(before=5.0, limit=100)
-    assert 0 == records.forget(before=5.0, limit=100)
-    assert record(5) == records.find("req-5")
+    assert 2 == forget(database, requests, before=5.0, limit=2)
+    assert [None, None, record(2)] == [find(records, f"req-{number}") for number in range(3)]
+    assert 3 == forget(database, requests, before=5.0, limit=100)
+    assert 0 == forget(database, requests, before=5.0, limit=100)
+    assert record(5) == find(records, "req-5")
 
 
 @pytest.mark.parametrize(

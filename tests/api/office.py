@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 
 from gateway.api.operations import Desk, Operations
+from gateway.control.experiments import Experiments
 from gateway.control.served_models import ServedModels
 from gateway.core.errors import StoreFault
 from tests.control.serving_world import files, rolling, route, serving
@@ -45,6 +46,7 @@ class Office:
             serving=process.serving,
             rollouts=process.rollouts,
             judging=process.judging,
+            experiments=Experiments(lambda: process.live.state, self.ledger, process.clock),
             breakers=process.breakers,
             served_models=ServedModels(process.meters, process.journal, process.rollouts.trip),
             store=process.store,

@@ -25,7 +25,7 @@ class Office:
             return "local"
 
         self.application = Starlette(
-            routes=ExperimentHandlers(lambda: lab.experiments, operator).routes(),
+            routes=ExperimentHandlers(lab.experiments, operator).routes(),
             exception_handlers={PinionError: _refused, HTTPException: _not_here},
         )
 

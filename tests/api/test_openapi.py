@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from gateway import __version__
 from gateway.api.openapi import document
-from gateway.api.operations import Operations
+from tests.api.office import office
 from tests.gateway_process import PROVIDERS, running_gateway, wait_until
 
 ROUTES = """
@@ -65,13 +65,15 @@ def fits(response, path, method="get"):
     return value
 
 
-def test_paths_and_methods_are_the_routers():
+@pytest.mark.anyio
+async def test_paths_and_methods_are_the_routers():
     """Every path that is served is described, with its methods, and nothing else is."""
-    served = {
-        route.path: {method.lower() for method in route.methods - {"HEAD"}}
-        for route in Operations(None, None).application().routes
-        if isinstance(route, Route)
-    }
+    async with office() as found:
+        served = {
+            route.path: {method.lower() for method in route.methods - {"HEAD"}}
+            for route in found.application.routes
+            if isinstance(route, Route)
+        }
     described = {path: set(methods) for path, methods in document()["paths"].items()}
     assert served == described
 

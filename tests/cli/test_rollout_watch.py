@@ -8,13 +8,22 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from gateway.cli.gateway_client import Away, Misused, NotNow, Refused
-from gateway.cli.rollout_watch import PATIENCE, JsonScreen, LiveScreen, Screen, Watch, screen_for, what_matters
+from gateway.cli.rollout_watch import (
+    PATIENCE,
+    JsonScreen,
+    LiveScreen,
+    Screen,
+    Watch,
+    interruptible,
+    screen_for,
+    what_matters,
+)
 from tests.cli import rollout_answers
 from tests.gateway_process import wait_until
 
@@ -240,6 +249,24 @@ def test_ctrl_c_ends_the_watch_and_not_the_rollout():
         wait_until(lambda: "Ctrl-C ends the watch" in "".join(written), within=20)
         process.send_signal(signal.SIGINT)
         assert 0 == process.wait(20)
+
+
+def test_ctrl_c_ends_the_watch_even_where_its_exception_is_lost():
+    """As in a destructor, where Python drops it: the next look finds that the watch is ended."""
+    pressed = []
+
+    def ask():
+        assert len(pressed) < 2
+        with suppress(KeyboardInterrupt):
+            pressed.append(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+        return rollout_answers.running()
+
+    before = signal.getsignal(signal.SIGINT)
+    with interruptible() as is_ended:
+        assert not is_ended()
+        assert 0 == Watch(ask, JsonScreen(), 0.0, is_ended=is_ended).run()
+    assert before == signal.getsignal(signal.SIGINT)
 
 
 def test_a_picture_says_above_it_that_it_is_old(capsys):

@@ -38,8 +38,10 @@ async def trip(process) -> None:
 async def judge_out(process) -> None:
     """What the judging does with a breach, in a step or after."""
     rollout = process.live.record_of("desk").rollout
-    out = process.rollouts.roll_back if rollout.is_open else process.rollouts.take_back
-    out(rollout, "worse", {}, "guardrail")
+    if rollout.is_open:
+        process.rollouts.roll_back(rollout, "worse", {}, "guardrail")
+    else:
+        process.rollouts.take_back(rollout, "worse", {})
     await process.recording.settled(60)
 
 

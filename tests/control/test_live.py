@@ -297,8 +297,10 @@ async def act_by_judging(rollouts, rollout, verb: str) -> None:
         case "clear":
             await rollouts.clear(rollout, "something came")
         case "out":
-            out = rollouts.roll_back if rollout.is_open else rollouts.take_back
-            out(rollout, "worse", {}, "guardrail")
+            if rollout.is_open:
+                rollouts.roll_back(rollout, "worse", {}, "guardrail")
+            else:
+                rollouts.take_back(rollout, "worse", {})
 
 
 async def act_elsewhere(process, verb: str, line: str) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.control.rollouts import Word, is_watched
+from gateway.control.rollouts import Word
 from gateway.core.errors import Overtaken, StoreFault, UnknownSubject, VerbRefused
 from tests.control.serving_world import (
     ADA,
@@ -315,7 +315,7 @@ async def test_what_was_judged_is_acted_on_only_while_it_still_is_so():
         judged = await process.rollouts.start("desk", ADA)
         await process.rollouts.promote("desk", ADA)
         process.rollouts.roll_back(judged, "worse", {}, "guardrail")
-        assert not process.rollouts.take_back(judged, "worse", {}, "guardrail")
+        assert not process.rollouts.take_back(judged, "worse", {})
         for act in (
             process.rollouts.advance(judged, "every gate passed", {}),
             process.rollouts.hold(judged, ("no_data",), "nothing came"),
@@ -370,12 +370,13 @@ async def test_a_rollout_is_watched_in_its_steps_and_for_a_while_after():
         now = process.clock.wall()
         undone = await process.rollouts.undo("desk", ADA)
         assert [True, True, False, False] == [
-            is_watched(rollout, now + MONTH),
-            is_watched(done, now + 3599),
-            is_watched(done, now + 3600),
-            is_watched(undone, now),
+            rollout.is_watched(now + MONTH),
+            done.is_watched(now + 3599),
+            done.is_watched(now + 3600),
+            undone.is_watched(now),
         ]
     async with serving(HELD) as process:
-        assert not is_watched(process.live.record_of("desk").rollout, 0.0)
+        assert not process.live.record_of("desk").rollout.is_watched(0.0)
         await process.rollouts.start("desk", ADA)
-        assert not is_watched(await process.rollouts.promote("desk", ADA, full=True), process.clock.wall())
+        full = await process.rollouts.promote("desk", ADA, full=True)
+        assert not full.is_watched(process.clock.wall())

@@ -37,7 +37,7 @@ VERBS: dict[str, Callable[[Rollout], Rollout]] = {
     "start": lambda rollout: rules.start(rollout, **ACT),
     "promote": lambda rollout: rules.promote(rollout, **ACT),
     "complete": lambda rollout: rules.promote(rollout, **ACT, full=True),
-    "hold": lambda rollout: rules.hold(rollout, **ACT, holds=("signal",), evidence=None),
+    "hold": lambda rollout: rules.hold(rollout, **ACT, holds=("signal",)),
     "clear": lambda rollout: rules.clear(rollout, **ACT),
     "pause": lambda rollout: rules.pause(rollout, **ACT),
     "resume": lambda rollout: rules.resume(rollout, **ACT),
@@ -241,13 +241,12 @@ def test_an_undone_rollout_gives_its_candidate_nothing():
 
 
 def test_a_hold_names_its_reasons():
-    """They are codes, beside a sentence for people and what was seen."""
-    held = rules.hold(a_rollout(RolloutState.running, 1), "gateway", ("stale",), "old", 200.0, {"n": 1})
-    assert (RolloutState.held, ("stale",), "old", {"n": 1}, 1) == (
+    """They are codes, beside a sentence for people."""
+    held = rules.hold(a_rollout(RolloutState.running, 1), "gateway", ("stale",), "old", 200.0)
+    assert (RolloutState.held, ("stale",), "old", 1) == (
         held.state,
         held.holds,
         held.reason,
-        held.evidence,
         held.step,
     )
 
@@ -372,7 +371,7 @@ class AnyLife(RuleBasedStateMachine):
         if verb in {"promote", "complete"}:
             extra = {"full": full or verb == "complete"}
         elif verb == "hold":
-            extra = {"holds": holds, "evidence": None}
+            extra = {"holds": holds}
         elif verb == "retry":
             extra = {"new_id": f"{before.id}+", "attempt": before.attempt + 1}
         try:

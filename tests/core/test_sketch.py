@@ -3,12 +3,11 @@
 import json
 import math
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.sketch import Sketch, quantile_interval
+from gateway.core.sketch import Sketch
 
 durations = st.lists(st.floats(1e-4, 1e4), max_size=60)
 
@@ -63,23 +62,6 @@ def test_memory_is_bounded_and_the_high_quantiles_stay():
     other.merge(sketch)
     other.merge(of([1e-8]))
     assert 512 >= len(other.bins)
-
-
-@pytest.mark.parametrize(("q", "needed"), [(0.5, 4), (0.95, 76), (0.99, 396)])
-def test_an_interval_needs_enough_durations(q: float, needed: int):
-    """4q / (1-q) of them, so that the upper rank exists."""
-    assert quantile_interval(of([1.0] * (needed - 1)), q) is None
-    assert quantile_interval(of([1.0] * needed), q) is not None
-
-
-def test_an_interval_covers_the_quantile():
-    """A p95 of a lognormal from 400 durations, in nearly 95 of 100 runs."""
-    truth, covered = math.exp(1.6448536), 0
-    for seed in range(200):
-        interval = quantile_interval(of(np.random.default_rng(seed).lognormal(0, 1, 400)), 0.95)
-        assert interval is not None
-        covered += interval[0] <= truth <= interval[1]
-    assert 182 <= covered
 
 
 @given(durations, durations)

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-ENDS = ("completed", "rolled_back", "superseded")
-"""The states that a rollout is over in."""
+from gateway.core.rollout import CLOSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,7 @@ class Entry:
     @property
     def is_end(self) -> bool:
         """Whether the rollout is over."""
-        return self.state in ENDS
+        return self.state in CLOSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ class Course:
             return None
         self.waits = ""
         last = self.entries[-1] if self.entries else None
-        if last is not None and (last.step, last.is_end) == (step, state in ENDS):
+        if last is not None and (last.step, last.is_end) == (step, state in CLOSED):
             return None
         evidence = event.get("evidence") or {}
         entry = Entry(moment(event), state, step, event["weight_ppm"] / 10_000, event["reason"], evidence)

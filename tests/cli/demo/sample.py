@@ -37,8 +37,8 @@ FINDING = {
     "limit_name": "max_delta",
     "limit": 0.08,
     "e_value": 412.4,
-    "threshold": 160.0,
-    "rule": "worse beyond chance (e-value 412 of 160 needed) and 19.5 points above stable, 8.0 allowed",
+    "threshold": 40.0,
+    "rule": "worse beyond chance (e-value 412 of 40 needed) and 19.5 points above stable, 8.0 allowed",
 }
 """A guardrail that is breached."""
 

@@ -95,7 +95,7 @@ def test_a_guardrails_finding_is_explained():
         "0.5%       200    180",
         "20.0%        50     45",
         "worse by 19.5 points, at most 31.0 with 95 % confidence; allowed 8",
-        "e-value 412 of 160 needed to act",
+        "e-value 412 of 40 needed to act",
     ):
         assert expected in shown
     assert shown == printed(explained(ROLLOUT), width=200)

@@ -31,7 +31,7 @@ def test_rollbacks_are_told_with_what_they_rest_on():
     for expected in (
         "1.2.0 out by guardrail 9.00 s after the fault; 1 user moved to stable",
         "by its slow_rate 20.0% of 50 against 0.5% of 200, 8 points allowed",
-        "with an e-value 412 of 160 needed",
+        "with an e-value 412 of 40 needed",
         "1.3.0 out by breaker 2.00 s after the fault; 1 user moved to stable",
         "from the first failed 1.49 s; 3 attempts judged, 0 under way then",
     ):

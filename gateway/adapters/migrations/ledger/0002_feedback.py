@@ -12,7 +12,7 @@ _BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Add the column `split`, the index by unit, and the table of feedback."""
+    """Add the column `split`, and the table of feedback."""
     op.add_column("requests", sa.Column("split", sa.String(), nullable=True))
     op.create_table(
         "feedback",

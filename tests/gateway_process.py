@@ -3,12 +3,13 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -17,8 +18,8 @@ import httpx2
 
 from gateway.simulator.server import Running, running
 
-START_SECONDS = 30.0
-STOP_SECONDS = 30.0
+START_SECONDS = 90.0
+STOP_SECONDS = 60.0
 
 READY = re.compile(
     r"pinion (?P<version>\S+) ready(?P<dev> \(dev\))?: (?P<routes>\d+) routes"
@@ -60,7 +61,7 @@ SAMPLE: Mapping[str, str] = {"providers.yaml": PROVIDERS, "routes.yaml": STEADY}
 CREDENTIALS: Mapping[str, str] = {"OPENAI_API_KEY": "sk-upstream-openai", "ANTHROPIC_API_KEY": "sk-upstream-anthropic"}
 
 
-def wait_until(predicate: Callable[[], Any], within: float = 10.0) -> Any:
+def wait_until(predicate: Callable[[], Any], within: float = 60.0) -> Any:
     """Ask again and again until the answer is true, and give it.
 
     Raises:
@@ -121,7 +122,7 @@ class GatewayProcess:
 
     def metrics(self) -> str:
         """What `/metrics` answers, as text."""
-        return httpx2.get(f"{self.admin_url}/metrics", timeout=10).raise_for_status().text
+        return httpx2.get(f"{self.admin_url}/metrics", timeout=60).raise_for_status().text
 
     def write(self, **files: str) -> None:
         """Write policy files, each `name=text` to NAME.yaml, in one move each, as editors do."""
@@ -136,15 +137,37 @@ class GatewayProcess:
         if self.process.poll() is None:
             self.process.terminate()
         try:
-            code = self.process.wait(within)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            raise TimeoutError(f"the gateway did not end within {within} s:\n{''.join(self.log)}") from None
+            return self.ended(within)
         finally:
             for thread in self.threads:
                 thread.join(5)
-        return code
+
+    def ended(self, within: float = STOP_SECONDS) -> int:
+        """The exit code, once the process has ended.
+
+        Raises:
+            TimeoutError: it has not within `within` seconds; it is killed, and what it was doing is told.
+        """
+        return ended(self.process, self.log, within)
+
+
+def ended(process: subprocess.Popen[str], heard: Sequence[str], within: float) -> int:
+    """Give a process's exit code once it has ended; `heard` grows with what it says.
+
+    Raises:
+        TimeoutError: it has not ended within `within` seconds. It is killed with SIGABRT, on which a Python that runs
+            with PYTHONFAULTHANDLER says where each of its threads is.
+    """
+    try:
+        return process.wait(within)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(5)
+        process.kill()
+        process.wait()
+        time.sleep(0.2)
+        raise TimeoutError(f"the process did not end within {within} s:\n{''.join(heard)}") from None
 
 
 def write_policies(folder: Path, files: Mapping[str, str], simulator: Running | None = None) -> None:
@@ -199,7 +222,7 @@ def started(policies: Path, store: str, *args: str, env: Mapping[str, str] | Non
     command = [sys.executable, "-m", "gateway", "serve", "--policies", str(policies), "--store", store, *free, *args]
     process = subprocess.Popen(
         command,
-        env={**inherited(), **CREDENTIALS, **(env or {})},
+        env={**inherited(), **CREDENTIALS, "PYTHONFAULTHANDLER": "1", **(env or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

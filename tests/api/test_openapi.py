@@ -47,7 +47,7 @@ def gateway(tmp_path_factory):
 @pytest.fixture(scope="module")
 def client(gateway):
     """A client of its operations API."""
-    with httpx2.Client(base_url=gateway.admin_url, timeout=10) as made:
+    with httpx2.Client(base_url=gateway.admin_url, timeout=60) as made:
         yield made
 
 
@@ -112,7 +112,7 @@ def test_what_is_read_fits(client, path):
 def test_explanations_fit(client, gateway):
     """A unit, a request and a rollout are explained as described, each by its own schema, and refusals too."""
     path = "/admin/v1/explain"
-    request_id = httpx2.post(f"{gateway.url}/v1/chat/completions", json=CHAT, timeout=10).headers["x-request-id"]
+    request_id = httpx2.post(f"{gateway.url}/v1/chat/completions", json=CHAT, timeout=60).headers["x-request-id"]
     wait_until(lambda: client.get(path, params={"request": request_id}).status_code == 200)
     for asked, schema in (
         ({"route": "drafts", "unit": "u"}, "UnitExplanation"),

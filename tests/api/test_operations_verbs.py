@@ -74,7 +74,7 @@ async def test_who_has_seen_something_else_does_not_act(verb):
 async def test_of_two_gateways_that_act_at_once_the_later_is_in_conflict():
     """As HTTP says it, so that whoever asked looks again."""
     async with office() as desk:
-        assert await desk.process.recording.settled(5)
+        assert await desk.process.recording.settled(60)
 
         async def overtake():
             raise Overtaken("somebody else's act on desk was recorded first")
@@ -151,7 +151,7 @@ async def test_an_act_that_cannot_be_is_refused_with_the_reason(path, status, me
 async def test_a_store_that_is_away_refuses_what_gives_traffic_and_lets_rollbacks_act():
     """503 for the one; the other is out at once, and recorded later."""
     async with office() as desk:
-        assert await desk.process.recording.settled(5)
+        assert await desk.process.recording.settled(60)
         desk.process.store.away = True
         refused = await desk.act("/admin/v1/rollouts/desk/promote")
         rolled_back = await desk.act("/admin/v1/rollouts/desk/rollback")
@@ -215,5 +215,5 @@ async def test_a_reason_is_recorded_so_that_any_record_can_carry_it():
         answer = await desk.act("/admin/v1/rollouts/desk/rollback", b'{"reason": "\\ud800\\u0000' + b"x" * 1000 + b'"}')
 
         assert "??" + "x" * 498 == answer.json()["reason"]
-        assert await desk.process.recording.settled(5)
+        assert await desk.process.recording.settled(60)
         assert answer.json()["reason"] == desk.process.kept.rollout.reason

@@ -15,7 +15,7 @@ from tests.gateway_process import wait_until
 def asked(gateway):
     """The route `tried` has been asked by eight units, each of which said whether it helped; gives the answers."""
     answers = []
-    with httpx2.Client(base_url=gateway.url, timeout=10) as client:
+    with httpx2.Client(base_url=gateway.url, timeout=60) as client:
         for number in range(8):
             body = {"model": "tried", "user": f"u-{number}", "messages": [{"role": "user", "content": "hi"}]}
             answer = client.post("/v1/chat/completions", json=body)
@@ -65,7 +65,7 @@ def test_exposures_are_lines(pinion, tmp_path, asked):
 
 def test_feedback_is_in_the_metrics_of_its_own_application_alone(gateway, asked):
     """A unit that has not been seen, and a request of nobody, are not found."""
-    with httpx2.Client(base_url=gateway.url, timeout=10) as client:
+    with httpx2.Client(base_url=gateway.url, timeout=60) as client:
         for about in ({"unit": "nobody"}, {"request_id": "req_none"}, {"unit": "u-1", "model": "steady"}):
             assert 404 == client.post("/v1/feedback", json={**about, "name": "resolved", "value": 1}).status_code
     assert asked
@@ -98,7 +98,7 @@ def test_whoever_watches_an_export_sees_how_far_it_is(capsys):
 def test_records_are_there_at_once(pinion, gateway):
     """A request that has only just ended is in the export."""
     body = {"model": "tried", "user": "late", "messages": [{"role": "user", "content": "hi"}]}
-    request_id = httpx2.post(f"{gateway.url}/v1/chat/completions", json=body, timeout=10).headers["x-request-id"]
+    request_id = httpx2.post(f"{gateway.url}/v1/chat/completions", json=body, timeout=60).headers["x-request-id"]
     began = time.monotonic()
     assert wait_until(lambda: request_id in pinion("experiment", "exposures", "tried").stdout)
     assert time.monotonic() - began < 5

@@ -69,7 +69,7 @@ def test_a_unit_gets_its_release_and_the_reason(pinion):
 
 def test_a_past_request_is_told_as_it_was(pinion, gateway):
     """`--request` tells how a request was decided and how it ended."""
-    answer = httpx2.post(f"{gateway.url}/v1/chat/completions", json=CHAT, timeout=10)
+    answer = httpx2.post(f"{gateway.url}/v1/chat/completions", json=CHAT, timeout=60)
     request_id = answer.headers["x-request-id"]
     result = wait_until(lambda: (found := pinion("explain", "--request", request_id)).exit_code == 0 and found)
     assert f"request {request_id} of local to steady got 1.0.0 as stable: no rollout" in result.stdout

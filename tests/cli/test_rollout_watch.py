@@ -25,7 +25,7 @@ from gateway.cli.rollout_watch import (
     what_matters,
 )
 from tests.cli import rollout_answers
-from tests.gateway_process import wait_until
+from tests.gateway_process import STOP_SECONDS, ended, wait_until
 
 GOOD = [rollout_answers.shadow(), rollout_answers.running(), rollout_answers.running(), rollout_answers.completed()]
 BAD = [rollout_answers.running(), rollout_answers.rolled_back()]
@@ -87,7 +87,14 @@ def serving(answers):
 def on_a_terminal(url, *args):
     """Run `pinion rollout watch` on a terminal; yields the process and the list of what it writes there."""
     ours, theirs = pty.openpty()
-    env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "50", "PINION_ADMIN_URL": url}
+    env = {
+        **os.environ,
+        "TERM": "xterm-256color",
+        "COLUMNS": "100",
+        "LINES": "50",
+        "PINION_ADMIN_URL": url,
+        "PYTHONFAULTHANDLER": "1",
+    }
     env.pop("NO_COLOR", None)
     command = [sys.executable, "-m", "gateway", "rollout", "watch", "support", "--interval", "100ms", *args]
     written = []
@@ -231,7 +238,7 @@ def test_an_interval_is_a_duration(alone, interval, said):
 def test_a_terminal_gets_a_picture_that_stays():
     """It is redrawn until the rollout is over, and its last state is left there."""
     with serving([*GOOD[:2], *GOOD]) as url, on_a_terminal(url) as (process, written):
-        assert 0 == process.wait(20)
+        assert 0 == ended(process, written, STOP_SECONDS)
     whole = "".join(written)
     assert "Ctrl-C ends the watch, not the rollout" in whole
     assert "\x1b[" in whole
@@ -246,9 +253,9 @@ def test_a_terminal_gets_a_picture_that_stays():
 def test_ctrl_c_ends_the_watch_and_not_the_rollout():
     """With exit code 0, whatever the rollout is doing."""
     with serving([rollout_answers.running()]) as url, on_a_terminal(url) as (process, written):
-        wait_until(lambda: "Ctrl-C ends the watch" in "".join(written), within=20)
+        wait_until(lambda: "Ctrl-C ends the watch" in "".join(written))
         process.send_signal(signal.SIGINT)
-        assert 0 == process.wait(20)
+        assert 0 == ended(process, written, STOP_SECONDS)
 
 
 def test_ctrl_c_ends_the_watch_even_where_its_exception_is_lost():

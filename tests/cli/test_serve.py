@@ -157,7 +157,7 @@ def test_an_interrupt_while_it_serves_drains(tmp_path):
         gateway.process.send_signal(signal.SIGHUP)
         wait_until(lambda: 2 == len(gateway.events("reload_accepted")))
         gateway.process.send_signal(signal.SIGINT)
-        assert 0 == gateway.process.wait(30)
+        assert 0 == gateway.ended()
 
 
 def test_an_interrupt_while_it_starts_is_quiet(tmp_path):

@@ -34,7 +34,7 @@ def test_it_says_where_it_is_and_ends_cleanly(ending):
     with started("--port", "0", "--seed", "7") as (process, url):
         assert 200 == httpx2.get(f"{url}/v1/models").status_code
         process.send_signal(ending)
-        assert ("", "") == process.communicate(timeout=10)
+        assert ("", "") == process.communicate(timeout=60)
         assert 0 == process.returncode
 
 

@@ -30,7 +30,7 @@ def on_a_terminal(code, columns):
                 printed += more
         except OSError:
             pass  # how a terminal says that nobody writes to it any more
-        assert 0 == process.wait(10)
+        assert 0 == process.wait(60)
     os.close(ours)
     return printed.decode().splitlines()
 

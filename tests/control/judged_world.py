@@ -67,7 +67,7 @@ async def judging(written: str, store: Store | None = None, *, more: str = ""):
     async with serving(files(route()), store) as process:
         reload = await process.serving.reload(files(route(serve="1.1.0", more=f"rollout: {written}\n{more}")))
         assert reload.accepted, reload.problems
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         yield process, Traffic(process)
 
 

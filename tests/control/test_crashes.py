@@ -94,7 +94,7 @@ async def come_to(process, case: Case) -> None:
     """Do what comes before the act, and have it recorded."""
     for act in case.first:
         await act(process)
-    assert await process.recording.settled(5)
+    assert await process.recording.settled(60)
     assert case.before == shown(process)
 
 
@@ -128,7 +128,7 @@ async def test_a_process_that_dies_amid_an_act(name, moment):
         assert (case.after if moment == "after" else case.before) == shown(process)
         if moment == "before":
             await case.act(process)
-            assert await process.recording.settled(5)
+            assert await process.recording.settled(60)
             assert (case.after, events + 1) == (shown(process), len(store.disk.events))
         assert process.kept == process.live.record_of("desk")
 
@@ -174,7 +174,7 @@ async def test_a_store_that_fails_amid_an_act_that_takes_out(name, moment):
         setattr(store, moment, fail_twice)
         await case.act(process)
         assert case.after == shown(process)
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         assert case.after == shown(process)
         await process.live.look_again()
         assert (case.after, process.kept) == (shown(process), process.live.record_of("desk"))

@@ -96,7 +96,7 @@ async def test_a_rollout_is_told_with_its_acts_and_guardrails():
         await process.serving.reload(files(route()))
         await process.serving.reload(files(route(serve="1.1.0", more=PLAN)))
         await process.rollouts.rollback("desk", ADA)
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         history = await process.store.history("desk", 100)
         told = explain_rollout(process.live.record_of("desk").rollout, history, None)
 

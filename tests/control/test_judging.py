@@ -114,7 +114,7 @@ async def test_a_breach_rolls_back_at_once_whatever_the_state(state):
             told.evidence["findings"][0]["criterion"]["metric"],
         )
         assert told.evidence["candidate"]["failed"] < 40
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         assert process.kept == process.live.record_of("desk")
         assert process.judging.describe("desk") is None
 
@@ -133,7 +133,7 @@ async def test_a_breach_needs_no_store():
         await traffic.seconds(5, fail)
         assert (0, "running") == (process.weight, process.kept.rollout.state.value)
         process.store.away = False
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         assert "rolled_back" == process.kept.rollout.state.value
 
 

@@ -113,7 +113,7 @@ async def test_many_rollouts_are_judged_in_turn():
     async with serving(files(*map(route, names))) as process:
         more = "rollout: {steps: [{percent: 50, hold: 1h}, {percent: 100}]}"
         assert (await process.serving.reload(files(*(route(name, "1.1.0", more=more) for name in names)))).accepted
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         traffic = Traffic(process)
         for name in names:
             traffic.come(1, route=name)

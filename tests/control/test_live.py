@@ -29,7 +29,7 @@ async def test_a_trip_that_was_never_recorded_is_lost_with_the_process():
     store = Store()
     async with serving(files(route()), store) as process:
         await process.serving.reload(rolling())
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         store.away = True
         process.trip()
         assert 0 == process.weight
@@ -62,7 +62,7 @@ async def test_what_another_process_records_moves_here():
             await process.serving.reload(rolling())
         for act in (other.rollouts.promote, other.rollouts.rollback, other.rollouts.retry):
             await act("desk", ADA)
-            assert await other.recording.settled(5)
+            assert await other.recording.settled(60)
             told = []
             one.live.tell(told.append)
             assert await one.live.look_again()
@@ -76,7 +76,7 @@ async def test_an_arm_that_another_process_took_out_is_out_here():
     disk = Disk()
     async with serving(TESTED, Store(disk)) as one, serving(TESTED, Store(disk)) as other:
         other.trip()
-        assert await other.recording.settled(5)
+        assert await other.recording.settled(60)
         assert await one.live.look_again()
         assert ["1.1.0"] == list(one.desk.out)
 
@@ -103,7 +103,7 @@ async def test_own_writes_are_not_read_again():
     async with serving(HELD, Counting()) as process:
         await process.rollouts.start("desk", ADA)
         process.trip()
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         before, reads = process.live.current, process.store.reads
         assert not await process.live.look_again()
         assert (reads, before) == (process.store.reads, process.live.current)
@@ -114,7 +114,7 @@ async def test_what_was_read_and_says_what_was_known_changes_nothing():
     disk = Disk()
     async with serving(HELD, Store(disk)) as one, serving(HELD, Store(disk)) as other:
         await one.rollouts.start("desk", ADA)
-        assert await one.recording.settled(5)
+        assert await one.recording.settled(60)
         rollout, before = one.live.record_of("desk").rollout, one.live.current.routes
         await other.store.record_served([])
         assert await one.live.look_again()
@@ -127,7 +127,7 @@ async def test_nothing_is_read_over_acts_that_are_not_recorded_yet():
     disk = Disk()
     async with serving(HELD, Store(disk)) as one, living(Store(disk)) as other:
         await one.rollouts.start("desk", ADA)
-        assert await one.recording.settled(5)
+        assert await one.recording.settled(60)
         await other.serving.open(HELD)
         await other.rollouts.promote("desk", ADA)
 
@@ -143,7 +143,7 @@ async def test_nothing_is_read_over_acts_that_are_not_recorded_yet():
         assert one.copy.kept is None
 
         one.store.before = Store().before
-        assert await one.recording.settled(5)
+        assert await one.recording.settled(60)
         await one.live.look_again()
         await other.live.look_again()
         assert [(0, "rolled_back")] * 2 == [(process.weight, process.state) for process in (one, other)]
@@ -154,13 +154,13 @@ async def test_a_trip_while_the_store_is_read_wins():
     disk = Disk()
     async with serving(HELD, Store(disk)) as one, serving(HELD, Store(disk)) as other:
         await one.rollouts.start("desk", ADA)
-        assert await one.recording.settled(5)
+        assert await one.recording.settled(60)
         await other.store.record_served([])
 
         async def trip_and_record():
             one.store.reading = Store().before
             one.trip()
-            assert await one.recording.settled(5)
+            assert await one.recording.settled(60)
 
         one.store.reading = trip_and_record
         assert not await one.live.look_again()
@@ -193,7 +193,7 @@ async def test_the_copy_is_kept_when_the_store_has_moved():
     """All that is known, at the epoch that it is of."""
     async with serving(HELD) as process:
         await process.rollouts.start("desk", ADA)
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         await process.live.keep_copy()
         first = process.copy.kept
         assert process.store.disk.recorded == first

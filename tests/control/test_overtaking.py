@@ -28,7 +28,7 @@ async def test_whoever_has_seen_something_else_is_overtaken(verb, case):
     seen, said = SEEN[case]
     async with serving(HELD) as process:
         await process.rollouts.start("desk", ADA)
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         before = process.live.current
         with pytest.raises(Overtaken, match=f"has moved: it has {said}.* now; look again before you act") as raised:
             await getattr(process.rollouts, verb)("desk", Word("ada", "because", seen))
@@ -50,7 +50,7 @@ async def test_of_two_processes_that_promote_at_once_one_wins():
     disk = Disk()
     async with serving(HELD, Store(disk)) as one, serving(HELD, Store(disk)) as other:
         await one.rollouts.start("desk", ADA)
-        assert await one.recording.settled(5)
+        assert await one.recording.settled(60)
         await other.live.look_again()
         waiting = [other.rollouts.promote("desk", ADA)]
 
@@ -73,10 +73,10 @@ async def test_a_rollback_by_another_process_wins_over_a_promotion_here():
     disk = Disk()
     async with serving(HELD, Store(disk)) as one, serving(HELD, Store(disk)) as other:
         await one.rollouts.start("desk", ADA)
-        assert await one.recording.settled(5)
+        assert await one.recording.settled(60)
         await other.live.look_again()
         other.trip()
-        assert await other.recording.settled(5)
+        assert await other.recording.settled(60)
         with pytest.raises(Overtaken):
             await one.rollouts.promote("desk", ADA, full=True)
         await one.live.look_again()
@@ -88,11 +88,11 @@ async def test_after_a_lost_promotion_the_next_verb_is_taken(moment):
     """What is known here is what the store holds, whichever of the two was written first."""
     async with serving(HELD) as process:
         await process.rollouts.start("desk", ADA)
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         setattr(process.store, moment, once(process.trip))
         with pytest.raises(VerbRefused):
             await process.rollouts.promote("desk", ADA)
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         assert process.kept == process.live.record_of("desk")
         assert "running" == (await process.rollouts.retry("desk", ADA)).state.value
 
@@ -101,7 +101,7 @@ async def test_an_abort_during_a_promotion_in_full_wins():
     """A person's rollback too, whoever began first."""
     async with serving(HELD) as process:
         await process.rollouts.start("desk", ADA)
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         aborting = []
         process.store.before = once(
             lambda: aborting.append(asyncio.ensure_future(process.rollouts.rollback("desk", ADA)))
@@ -122,14 +122,14 @@ async def test_what_is_done_is_recorded_in_the_order_in_which_it_was_done():
     """Acts that wait for the store come before whatever is done once it is back."""
     async with serving(HELD) as process:
         await process.rollouts.start("desk", ADA)
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         process.store.away = True
         process.trip()
         process.store.away = False
         await process.rollouts.retry("desk", ADA)
         await process.rollouts.pause("desk", ADA)
         process.trip()
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         verbs = ["hold", "start", "rollback", "retry", "pause", "rollback"]
         assert verbs == [event.verb for event in process.store.disk.events]
         assert verbs[::-1] == [event.verb for event in await process.store.history("desk", 10)]
@@ -143,13 +143,13 @@ async def test_a_trip_during_a_promotion_wins(moment, full):
     store = Store()
     async with serving(HELD, store) as process:
         await process.rollouts.start("desk", ADA)
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         setattr(store, moment, once(process.trip))
         with pytest.raises(VerbRefused, match="route desk was rolled back meanwhile; nothing was changed"):
             await process.rollouts.promote("desk", ADA, full=full)
 
         assert (0, "1.0.0") == (process.weight, process.desk.stable.version)
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
 
     async with serving(HELD, store) as process:
         assert ("rolled_back", "1.0.0") == (process.state, process.desk.stable.version)
@@ -175,8 +175,8 @@ async def test_a_late_trip_revives_no_rollback_that_was_recorded_meanwhile():
         there.trip("1.2.0")
         here.trip("1.1.0")
         here.store.away = False
-        await there.recording.settled(5)
-        await here.recording.settled(5)
+        await there.recording.settled(60)
+        await here.recording.settled(60)
 
         for process in (there, here):
             await process.live.look_again()
@@ -196,7 +196,7 @@ async def test_a_late_trip_undoes_what_others_have_completed():
         await there.rollouts.promote("desk", ADA, full=True)
         here.trip("1.1.0")
         here.store.away = False
-        await here.recording.settled(5)
+        await here.recording.settled(60)
 
         for process in (there, here):
             await process.live.look_again()

@@ -114,7 +114,7 @@ async def test_a_trip_acts_at_once_and_tells_its_evidence():
             event[name] for name in ("route", "release", "evidence", "level", "actor")
         )
         assert [("desk", "consecutive")] == process.meters.rollbacks
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         assert "consecutive: failed 3" == process.kept.rollout.reason
 
 
@@ -140,7 +140,7 @@ async def test_a_tripped_arm_is_out_and_stays_out():
         assert "out of experiment length: consecutive: failed 3" == process.desk.out["1.1.0"]
         assert [("desk", "consecutive")] == process.meters.rollbacks
         assert "error" == process.events("arm_out")[0]["level"]
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
 
     async with serving(TESTED, store) as process:
         assert ["1.1.0"] == list(process.desk.out)
@@ -150,20 +150,20 @@ async def test_what_takes_out_needs_no_store():
     """Trips and rollbacks act at once, and are recorded once the store is back, before anything later."""
     async with serving(HELD) as process:
         await process.rollouts.start("desk", ADA)
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         process.store.away = True
         process.trip()
 
         assert (0, "running", 1) == (process.weight, process.kept.rollout.state.value, len(process.recording))
         process.store.away = False
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         assert "rolled_back" == process.kept.rollout.state.value
 
 
 async def test_what_gives_traffic_needs_the_store():
     """Nothing is served that is not recorded: the verb fails and changes nothing."""
     async with serving(HELD) as process:
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         process.store.away = True
         with pytest.raises(StoreFault, match="the disk is away"):
             await process.rollouts.start("desk", ADA)
@@ -175,7 +175,7 @@ async def test_nothing_overtakes_an_act_that_is_not_recorded_yet(monkeypatch):
     monkeypatch.setattr("gateway.control.live.RECORD_SECONDS", 0.01)
     async with serving(HELD) as process:
         await process.rollouts.start("desk", ADA)
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         process.store.away = True
         await process.rollouts.rollback("desk", ADA)
 
@@ -193,7 +193,7 @@ async def completed(process, *versions: str) -> None:
     for version in versions:
         assert (await process.serving.reload(rolling(version))).accepted
         await process.rollouts.promote("desk", ADA, full=True)
-    assert await process.recording.settled(5)
+    assert await process.recording.settled(60)
 
 
 async def test_a_paused_rollout_keeps_its_weight_until_a_person_resumes_it():
@@ -292,7 +292,7 @@ async def test_an_undo_needs_no_store():
         await process.rollouts.undo("desk", ADA)
         assert ("1.0.0", 0, "1.1.0") == (process.desk.stable.version, process.weight, process.kept.stable)
         process.store.away = False
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         assert ("1.0.0", "rolled_back") == (process.kept.stable, process.kept.rollout.state.value)
 
 

@@ -241,7 +241,7 @@ async def test_a_restart_leaves_out_what_was_rolled_back(tmp_path):
     async with serving(files(route()), store) as process:
         await process.serving.reload(policies)
         process.trip()
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         out = dict(process.desk.out)
     await store.close()
 
@@ -254,7 +254,7 @@ async def test_a_restart_leaves_out_what_was_rolled_back(tmp_path):
 async def test_a_store_that_fails_amid_a_reload_leaves_all_as_it_was():
     """A set is taken whole or not at all, and recorded so."""
     async with serving(files(route("desk"), route("other"))) as process:
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         before, recorded = process.live.current, process.store.disk.recorded
 
         async def fail_from_now_on():
@@ -290,7 +290,7 @@ async def test_a_trip_during_a_reload_wins_and_the_reload_goes_on_from_it(moment
     async with serving(files(route("other"), route())) as process:
         first = files(route("other"), route(serve="1.1.0", more="rollout: {steps: [{percent: 5}]}"))
         await process.serving.reload(first)
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         setattr(process.store, moment, once(process.trip))
         third = "rollout: {steps: [{percent: 5}]}"
         reload = await process.serving.reload(
@@ -300,7 +300,7 @@ async def test_a_trip_during_a_reload_wins_and_the_reload_goes_on_from_it(moment
         assert reload.accepted
         assert ["1.1.0"] == list(process.desk.out)
         assert ("1.2.0", 50_000) == (process.desk.canary.release.version, process.desk.weight_ppm("1.2.0"))
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         assert process.live.record_of("desk") == process.kept
 
 
@@ -318,7 +318,7 @@ async def test_arms_that_grow_together_are_those_that_began():
 async def test_an_arm_may_trip_while_a_reload_replaces_its_experiment():
     """Until the new set serves, the old one does, with all that belongs to it."""
     async with serving(TESTED) as process:
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         process.store.after = once(process.trip)
         reload = await process.serving.reload(
             files(route(serve="1.3.0", releases="1.0.0 1.1.0 1.3.0", more="rollout: {steps: [{percent: 5}]}"))
@@ -364,7 +364,7 @@ async def test_two_replicas_that_take_the_same_files_at_once_start_one_rollout()
     """The one that comes second goes on from what the first recorded."""
     disk = Disk()
     async with serving(files(route()), Store(disk)) as one, serving(files(route()), Store(disk)) as other:
-        assert await one.recording.settled(5)
+        assert await one.recording.settled(60)
         waiting = [one.serving.reload(rolling())]
 
         async def be_overtaken():
@@ -383,7 +383,7 @@ async def test_a_set_that_is_overtaken_every_time_is_refused_with_a_remedy():
     """It does not go on for ever; what serves goes on."""
     tries = []
     async with serving(files(route())) as process:
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
 
         async def be_overtaken():
             tries.append(1)
@@ -402,7 +402,7 @@ async def test_a_set_that_is_overtaken_every_time_is_refused_with_a_remedy():
 async def test_the_store_going_and_coming_back_is_told_once_each():
     """However often it is looked at meanwhile."""
     async with serving(files(route())) as process:
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         for away in (False, True, True, False, False):
             process.store.away = away
             assert not await process.serving.follow()

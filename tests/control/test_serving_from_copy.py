@@ -14,7 +14,7 @@ async def copied(policies):
     store, copy = Store(), Copy()
     async with serving(files(route()), store, copy=copy) as process:
         await process.serving.reload(policies)
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         await process.serving.follow()
     return store, copy
 
@@ -47,7 +47,7 @@ async def test_by_the_copy_nothing_changes():
 
         assert "rolled_back" == (await process.rollouts.rollback("desk", ADA)).state.value
         store.away = False
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         assert await process.serving.follow()
         assert (0, "rolled_back", "rolled_back") == (process.weight, process.state, process.kept.rollout.state.value)
 
@@ -69,7 +69,7 @@ async def test_the_stores_return_is_a_start():
     store, copy = await copied(rolling())
     async with serving(rolling(), Store(store.disk)) as other:
         await other.rollouts.promote("desk", ADA)
-        assert await other.recording.settled(5)
+        assert await other.recording.settled(60)
     store.away = True
     async with serving(rolling(), store, copy=copy) as process:
         assert {"1.1.0": "the store is away, and may hold that it was rolled back"} == process.desk.out
@@ -109,7 +109,7 @@ async def test_what_is_kept_is_all_that_the_store_holds():
     """And it is kept anew only once something has moved that the store knows of."""
     async with serving(TESTED) as process:
         process.trip()
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         await process.serving.follow()
         first = process.copy.kept
         assert process.store.disk.recorded == Recorded(

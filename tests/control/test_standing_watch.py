@@ -49,7 +49,7 @@ async def test_a_completed_rollout_is_undone_by_what_would_have_rolled_it_back(i
         )
         assert [("desk", "guardrail")] == process.meters.rollbacks
         assert rollout(process).evidence["findings"][0]["rule"].startswith("worse beyond chance")
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         assert ("1.0.0", "undo") == (process.kept.stable, verbs(process)[-1])
 
 

@@ -120,7 +120,7 @@ async def test_what_this_process_cannot_serve_is_left_out():
     """A route of which nothing is recorded, when the store is away at the start."""
     store, copy = Store(), Copy()
     async with serving(files(route()), store, copy=copy) as process:
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         await process.serving.follow()
     store.away = True
     async with serving(files(route(), route("other")), store, copy=copy) as process:

@@ -58,7 +58,7 @@ async def test_an_arm_that_breaches_a_guardrail_is_out_at_once():
         )
         await Arms(process).seconds(3)
         assert 1 == len(process.events("arm_out"))
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
 
     async with serving(trial(), store) as process:
         assert ["1.1.0"] == list(process.desk.out)
@@ -67,12 +67,12 @@ async def test_an_arm_that_breaches_a_guardrail_is_out_at_once():
 async def test_an_arm_needs_no_store_to_be_taken_out():
     """The record follows."""
     async with serving(trial()) as process:
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         process.store.away = True
         await Arms(process).fail("b", "a")
         assert (["1.1.0"], ()) == (list(process.desk.out), process.store.disk.recorded.arms_out)
         process.store.away = False
-        assert await process.recording.settled(5)
+        assert await process.recording.settled(60)
         assert ["1.1.0"] == [gone.release for gone in process.store.disk.recorded.arms_out]
 
 

@@ -35,7 +35,7 @@ PORTS = ("9000", "8080", "8081")
 WILD = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?(?:e-?\d+)?|\b[0-9a-f]{12,}\b")
 """What differs from run to run: numbers, times, digests."""
 
-READY_SECONDS = 20.0
+READY_SECONDS = 60.0
 COMMAND_SECONDS = 60.0
 PINION = Path(sys.executable).with_name("pinion")
 

@@ -32,10 +32,10 @@ def test_open_streams_end_whole_or_are_told(tmp_path):
         wait_until(lambda: gateway.events("draining"))
         wait_until(lambda: refuses_connections(gateway.url))
         gateway.simulator.behave_model(ENDING, hang=None)
-        assert "stop" == whole.result(10)[-1].choices[0].finish_reason
+        assert "stop" == whole.result(60)[-1].choices[0].finish_reason
         gateway.process.send_signal(signal.SIGTERM)
         with pytest.raises(anthropic.APIStatusError, match="shutting down"):
-            cut.result(10)
+            cut.result(60)
         assert 0 == gateway.stop()
 
 

@@ -31,7 +31,7 @@ def said(model: str, text: str = "hi", **members: Any) -> dict[str, Any]:
 def chat(gateway: GatewayProcess, route: str = "desk", unit: str | None = None, **members: Any) -> httpx2.Response:
     """One whole chat request."""
     headers = {} if unit is None else {"x-pinion-unit": unit}
-    return httpx2.post(f"{gateway.url}/v1/chat/completions", json=said(route, **members), headers=headers, timeout=20)
+    return httpx2.post(f"{gateway.url}/v1/chat/completions", json=said(route, **members), headers=headers, timeout=60)
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def open_stream(gateway: GatewayProcess, route: str = "desk") -> Iterator[Future
 
     with ThreadPoolExecutor(1) as reader:
         whole = reader.submit(read)
-        begun.result(10)
+        begun.result(60)
         yield whole
 
 

@@ -27,9 +27,9 @@ def test_readiness_goes_first_and_requests_are_still_taken(tmp_path):
             gateway.simulator.behave_model(STEADY_MODEL, hang=None)
             assert 200 == chat(gateway).status_code
             assert not gateway.status()["ready"]
-            assert stream.result(10).endswith("data: [DONE]\n\n")
+            assert stream.result(60).endswith("data: [DONE]\n\n")
             gateway.process.send_signal(signal.SIGTERM)
-        assert 0 == gateway.process.wait(20)
+        assert 0 == gateway.ended()
 
 
 def test_a_second_signal_ends_at_once_with_a_clear_word(tmp_path):
@@ -40,6 +40,6 @@ def test_a_second_signal_ends_at_once_with_a_clear_word(tmp_path):
             gateway.process.send_signal(signal.SIGTERM)
             wait_until(lambda: gateway.events("draining"))
             gateway.process.send_signal(signal.SIGTERM)
-            assert "the gateway is shutting down; send the request again" in stream.result(10)
-        assert 0 == gateway.process.wait(20)
+            assert "the gateway is shutting down; send the request again" in stream.result(60)
+        assert 0 == gateway.ended()
         assert [1] == [event["ended"] for event in wait_until(lambda: gateway.events("drained"))]

@@ -61,7 +61,7 @@ def test_a_changed_file_is_served_and_no_open_stream_is_dropped(gateway, change)
         wait_until(lambda: name in [route["route"] for route in gateway.status()["routes"]])
         gateway.simulator.behave_model(STEADY_MODEL, hang=None)
         assert 200 == chat(gateway, name).status_code
-        assert stream.result(10).endswith("data: [DONE]\n\n")
+        assert stream.result(60).endswith("data: [DONE]\n\n")
 
 
 def test_a_hangup_reloads(gateway):

@@ -59,7 +59,7 @@ def gateway(folder, simulator, store, version="1.1.0"):
 def asked(gateway, user: str = "ann") -> httpx2.Response:
     """The answer to one request."""
     body = {"model": "support", "user": user, "messages": [{"role": "user", "content": "hi"}]}
-    return httpx2.post(f"{gateway.url}/v1/chat/completions", json=body, timeout=10)
+    return httpx2.post(f"{gateway.url}/v1/chat/completions", json=body, timeout=60)
 
 
 def rollout(gateway) -> tuple[str, int | None]:

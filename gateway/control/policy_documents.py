@@ -24,7 +24,7 @@ from gateway.control.policy_fields import (
 )
 from gateway.core.bucket import BUCKETS
 from gateway.core.duration import format_duration
-from gateway.core.metric import FEEDBACK, SHARES, is_better_high, is_feedback
+from gateway.core.metric import SHARES, is_better_high, is_feedback
 from gateway.core.plan import Plan, Strategy
 from gateway.core.provider import DialectName, Timeouts, TransportName
 from gateway.core.route_record import UNDO_SECONDS
@@ -209,7 +209,7 @@ class CriterionKeys(Keys):
     @field_validator("metric")
     @classmethod
     def _is_known(cls, metric: str) -> str:
-        if metric not in METRICS and not (is_feedback(metric) and metric != FEEDBACK):
+        if metric not in METRICS and not is_feedback(metric):
             raise ValueError(f"{metric!r} is not a metric; write one of {', '.join(METRICS)}, feedback.NAME")
         return metric
 

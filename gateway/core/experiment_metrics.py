@@ -1,11 +1,8 @@
 """The metrics of an experiment: which there are, which way is better, and of what sort their values are."""
 
-import re
 from typing import Literal
 
-from gateway.core.metric import FEEDBACK, SHARES, is_better_high, is_feedback
-
-FEEDBACK_NAME = re.compile(r"[a-z0-9_.-]{1,64}")
+from gateway.core.metric import SHARES, is_better_high, is_feedback
 
 MEANS = ("cost_per_request", "first_token_seconds", "seconds", "tokens_per_request")
 """Metrics whose values are means: US dollars, seconds, and input and output tokens together."""
@@ -17,12 +14,7 @@ Direction = Literal["higher", "lower"]
 
 def is_metric(name: str) -> bool:
     """Say whether there is a metric of this name."""
-    return name in METRICS or (is_feedback(name) and is_feedback_name(name.removeprefix(FEEDBACK)))
-
-
-def is_feedback_name(name: str) -> bool:
-    """Say whether feedback may have this name: 1 to 64 of a to z, 0 to 9, dot, dash and underscore."""
-    return FEEDBACK_NAME.fullmatch(name) is not None
+    return name in METRICS or is_feedback(name)
 
 
 def better(metric: str) -> Direction:

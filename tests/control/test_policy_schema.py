@@ -156,6 +156,11 @@ def test_the_least_of_each_kind_is_enough(text):
             "error_rate, schema_valid, slow_rate, tokens_per_request, feedback.NAME",
         ),
         (
+            PLAN + "signals: [{metric: feedback.Resolved, max_delta: 0.1}]\n",
+            "a.yaml:4: rollout_plan c: signals.1.metric: 'feedback.Resolved' is not a metric; write one of "
+            "cost_per_request, error_rate, schema_valid, slow_rate, tokens_per_request, feedback.NAME",
+        ),
+        (
             PLAN + "guardrails: [{metric: error_rate}]\n",
             "a.yaml:4: rollout_plan c: guardrails.1: it has no limit; write one of max_delta, max_ratio, max, min",
         ),

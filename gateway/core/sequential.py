@@ -42,7 +42,7 @@ class TwoShares:
 
     Attributes:
         log_e: the logarithm of the e-value now.
-        log_peak: the highest it ever was, which is what decides.
+        log_peak: the highest it ever was, by which a test alone may be judged (a watch mixes two, and keeps its own).
     """
 
     stable_bad: int = 0
@@ -92,7 +92,7 @@ class OneShare:
 
     Attributes:
         log_e: the logarithm of the e-value now.
-        log_peak: the highest it ever was, which is what decides.
+        log_peak: the highest it ever was, by which a test alone may be judged (a watch mixes two, and keeps its own).
     """
 
     limit: float

@@ -24,7 +24,18 @@ from gateway.core.snapshot import Snapshot
 
 ROLLBACK_REASONS = (
     *get_args(TripRule),
-    *("mismatch", "guardrail", "error_budget", "no_data", "inconclusive", "retired", "manual", "undo", "policy"),
+    *(
+        "mismatch",
+        "guardrail",
+        "error_budget",
+        "no_data",
+        "inconclusive",
+        "retired",
+        "revoked",
+        "manual",
+        "undo",
+        "policy",
+    ),
 )
 SHADOW_RESULTS = frozenset(("ok", "failed", "timeout", "invalid", "dropped", "too_large", "stateful", "over_budget"))
 RELOAD_RESULTS = ("accepted", "rejected")

@@ -20,8 +20,11 @@ from gateway.adapters.sql_feedback import SqlFeedback
 from gateway.adapters.sql_outcomes import outcome_counts
 from gateway.adapters.sql_records import SqlRecords, forget
 from gateway.adapters.sql_schema import feedback, requests
+from gateway.adapters.sql_traffic import WINDOW as TRAFFIC_WINDOW
+from gateway.adapters.sql_traffic import Counted, add_traffic
 from gateway.adapters.sqlite_database import sqlite_file
 from gateway.core.arm_units import ArmUnits, Wanted
+from gateway.core.dependent import Traffic
 from gateway.core.errors import StoreFault
 from gateway.core.ports import Clock, Exposure, ExposurePage, Feedback, Journal
 from gateway.core.record import Record
@@ -174,17 +177,25 @@ class SqlLedger:
     async def arm_units(self, wanted: Wanted) -> ArmUnits:
         """Add up an experiment's requests and feedback by unit."""
         units = ArmUnits(wanted.metrics)
-        start, last = await self._ask(lambda: self._bounds(wanted, requests))
+        start, last = await self._ask(lambda: self._bounds(wanted.since, requests))
         for after in range(start, last, WINDOW):
             await self._ask(partial(self._exposures.add_units, wanted, after, units))
-        start, last = await self._ask(lambda: self._bounds(wanted, feedback))
+        start, last = await self._ask(lambda: self._bounds(wanted.since, feedback))
         for after in range(start, last, WINDOW):
             await self._ask(partial(self._exposures.add_feedback, wanted, after, units))
         return units
 
+    async def traffic(self, routes: Sequence[str], since: float) -> Sequence[Traffic]:
+        """Count the requests to some routes since a wall time, by application and release; copies apart."""
+        counted: Counted = {}
+        start, last = await self._ask(lambda: self._bounds(since, requests))
+        for after in range(start, last, TRAFFIC_WINDOW):
+            await self._ask(partial(add_traffic, self._database, routes, since, after, counted))
+        return tuple(counted.values())
+
     async def exposures(self, wanted: Wanted, after: int) -> ExposurePage:
         """Give some of an experiment's requests, in the order of the ledger, from after a position (0: the first)."""
-        start, last = await self._ask(lambda: self._bounds(wanted, requests, after))
+        start, last = await self._ask(lambda: self._bounds(wanted.since, requests, after))
         found: Sequence[Exposure] = await self._ask(lambda: self._exposures.page(wanted, start))
         return ExposurePage(found, start + PAGE if start + PAGE < last else None)
 
@@ -271,12 +282,12 @@ class SqlLedger:
             name = "ledger cannot be written" if outage else "ledger is written again"
             self._journal.event(name, level="warning", **fields)
 
-    def _bounds(self, wanted: Wanted, table: Table, after: int = 0) -> tuple[int, int]:
+    def _bounds(self, since: float, table: Table, after: int = 0) -> tuple[int, int]:
         """Write what came since the last turn, then say between which ids the wanted rows lie."""
         now = self._clock.monotonic()
         if now >= self._next_write:
             self._write_waiting(now)
-        return self._exposures.bounds(wanted.since, table, after)
+        return self._exposures.bounds(since, table, after)
 
     def _newest_of_unit(self, app: str, unit_digest: str, route: str | None) -> Record | None:
         waiting = (*self._batch, *tuple(self._queue))

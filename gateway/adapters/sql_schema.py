@@ -15,10 +15,12 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
     UniqueConstraint,
+    text,
 )
 
 _NAMES = {
@@ -152,6 +154,62 @@ served_versions = Table(
     UniqueConstraint("kind", "name", "version"),
 )
 """Versions that have been in the way of requests, with the digest that they had then."""
+
+registered_versions = Table(
+    "registered_versions",
+    STORE,
+    Column("kind", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("version", String, primary_key=True),
+    Column("digest", String, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("facts_digest", String, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("registered_at", Float, nullable=False),
+    Column("author", String),
+    Column("review", String, nullable=False),
+    Column("lifecycle", String, nullable=False),
+    Column("changed_at", Float, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("deprecated_at", Float),
+    Column("retire_at", Float),
+    Column("successor", String),
+    Column("revision", Integer, nullable=False),
+)
+"""Every version that was ever registered; `content` is the canonical JSON that the digest covers, byte for byte.
+
+Triggers refuse another digest for one that is no draft, and the deletion of any.
+"""
+
+deployments = Table(
+    "deployments",
+    STORE,
+    Column("id", _BIG, primary_key=True),
+    Column("environment", String, nullable=False),
+    Column("route", String, nullable=False),
+    Column("release", String, nullable=False),
+    Column("track", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("since", Float, nullable=False),
+    Column("until", Float),
+    Column("why", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Index(
+        "uq_deployments_open",
+        "environment",
+        "route",
+        "release",
+        "track",
+        unique=True,
+        sqlite_where=text("until IS NULL"),
+        postgresql_where=text("until IS NULL"),
+    ),
+    Index(None, "route", "since"),
+)
+"""Which release served which route on which track, from when to when, why, and on whose word.
+
+`until` is NULL while it serves.
+"""
 
 LEDGER = MetaData(naming_convention=_NAMES)
 

@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, or_, select
 
-from gateway.adapters import store_rows
+from gateway.adapters import sql_registry, store_rows
 from gateway.adapters.sql_engine import Database, insert_if_new, insert_or_replace
 from gateway.adapters.sql_schema import (
     arms_out,
@@ -23,11 +23,13 @@ from gateway.adapters.sql_schema import (
     experiments,
     kept_evidence,
     leases,
+    registered_versions,
     rollout_events,
     rollouts,
     routes,
     served_versions,
 )
+from gateway.core.deployment import Change, Deployment
 from gateway.core.errors import Overtaken, StoreFault
 from gateway.core.ports import (
     ArmOut,
@@ -38,6 +40,7 @@ from gateway.core.ports import (
     RouteMove,
     ServedVersion,
 )
+from gateway.core.standing import Entry, Key, Kind, Standing
 
 Answer = TypeVar("Answer")
 
@@ -96,13 +99,18 @@ class SqlStore:
         """Read everything that a snapshot depends on, as it is at one epoch."""
         return await self._run(self._database.snapshot, _recorded)
 
-    async def record_routes(self, moves: Sequence[RouteMove]) -> int:
-        """Write the states of several routes, each with its events, in one transaction.
+    async def record_routes(self, moves: Sequence[RouteMove], entries: Sequence[tuple[Entry, Standing]] = ()) -> int:
+        """Write the states of several routes, each with its events, and register versions, in one transaction.
 
         Raises:
-            Overtaken: a route is no longer at the revision that its move rests on; nothing was written.
+            Overtaken: a route, or a version, is no longer at the revision that is built on; nothing was written.
         """
-        return await self._write(lambda connection: _put_routes(connection, moves))
+
+        def write(connection: Connection) -> None:
+            sql_registry.put_entries(connection, entries)
+            _put_routes(connection, moves)
+
+        return await self._write(write)
 
     async def record_experiment(self, start: ExperimentStart) -> int:
         """Write when an experiment began; one that is known is left as it is."""
@@ -157,15 +165,48 @@ class SqlStore:
         return await self._write(lambda connection: connection.execute(insert_if_new(arms_out), [row]))
 
     async def record_served(self, versions: Sequence[ServedVersion]) -> int:
-        """Write that versions have been in the way of requests; one that is known is left as it is."""
+        """Write that versions have been in the way of requests, and freeze them; one that is known is left as it is."""
         at = time.time()
         rows = [{**store_rows.served_row(item), "at": at} for item in versions]
 
         def write(connection: Connection) -> None:
             if rows:
                 connection.execute(insert_if_new(served_versions), rows)
+                sql_registry.freeze(connection, [item.key for item in versions], at)
 
         return await self._write(write)
+
+    async def record_standing(self, standing: Standing) -> int:
+        """Write where a version has come to.
+
+        Raises:
+            Overtaken: somebody else has moved it from where this move rests on; nothing was written.
+        """
+        return await self._write(lambda connection: sql_registry.put_standing(connection, standing))
+
+    async def entry(self, key: Key) -> tuple[Entry, Standing] | None:
+        """Give a registered version with where it stands; None where there is no such."""
+        return await self._run(self._database.snapshot, lambda connection: sql_registry.entry_of(connection, key))
+
+    async def entries(self, kind: Kind) -> Sequence[tuple[Entry, Standing]]:
+        """Give the facts and the standing of every version of a kind, by name, the newest of each last."""
+        return await self._run(self._database.snapshot, lambda connection: sql_registry.entries_of(connection, kind))
+
+    async def record_deployments(self, change: Change) -> int:
+        """Write what begins to serve and what has ended; what is written already is left as it is."""
+        return await self._write(lambda connection: sql_registry.put_deployments(connection, change))
+
+    async def lasting_deployments(self, environment: str) -> Sequence[Deployment]:
+        """Give the deployments of an environment that last."""
+        return await self._run(
+            self._database.snapshot, lambda connection: sql_registry.lasting_deployments(connection, environment)
+        )
+
+    async def deployments(self, route: str | None, limit: int) -> Sequence[Deployment]:
+        """Give the newest deployments, of one route or of all, the newest first."""
+        return await self._run(
+            self._database.snapshot, lambda connection: sql_registry.deployments_of(connection, route, limit)
+        )
 
     async def history(self, route: str, limit: int) -> Sequence[RolloutEvent]:
         """Give a route's newest rollout events, the newest first."""
@@ -260,8 +301,9 @@ def _recorded(connection: Connection) -> Recorded:
         select(experiments).order_by(experiments.c.at, experiments.c.route, experiments.c.name),
         select(arms_out).order_by(arms_out.c.at),
         select(served_versions).order_by(served_versions.c.id),
+        sql_registry.STANDINGS,
     )
-    tables = (rollouts, routes, experiments, arms_out, served_versions)
+    tables = (rollouts, routes, experiments, arms_out, served_versions, registered_versions)
     answers = (connection.execute(question).mappings() for question in questions)
     return store_rows.recorded_from(
         _epoch(connection), dict(zip((table.name for table in tables), answers, strict=True))

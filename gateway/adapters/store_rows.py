@@ -3,14 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from gateway.adapters.registry_rows import Row, standing_from, standing_row
 from gateway.core.plan import Plan
 from gateway.core.ports import ArmOut, ExperimentStart, KeptEvidence, Recorded, RolloutEvent, ServedVersion
 from gateway.core.rollout import Rollout, RolloutState
 from gateway.core.route_record import Former, RouteRecord
 from gateway.core.text import storable
-
-Row = Mapping[Any, Any]
-"""A row by the names of its columns."""
 
 
 def rows_of(recorded: Recorded) -> dict[str, list[dict[str, Any]]]:
@@ -22,6 +20,7 @@ def rows_of(recorded: Recorded) -> dict[str, list[dict[str, Any]]]:
         "experiments": [experiment_row(start) for start in recorded.experiments],
         "arms_out": [arm_row(arm) for arm in recorded.arms_out],
         "served_versions": [served_row(item) for item in recorded.served],
+        "registered_versions": [standing_row(item) for item in recorded.standings],
     }
 
 
@@ -34,6 +33,7 @@ def recorded_from(epoch: int, tables: Mapping[str, Iterable[Row]]) -> Recorded:
         experiments=tuple(map(experiment_from, tables["experiments"])),
         arms_out=tuple(map(arm_from, tables["arms_out"])),
         served=tuple(map(served_from, tables["served_versions"])),
+        standings=tuple(map(standing_from, tables["registered_versions"])),
     )
 
 

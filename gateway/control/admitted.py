@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from gateway.control.experiment_arms import are_comparable, arms_of
-from gateway.control.policies import Policies, RoutePolicy
+from gateway.control.policies import ModelPolicy, Policies, RoutePolicy
 from gateway.control.snapshots import Releases
+from gateway.control.standings import Standings
 from gateway.control.terms import Terms
+from gateway.core.app import App
 from gateway.core.errors import Problem
 from gateway.core.ports import ExperimentStart, ServedVersion
 from gateway.core.release import Release
@@ -21,6 +23,7 @@ def problems(
 ) -> list[Problem]:
     """Give every reason why a policy set, correct by itself, may not serve here."""
     found = [problem for route in policies.routes.values() for problem in _of_route(route, records.get(route.name))]
+    found += mismatches(policies)
     if not terms.dev:
         found += _changed(policies, releases, served)
     if not policies.app_names and not terms.open:
@@ -33,6 +36,57 @@ def problems(
             )
         )
     return sorted(found)
+
+
+def barred(policies: Policies, releases: Releases, standings: Standings) -> list[Problem]:
+    """Find releases that a set would have serve and that the registry bars: revoked, rejected, or retired."""
+    found = []
+    for name, route in policies.routes.items():
+        for place, version in wanted_of(route):
+            why = standings.why_out(releases[name, version])
+            if why is not None:
+                where = route.where
+                said = f"route {name}: {place} names {version}, which is {why}"
+                found.append(Problem(where.file, where.line, said, "name another release"))
+    return found
+
+
+def wanted_of(route: RoutePolicy) -> Iterator[tuple[str, str]]:
+    """Give every place of a route that would have a release serve, with the release's version."""
+    yield "serve", route.serve
+    if route.rollout_from is not None:
+        yield "rollout.from", route.rollout_from
+    yield from (("fallback", version) for version in route.fallback)
+    yield from ((rule.name, rule.release) for rule in route.rules)
+    if route.shadow is not None:
+        yield "shadow", route.shadow.release
+    if route.experiment is not None:
+        yield from ((f"arm {arm.name}", arm.release) for arm in route.experiment.arms)
+
+
+def mismatches(policies: Policies) -> list[Problem]:
+    """Find applications that may meet a model version which does not say that it may serve their data, or them."""
+    found = []
+    apps = {app.name: app for app in policies.apps.values()}
+    for app, route in ((app, route) for app in apps.values() for route in policies.routes.values()):
+        if not app.may_call(route.name) or not (app.data_classes or app.segment):
+            continue
+        versions = route.releases if app.may_force_release else {version for _, version in wanted_of(route)}
+        for version in sorted(versions):
+            model = policies.models[route.releases[version].model]
+            for said in _unserved(app, model):
+                where = route.releases[version].where
+                problem = f"app {app.name} may meet release {route.name}/{version}, and model {model} {said}"
+                remedy = "say so under its may_serve, or keep the app from that route"
+                found.append(Problem(where.file, where.line, problem, remedy))
+    return found
+
+
+def _unserved(app: App, model: ModelPolicy) -> Iterator[str]:
+    for data_class in sorted(app.data_classes - model.may_serve("data_classes")):
+        yield f"does not say that it may be sent {data_class} data"
+    if app.segment is not None and app.segment not in model.may_serve("segments"):
+        yield f"does not say that it may serve {app.segment}"
 
 
 def _first_file(policies: Policies) -> str:

@@ -174,14 +174,21 @@ class Judging:
         if step.is_after:
             self._judge_after(step)
             return STAY
-        retired = self._live.state.policies.routes[name].releases[step.rollout.candidate].retired
-        if retired is not None:
-            self._rollouts.roll_back(step.rollout, retired, {}, "retired")
+        bar = self._bar(name, step.rollout.candidate)
+        if bar is not None:
+            rule, why = bar
+            self._rollouts.roll_back(step.rollout, why, {}, rule)
             return STAY
         move = decide(step.rollout, self._seen(name, step), step.weigh)
         if move.verb == "rollback" and (move.rule == "guardrail" or self._has_lease):
             self._rollouts.roll_back(step.rollout, move.reason, _evidence(step, step.findings()), move.rule)
         return move
+
+    def _bar(self, route: str, version: str) -> tuple[str, str] | None:
+        """Say what keeps a release from serving, by its file or by the registry: the rule, and why."""
+        state = self._live.state
+        retired = state.policies.routes[route].releases[version].retired
+        return ("retired", retired) if retired is not None else self._live.standings.bar(state.releases[route, version])
 
     async def _carry_out(self, moves: Iterable[tuple[WatchedStep, Move]]) -> None:
         """Make the moves that must be recorded first. While the store is away they are put off to the next second."""

@@ -12,6 +12,7 @@ from gateway.control import admitted
 from gateway.control.policies import Policies
 from gateway.control.recording import Recording
 from gateway.control.snapshots import Releases, build_route, build_snapshot
+from gateway.control.standings import Standings
 from gateway.control.terms import Terms
 from gateway.core.errors import Overtaken, Problem, StoreFault, UnknownSubject
 from gateway.core.ports import (
@@ -33,6 +34,7 @@ from gateway.core.rollout import Rollout
 from gateway.core.route import Route
 from gateway.core.route_record import POLICY, RouteRecord
 from gateway.core.snapshot import Snapshot
+from gateway.core.standing import SERVED, Entry, Key, Standing, review
 
 GATEWAY = "gateway"
 """The actor of what Pinion does by itself."""
@@ -41,7 +43,9 @@ NOTHING = Policies(
     revision="",
     providers={},
     models={},
+    datasets={},
     prompts={},
+    prompt_places={},
     apps={},
     app_names=frozenset(),
     routes={},
@@ -80,7 +84,8 @@ class State:
     records: dict[str, RouteRecord] = field(default_factory=dict)
     experiments: tuple[ExperimentStart, ...] = ()
     arms_out: tuple[ArmOut, ...] = ()
-    served: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    served: dict[Key, str] = field(default_factory=dict)
+    standings: dict[Key, Standing] = field(default_factory=dict)
 
 
 class Live:
@@ -143,6 +148,7 @@ class Live:
         state.experiments = tuple(recorded.experiments)
         state.arms_out = tuple(recorded.arms_out)
         state.served = {version.key: version.digest for version in recorded.served}
+        state.standings = {standing.key: standing for standing in recorded.standings}
         self._epoch = recorded.epoch
         self.current = replace(self.current, epoch=max(self.current.epoch, recorded.epoch))
 
@@ -158,16 +164,20 @@ class Live:
             return False
         async with self.changing:
             await self.caught_up()
-            before = dict(self.state.records), self.state.arms_out
+            before = self._decisive()
             recorded = await self.world.store.recorded()
-            if len(self.recording) or before != (self.state.records, self.state.arms_out):
+            if len(self.recording) or before != self._decisive():
                 return False  # a trip came meanwhile, and what was read does not know of it
             was_from_copy, self.is_from_copy = self.is_from_copy, False
             self.remember(recorded)
             self._forget_for_fresh_attempts(before[0])
-            if was_from_copy or before != (self.state.records, self.state.arms_out):
+            if was_from_copy or before != self._decisive():
                 self.swap_all()
         return True
+
+    def _decisive(self) -> tuple[dict[str, RouteRecord], tuple[ArmOut, ...], dict[Key, Standing]]:
+        """Give what a change of decides what serves."""
+        return dict(self.state.records), self.state.arms_out, dict(self.state.standings)
 
     def _forget_for_fresh_attempts(self, before: Mapping[str, RouteRecord]) -> None:
         """What others have started owes nothing to earlier attempts here, either."""
@@ -183,7 +193,14 @@ class Live:
             return
         state = self.state
         served = tuple(ServedVersion(*names, digest) for names, digest in state.served.items())
-        known = Recorded(self._epoch, dict(state.records), state.experiments, state.arms_out, served)
+        known = Recorded(
+            epoch=self._epoch,
+            routes=dict(state.records),
+            experiments=state.experiments,
+            arms_out=state.arms_out,
+            served=served,
+            standings=tuple(state.standings.values()),
+        )
         await asyncio.to_thread(self.world.copy.keep, known)
 
     async def caught_up(self) -> None:
@@ -199,19 +216,20 @@ class Live:
         """Wait a moment for what has been done to be recorded; it stands either way."""
         await self.recording.settled(RECORD_SECONDS)
 
-    async def write(self, moves: Sequence[RouteMove]) -> None:
-        """Record moves in one transaction; where there are none, let requests be served all the same.
+    async def write(self, moves: Sequence[RouteMove], entries: Sequence[tuple[Entry, Standing]] = ()) -> None:
+        """Record moves, and register versions, in one transaction; where there are none, let requests be served.
 
         Raises:
             StoreFault: the store cannot be written.
             Overtaken: somebody else has moved one of the routes.
         """
-        if not moves:
+        if not moves and not entries:
             await asyncio.sleep(0)
             return
         self._writing = {move.record.route: move.record.revision for move in moves}
         try:
-            self.noted(await self.world.store.record_routes(moves))
+            self.noted(await self.world.store.record_routes(moves, entries))
+            self.state.standings |= {standing.key: standing for _, standing in entries}
         except (StoreFault, Overtaken):
             self._epoch = UNKNOWN_EPOCH  # it may be recorded all the same, or something else is: look again
             raise
@@ -263,13 +281,15 @@ class Live:
     def record_experiment_later(self, start: ExperimentStart) -> None:
         """Have it recorded that an experiment has begun."""
         what = f"experiment {start.name} of {start.route}"
-        self._record_later(what, lambda: self.world.store.record_experiment(start))
+        self.record_later(what, lambda: self.world.store.record_experiment(start))
 
     def record_arm_later(self, arm: ArmOut) -> None:
         """Have it recorded that an arm is out."""
-        self._record_later(f"arm {arm.release} of {arm.route} out", lambda: self.world.store.record_arm_out(arm))
+        self.record_later(f"arm {arm.release} of {arm.route} out", lambda: self.world.store.record_arm_out(arm))
 
-    def _record_later(self, what: str, record: Callable[[], Awaitable[int]]) -> None:
+    def record_later(self, what: str, record: Callable[[], Awaitable[int]]) -> None:
+        """Have something recorded, sooner or later; `what` names it for the log, `record` gives the new epoch."""
+
         async def write() -> None:
             self.noted(await record())
 
@@ -288,7 +308,9 @@ class Live:
         fitting = (record for record in state.records.values() if _fits(state.policies, record))
         records = {record.route: self._servable(record) for record in fitting}
         epoch, dev = self.current.epoch + 1, self.terms.dev
-        snapshot = build_snapshot(state.policies, state.releases, records, state.arms_out, epoch=epoch, dev=dev)
+        snapshot = build_snapshot(
+            state.policies, state.releases, records, state.arms_out, self.standings, epoch=epoch, dev=dev
+        )
         kept = {name: self.current.routes[name] for name in state.policies.routes if name in self.current.routes}
         self._swap(replace(snapshot, routes={**kept, **snapshot.routes}))
 
@@ -298,8 +320,14 @@ class Live:
         if not _fits(state.policies, state.records[name]):
             return
         record = self._servable(state.records[name])
-        route = build_route(state.policies.routes[name], state.releases, record, state.arms_out)
+        policy = state.policies.routes[name]
+        route = build_route(policy, state.releases, record, state.arms_out, self.standings)
         self._swap(replace(self.current, epoch=self.current.epoch + 1, routes={**self.current.routes, name: route}))
+
+    @property
+    def standings(self) -> Standings:
+        """What the registry says of releases now; of a development server, which registers nothing, nothing."""
+        return Standings({} if self.terms.dev else self.state.standings, self.world.clock.wall())
 
     def _servable(self, record: RouteRecord) -> RouteRecord:
         """Give a record as it may be served by: from a copy without its open rollout, perhaps rolled back since."""
@@ -354,10 +382,18 @@ class Live:
         """Record the versions that requests can now meet: from here on their content cannot change."""
         if self.terms.dev:
             return
-        new = [version for version in admitted.servable(self.current) if version.key not in self.state.served]
+        state = self.state
+        new = [version for version in admitted.servable(self.current) if not self._is_known_to_serve(version.key)]
         if new:
-            self.state.served.update({version.key: version.digest for version in new})
-            self._record_later("served versions", lambda: self.world.store.record_served(new))
+            now = self.world.clock.wall()
+            state.served.update({version.key: version.digest for version in new})
+            drafts = [standing for version in new if (standing := state.standings.get(version.key)) is not None]
+            state.standings |= {each.key: review(each, "freeze", SERVED, now) for each in drafts if not each.is_frozen}
+            self.record_later("served versions", lambda: self.world.store.record_served(new))
+
+    def _is_known_to_serve(self, key: Key) -> bool:
+        standing = self.state.standings.get(key)
+        return key in self.state.served and (standing is None or standing.is_frozen)
 
 
 def _fits(policies: Policies, record: RouteRecord) -> bool:

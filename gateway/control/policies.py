@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from gateway.control.policy_declared import Declared, Findings, Readings, declare
 from gateway.control.policy_documents import AppDocument, ProviderDocument
 from gateway.control.policy_routes import Parts, apps_of, plans_of, route_of
-from gateway.control.policy_upstreams import Models, prompt_of, provider_of
+from gateway.control.policy_upstreams import Models, datasets_of, prompt_of, provider_of
 from gateway.control.policy_values import (
     ArmPolicy,
     CredentialSource,
+    DatasetPolicy,
     ExperimentPolicy,
     ModelPolicy,
     Policies,
@@ -25,6 +26,7 @@ from gateway.core.errors import PolicyFault, Problem
 __all__ = [
     "ArmPolicy",
     "CredentialSource",
+    "DatasetPolicy",
     "ExperimentPolicy",
     "ModelPolicy",
     "Policies",
@@ -68,10 +70,10 @@ def _put_together(files: Mapping[str, str], declared: Declared) -> Policies:
     """Make the values of a set in the order in which they refer to each other."""
     findings = declared.findings
     providers = {each.keys.name: provider_of(each, findings) for each in declared.all_of(ProviderDocument)}
-    models = Models(declared, providers)
-    prompts = {
-        str(prompt): prompt for each in declared.all_of(PromptDocument) for prompt in [prompt_of(each, findings)]
-    }
+    datasets = {str(dataset): dataset for dataset in datasets_of(declared)}
+    models = Models(declared, providers, datasets)
+    written = {f"{each.keys.name}@{each.keys.version}": each for each in declared.all_of(PromptDocument)}
+    prompts = {name: prompt_of(each, findings) for name, each in written.items()}
     app_names = frozenset(each.keys.name for each in declared.all_of(AppDocument))
     parts = Parts(declared, providers, models, prompts, plans_of(declared), app_names)
     documents = {each.keys.name: each for each in declared.all_of(RouteDocument)}
@@ -84,7 +86,9 @@ def _put_together(files: Mapping[str, str], declared: Declared) -> Policies:
         revision=revision_of(files),
         providers=providers,
         models=models.found,
+        datasets=datasets,
         prompts=prompts,
+        prompt_places={name: each.where for name, each in written.items()},
         apps=apps_of(declared, documents),
         app_names=app_names,
         routes={name: route for name, route in made.items() if route is not None},

@@ -19,7 +19,6 @@ from gateway.control.policy_fields import (
     PositiveDuration,
     ProxyUrl,
     Scheme,
-    UpstreamName,
     Version,
 )
 from gateway.core.bucket import BUCKETS
@@ -125,49 +124,6 @@ class ProviderDocument(Keys):
     """What to show it when it asks who connects."""
 
 
-class PriceKeys(Keys):
-    """Rates in US dollars per million tokens."""
-
-    input: Annotated[float, Field(ge=0)]
-    """Of input."""
-    output: Annotated[float, Field(ge=0)]
-    """Of output."""
-    cached_input: Annotated[float, Field(ge=0)] | None = None
-    """Of input that the provider had cached; the plain input rate when left out."""
-    cache_write: Annotated[float, Field(ge=0)] | None = None
-    """Of input written to the provider's cache; the plain input rate when left out."""
-    cache_write_1h: Annotated[float, Field(ge=0)] | None = None
-    """Of input written to the cache for an hour; as cache_write when left out."""
-
-
-class ModelVersionKeys(Keys):
-    """One exact upstream model."""
-
-    upstream_model: UpstreamName
-    """The provider's own name for it."""
-    price: PriceKeys | None = None
-    """What it costs; the price library's rates when left out."""
-    floating: Line | None = None
-    """Why an upstream name without a date or version is used."""
-    served_model: UpstreamName | None = None
-    """The name that answers carry, where it is not the upstream name."""
-    fingerprint: Line | None = None
-    """The system_fingerprint that answers must carry."""
-
-
-class ModelDocument(Keys):
-    """A model with its registered versions."""
-
-    kind: Literal["model"]
-    name: Name
-    provider: Name
-    """The provider that serves it."""
-    owner: Line | None = None
-    """Who answers for it."""
-    versions: Annotated[dict[Version, ModelVersionKeys], Field(min_length=1)]
-    """Its versions by name; each stands for one upstream model for ever."""
-
-
 class KeyKeys(Keys):
     """One key of an application, known by its digest alone."""
 
@@ -186,6 +142,10 @@ class AppDocument(Keys):
     """Its keys; during a change of keys, the old and the new one."""
     routes: list[Name] | None = None
     """The routes it may call; every route when left out."""
+    data_classes: list[Name] = Field(default_factory=list)
+    """The classes of data that it sends; each model version that it meets must say that it may serve them."""
+    segment: Name | None = None
+    """Whom it serves; each model version that it meets must say that it may serve them."""
     may_force_release: bool = False
     """Whether its header x-pinion-release may choose the release."""
 

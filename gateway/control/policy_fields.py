@@ -5,6 +5,7 @@ A reader raises ValueError with `problem; remedy`, as the readers of the core do
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -29,6 +30,7 @@ _HEADER = "[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}"
 _SCHEME = "[A-Za-z0-9._-]{0,64}"
 _SHA256 = "[0-9a-fA-F]{64}"
 _DURATION = "[0-9]{1,12}(ms|s|m|h|d)"
+_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _SIZE = "[0-9]{1,12}(B|KiB|MiB|GiB)?"
 
 _DECIDED_ELSEWHERE = ("messages", "model", "prompt", "stream")
@@ -145,6 +147,17 @@ Duration = Annotated[
 
 PositiveDuration = Annotated[Duration, Field(gt=0)]
 """Seconds, more than none."""
+
+
+def _day(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise ValueError(f"{one_line(text)!r} is not a day; write one like 2027-01-31") from None
+
+
+Day = Annotated[str, _WRITTEN, AfterValidator(_day), _shown(_DAY, format="date")]
+"""A day of the calendar, as text: 2027-01-31."""
 
 Size = Annotated[
     int,

@@ -207,6 +207,7 @@ def _release(
         params=keys.params,
         context=keys.context,
         digest=digest(content),
+        content=content,
         retired=keys.retired,
         where=route.where_of(place),
     )
@@ -241,7 +242,12 @@ def apps_of(declared: Declared, routes: Mapping[str, object]) -> dict[bytes, App
         for index, name in enumerate(keys.routes or ()):
             declared.refer(each, ("routes", index), "route", name, routes)
         app = App(
-            keys.name, None if keys.routes is None else frozenset(keys.routes), keys.may_force_release, keys.owner
+            keys.name,
+            None if keys.routes is None else frozenset(keys.routes),
+            keys.may_force_release,
+            keys.owner,
+            frozenset(keys.data_classes),
+            keys.segment,
         )
         for index, key in enumerate(keys.keys):
             place = ("keys", index)

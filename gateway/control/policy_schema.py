@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from gateway.control.policy_documents import AppDocument, Keys, ModelDocument, PlanDocument, ProviderDocument
+from gateway.control.model_documents import DatasetDocument, ModelDocument
+from gateway.control.policy_documents import AppDocument, Keys, PlanDocument, ProviderDocument
 from gateway.control.policy_fields import brief
 from gateway.control.policy_text import Document, Place, one_line
 from gateway.control.route_documents import PromptDocument, RouteDocument
@@ -17,6 +18,7 @@ from gateway.core.errors import Problem
 KINDS: Mapping[str, type[Keys]] = {
     "provider": ProviderDocument,
     "model": ModelDocument,
+    "dataset": DatasetDocument,
     "app": AppDocument,
     "rollout_plan": PlanDocument,
     "route": RouteDocument,
@@ -27,7 +29,13 @@ _SCHEMAS: Mapping[str, Any] = {kind: keys.model_json_schema() for kind, keys in 
 
 _ANY_DOCUMENT: TypeAdapter[Any] = TypeAdapter(
     Annotated[
-        ProviderDocument | ModelDocument | AppDocument | PlanDocument | RouteDocument | PromptDocument,
+        ProviderDocument
+        | ModelDocument
+        | DatasetDocument
+        | AppDocument
+        | PlanDocument
+        | RouteDocument
+        | PromptDocument,
         Field(discriminator="kind"),
     ]
 )

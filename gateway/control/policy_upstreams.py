@@ -2,20 +2,15 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
+from gateway.control.model_documents import DatasetDocument, ModelDocument, ModelFacts, ModelVersionKeys, PriceKeys
 from gateway.control.policy_declared import Declaration, Declared, Findings
-from gateway.control.policy_documents import (
-    CredentialKeys,
-    Keys,
-    ModelDocument,
-    ModelVersionKeys,
-    PriceKeys,
-    ProviderDocument,
-)
+from gateway.control.policy_documents import CredentialKeys, Keys, ProviderDocument
 from gateway.control.policy_text import Place
-from gateway.control.policy_values import CredentialSource, ModelPolicy, ProviderPolicy, Where
+from gateway.control.policy_values import CredentialSource, DatasetPolicy, ModelPolicy, ProviderPolicy, Where
 from gateway.control.route_documents import PromptDocument
 from gateway.control.upstream_names import is_exact, is_latest, model_and_version
 from gateway.core.digest import digest
@@ -28,6 +23,9 @@ _CREDENTIAL_HEADER: Mapping[DialectName, str] = {
     "anthropic": "x-api-key",
     "gemini": "x-goog-api-key",
 }
+CONTENT = ("sha256", "rows", "columns")
+"""The keys of a dataset version that its digest covers."""
+
 _DATED_REMEDY = "name a dated one, or say why not with floating:"
 
 
@@ -100,12 +98,20 @@ def _is_loopback(host: str) -> bool:
 class Models:
     """The model versions of a set, declared ones first; releases may register further ones."""
 
-    def __init__(self, declared: Declared, providers: Mapping[str, ProviderPolicy]) -> None:
+    def __init__(
+        self,
+        declared: Declared,
+        providers: Mapping[str, ProviderPolicy],
+        datasets: Mapping[str, object],
+    ) -> None:
         self.found: dict[str, ModelPolicy] = {}
         self._declared = declared
         self._providers = providers
         for model in declared.all_of(ModelDocument):
             self._take(model)
+        for model in declared.all_of(ModelDocument):
+            for version, own in model.keys.versions.items():
+                self._check_origins(model, version, own, datasets)
 
     def _take(self, model: Declaration[ModelDocument]) -> None:
         keys = model.keys
@@ -118,6 +124,26 @@ class Models:
             if provider is not None:
                 policy = _model(keys.name, version, provider, own, keys.owner, model.where_of(("versions", version)))
                 self.found[str(policy)] = policy
+
+    def _check_origins(
+        self,
+        model: Declaration[ModelDocument],
+        version: str,
+        own: ModelVersionKeys,
+        datasets: Mapping[str, object],
+    ) -> None:
+        """Check that what a version says it comes from is there; a public base model is organisation/name."""
+        place = ("versions", version)
+        for use in ("training", "evaluation"):
+            for index, name in enumerate(getattr(own.data, use)):
+                self._declared.refer(model, (*place, "data", use, index), "dataset", name, datasets)
+        for index, result in enumerate(own.evaluations):
+            if result.dataset is not None:
+                self._declared.refer(
+                    model, (*place, "evaluations", index, "dataset"), "dataset", result.dataset, datasets
+                )
+        if own.base_model is not None and "/" not in own.base_model:
+            self._declared.refer(model, (*place, "base_model"), "model", own.base_model, self.found)
 
     def refer(self, at: Declaration[Keys], place: Place, text: str) -> ModelPolicy | None:
         """Give the model version that a release names, `name@version` or `provider/upstream-name`."""
@@ -177,12 +203,30 @@ def _model(
         fingerprint=keys.fingerprint,
         owner=owner,
         digest=digest(content),
+        content=content,
+        facts=facts_of(keys, owner, provider=provider.provider.name, upstream_model=keys.upstream_model),
         where=where,
     )
 
 
+def facts_of(keys: ModelFacts, owner: str | None, **more: str) -> dict[str, Any]:
+    """Give what is known of a model version beside its content, as JSON; what nobody said is left out."""
+    known = keys.model_dump(mode="json", include=set(ModelFacts.model_fields), exclude_defaults=True)
+    return {**known, **more, **({} if owner is None else {"owner": owner})}
+
+
 def _price(keys: PriceKeys) -> Price:
     return Price(**keys.model_dump())
+
+
+def datasets_of(declared: Declared) -> Iterator[DatasetPolicy]:
+    """Make every dataset version of a set. Its digest covers its rows; where they come from is a fact beside it."""
+    for each in declared.all_of(DatasetDocument):
+        for version, own in each.keys.versions.items():
+            known = own.model_dump(mode="json", exclude_defaults=True)
+            content: dict[str, Any] = {name: known.pop(name) for name in CONTENT if name in known}
+            facts = known if each.keys.owner is None else {**known, "owner": each.keys.owner}
+            yield DatasetPolicy(each.keys.name, version, content, facts, each.where_of(("versions", version)))
 
 
 def prompt_of(declared: Declaration[PromptDocument], findings: Findings) -> PromptVersion:
@@ -197,19 +241,10 @@ def prompt_of(declared: Declaration[PromptDocument], findings: Findings) -> Prom
         if name not in used:
             remedy = "use it, or remove it"
             findings.warn(declared, ("input", name), " is declared, and the text does not use it", remedy)
-    content = {
+    content: dict[str, Any] = {
         "text": keys.text,
         "inputs": keys.input,
         "place": keys.place,
         "output_schema": keys.output_schema,
     }
-    return PromptVersion(
-        name=keys.name,
-        version=keys.version,
-        text=keys.text,
-        inputs=keys.input,
-        place=keys.place,
-        digest=digest(content),
-        output_schema=keys.output_schema,
-        owner=keys.owner,
-    )
+    return PromptVersion(name=keys.name, version=keys.version, digest=digest(content), owner=keys.owner, **content)

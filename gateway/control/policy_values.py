@@ -50,7 +50,10 @@ class ProviderPolicy:
 
 @dataclass(frozen=True, slots=True)
 class ModelPolicy:
-    """One model version, declared or registered by a release that names provider/upstream."""
+    """One model version, declared or registered by a release that names provider/upstream.
+
+    `digest` is of `content`, which is what answers depend on; `facts` is what else is known of it, as JSON.
+    """
 
     name: str
     version: str
@@ -62,6 +65,26 @@ class ModelPolicy:
     fingerprint: str | None
     owner: str | None
     digest: str
+    content: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    where: Where
+
+    def may_serve(self, what: Literal["data_classes", "segments"]) -> frozenset[str]:
+        """Name the classes of data, or the segments, that it says it may serve."""
+        return frozenset(self.facts.get("may_serve", {}).get(what, ()))
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetPolicy:
+    """One dataset version as declared."""
+
+    name: str
+    version: str
+    content: Mapping[str, Any]
+    facts: Mapping[str, Any]
     where: Where
 
     def __str__(self) -> str:
@@ -81,6 +104,7 @@ class ReleasePolicy:
     params: Mapping[str, Any]
     context: Mapping[str, str]
     digest: str
+    content: Mapping[str, Any]
     retired: str | None
     where: Where
 
@@ -150,14 +174,16 @@ class RoutePolicy:
 class Policies:
     """A whole policy set, acceptable by itself.
 
-    `revision` is the SHA-256 of its files; `models` and `prompts` are keyed `name@version`, `apps` by the
+    `revision` is the SHA-256 of its files; `models`, `datasets` and `prompts` are keyed `name@version`, `apps` by the
     SHA-256 digest of a key; `credential_files` are the paths that credentials are read from.
     """
 
     revision: str
     providers: Mapping[str, ProviderPolicy]
     models: Mapping[str, ModelPolicy]
+    datasets: Mapping[str, DatasetPolicy]
     prompts: Mapping[str, PromptVersion]
+    prompt_places: Mapping[str, Where]
     apps: Mapping[bytes, App] = field(repr=False)
     app_names: frozenset[str]
     routes: Mapping[str, RoutePolicy]

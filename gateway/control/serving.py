@@ -8,11 +8,13 @@ from gateway.control import admitted
 from gateway.control.experiment_arms import arms_of
 from gateway.control.live import Live
 from gateway.control.policies import Policies, Readings, RoutePolicy, load
+from gateway.control.registration import registration_of
 from gateway.control.releases import compile_release, resolve_providers
 from gateway.control.snapshots import Releases
 from gateway.core.errors import Overtaken, PolicyFault, Problem, StoreFault
 from gateway.core.ports import ExperimentStart, RouteMove
 from gateway.core.route_record import Decision, RouteRecord, reconcile
+from gateway.core.standing import Entry, Standing
 
 RACES = 3
 """How often a policy set gives way to what other gateways record at the same time, before it is refused."""
@@ -70,7 +72,7 @@ class Serving:
             self._world.journal.event("serving_from_copy", level="error", epoch=copied.epoch, message=fault.message)
         else:
             self._live.remember(recorded)
-        await self._admit(files)
+        await self._admit(files, is_start=True)
 
     async def follow(self) -> bool:
         """Take over what others have recorded, and note whether the store is there.
@@ -118,27 +120,34 @@ class Serving:
         self._world.journal.event("reload_rejected", level="error", problems=[str(problem) for problem in problems])
         return reload
 
-    async def _admit(self, files: Mapping[str, str]) -> Reload:
-        """Take a policy set; anew, where another gateway has recorded something in the meantime."""
+    async def _admit(self, files: Mapping[str, str], *, is_start: bool = False) -> Reload:
+        """Take a policy set; anew, where another gateway has recorded something in the meantime.
+
+        What the registry bars is refused; at a start, where there is no other set to go on with, it is left out.
+        """
         for _ in range(RACES):
             try:
-                return await self._take(files)
+                return await self._take(files, is_start=is_start)
             except Overtaken:
                 await self._live.look_again()
-        return await self._take(files)
+        return await self._take(files, is_start=is_start)
 
-    async def _take(self, files: Mapping[str, str]) -> Reload:
+    async def _take(self, files: Mapping[str, str], *, is_start: bool) -> Reload:
         live, state = self._live, self._live.state
         policies = await asyncio.to_thread(load, files, self._readings)
         async with live.changing:
             await live.caught_up()
             releases = await asyncio.to_thread(self._compile, policies)
-            problems = admitted.problems(policies, releases, state.records, state.served, live.terms)
+            unregistered = {key: digest for key, digest in state.served.items() if key not in state.standings}
+            problems = admitted.problems(policies, releases, state.records, unregistered, live.terms)
             problems += admitted.changed_experiments(policies, state.experiments)
+            barred = admitted.barred(policies, releases, live.standings)
+            entries, changed = await asyncio.to_thread(self._registration, policies)
+            problems += changed + ([] if is_start else barred)
             if problems:
-                raise PolicyFault(problems)
+                raise PolicyFault(sorted(set(problems)))
             await asyncio.sleep(0)  # each of these steps takes a thousand routes' time, in which nobody is served
-            decisions = await self._reconcile(policies)
+            decisions = await self._reconcile(policies, entries)
             state.policies, state.releases = policies, releases
             state.records |= {name: decision.record for name, decision in decisions.items()}
             self._begin_experiments(policies)
@@ -148,12 +157,12 @@ class Serving:
         for decision in decisions.values():
             for verb, rollout in decision.events:
                 live.moved(verb, rollout)
-        return self._accepted(policies)
+        return self._accepted(policies, barred if is_start else [])
 
-    def _accepted(self, policies: Policies) -> Reload:
+    def _accepted(self, policies: Policies, barred: Sequence[Problem]) -> Reload:
         self._is_start_due = False
         cooled = admitted.no_longer_warm(policies, self._live.state.records, self._world.clock.wall())
-        warnings = self._world.located((*policies.warnings, *cooled))
+        warnings = self._world.located((*policies.warnings, *cooled, *barred))
         self.last_reload = reload = Reload(accepted=True, at=self._world.clock.wall(), warnings=warnings)
         self._world.meters.reload("accepted")
         self._world.journal.event(
@@ -163,6 +172,16 @@ class Serving:
             epoch=self._live.current.epoch,
         )
         return reload
+
+    def _registration(self, policies: Policies) -> tuple[Sequence[tuple[Entry, Standing]], list[Problem]]:
+        """Give what the set registers, and which of its versions are registered with other content.
+
+        A development server registers nothing, and while the store is away nothing can be.
+        """
+        if self._live.terms.dev or self._live.is_from_copy:
+            return (), []
+        found = registration_of(policies, self._live.state.standings, self._world.clock.wall())
+        return found.entries, list(found.problems)
 
     def _compile(self, policies: Policies) -> Releases:
         providers = resolve_providers(policies, self._world.secrets)
@@ -174,8 +193,8 @@ class Serving:
             for version, release in route.releases.items()
         }
 
-    async def _reconcile(self, policies: Policies) -> dict[str, Decision]:
-        """Record what a policy set means for each route: its first deployment, a new rollout, an abort, or nothing.
+    async def _reconcile(self, policies: Policies, entries: Sequence[tuple[Entry, Standing]]) -> dict[str, Decision]:
+        """Register what a set declares, and record what it means for each route: a deployment, a rollout, an abort.
 
         A trip that comes meanwhile wins: its route is looked at anew. What is given fits the records as they are now.
         From a copy nothing is decided: what is recorded serves, and a route of which nothing is known does not.
@@ -184,11 +203,13 @@ class Serving:
         records = self._live.state.records
         if self._live.is_from_copy:
             return {name: Decision(records[name]) for name in policies.routes if name in records}
-        while undecided := [
-            route
-            for name, route in policies.routes.items()
-            if name not in decided or decided[name][0] is not records.get(name)
-        ]:
+        while (
+            undecided := [
+                route
+                for name, route in policies.routes.items()
+                if name not in decided or decided[name][0] is not records.get(name)
+            ]
+        ) or entries:
             await self._live.caught_up()
             moves = []
             for route in undecided:
@@ -198,7 +219,8 @@ class Serving:
                 if decision.record != before:
                     after = 0 if before is None else before.revision
                     moves.append(RouteMove(decision.record, self._live.events(decision.events), after))
-            await self._live.write(moves)
+            await self._live.write(moves, entries)
+            entries = ()
         return {name: decision for name, (_, decision) in decided.items()}
 
     def _decide(self, route: RoutePolicy, before: RouteRecord | None) -> Decision:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from gateway.control.policies import ExperimentPolicy, Policies, RoutePolicy, ShadowPolicy
+from gateway.control.standings import Standings
 from gateway.core.bucket import arm_ranges, experiment_salt, salt, shadow_salt
 from gateway.core.ports import ArmOut
 from gateway.core.release import Release
@@ -21,6 +22,7 @@ def build_snapshot(
     releases: Releases,
     records: Mapping[str, RouteRecord],
     arms_out: Iterable[ArmOut],
+    standings: Standings,
     *,
     epoch: int,
     dev: bool,
@@ -31,7 +33,7 @@ def build_snapshot(
         epoch=epoch,
         revision=policies.revision,
         routes={
-            name: build_route(policy, releases, records[name], out)
+            name: build_route(policy, releases, records[name], out, standings)
             for name, policy in policies.routes.items()
             if name in records
         },
@@ -41,15 +43,23 @@ def build_snapshot(
     )
 
 
-def build_route(policy: RoutePolicy, releases: Releases, record: RouteRecord, arms_out: Iterable[ArmOut]) -> Route:
-    """Make one route: what its file declares, split as its record says."""
-    own = {version: releases[policy.name, version] for version in policy.releases}
-    out = _out(policy, record, arms_out)
+def build_route(
+    policy: RoutePolicy,
+    releases: Releases,
+    record: RouteRecord,
+    arms_out: Iterable[ArmOut],
+    standings: Standings,
+) -> Route:
+    """Make one route: what its file declares, split as its record says, without what the registry bars."""
+    own = {version: standings.told(releases[policy.name, version]) for version in policy.releases}
+    barred = {version: why for version, release in own.items() if (why := standings.why_out(release)) is not None}
+    out = _out(policy, record, arms_out) | barred
     rollout = record.rollout
     canary, shadow = None, _shadow(policy.name, policy.shadow, own)
     if rollout is not None and rollout.is_in_step:
         canary = Canary(own[rollout.candidate], rollout.weight_ppm, salt(rollout.salt), rollout.id)
-        if rollout.shadow_ppm and policy.releases[rollout.candidate].retired is None:
+        is_retired = policy.releases[rollout.candidate].retired is not None or rollout.candidate in barred
+        if rollout.shadow_ppm and not is_retired:
             shadow = _shadow_step(policy.name, rollout, policy.shadow, own[rollout.candidate])
     return Route(
         name=policy.name,

@@ -5,12 +5,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """One application. `routes` None means every route."""
+    """One application. `routes` None means every route.
+
+    `data_classes` are the classes of data that it sends, `segment` is whom it serves.
+    """
 
     name: str
     routes: frozenset[str] | None = None
     may_force_release: bool = False
     owner: str | None = None
+    data_classes: frozenset[str] = frozenset()
+    segment: str | None = None
 
     def may_call(self, route: str) -> bool:
         """Say whether this application may call `route`."""

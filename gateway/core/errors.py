@@ -180,6 +180,8 @@ class Problem:
 class PolicyFault(PinionError):
     """A set of policy files that cannot be accepted, with every problem found in it."""
 
+    status = 422
+
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = tuple(problems)

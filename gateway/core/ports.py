@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from gateway.core.arm_units import ArmUnits, Wanted
+from gateway.core.dependent import Traffic
+from gateway.core.deployment import Change, Deployment
 from gateway.core.errors import PinionError, UpstreamFault
 from gateway.core.head import Head
 from gateway.core.price import Pricing
@@ -15,6 +17,7 @@ from gateway.core.provider import DialectName, Provider
 from gateway.core.record import Record
 from gateway.core.rollout import Rollout
 from gateway.core.route_record import RouteRecord
+from gateway.core.standing import Entry, Key, Kind, Standing
 from gateway.core.value import value
 
 Headers = list[tuple[bytes, bytes]]
@@ -267,6 +270,10 @@ class Ledger(Protocol):
         """Add up an experiment's requests and feedback by unit."""
         ...
 
+    async def traffic(self, routes: Sequence[str], since: float) -> Sequence[Traffic]:
+        """Count the requests to some routes since a wall time, by application and release; copies apart."""
+        ...
+
     async def exposures(self, wanted: Wanted, after: int) -> ExposurePage:
         """Give some of an experiment's requests, in the order of the ledger, from after a position (0: the first)."""
         ...
@@ -360,13 +367,17 @@ class ServedVersion:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Everything in the store that a snapshot depends on, at one epoch. `routes` is keyed by route."""
+    """Everything in the store that a snapshot depends on, at one epoch.
+
+    `routes` is keyed by route; `standings` are of every registered version.
+    """
 
     epoch: int = 0
     routes: Mapping[str, RouteRecord] = field(default_factory=dict)
     experiments: Sequence[ExperimentStart] = ()
     arms_out: Sequence[ArmOut] = ()
     served: Sequence[ServedVersion] = ()
+    standings: Sequence[Standing] = ()
 
 
 class Store(Protocol):
@@ -383,11 +394,11 @@ class Store(Protocol):
         """Read everything that a snapshot depends on."""
         ...
 
-    async def record_routes(self, moves: Sequence[RouteMove]) -> int:
-        """Write the states of several routes, each with its events, in one transaction.
+    async def record_routes(self, moves: Sequence[RouteMove], entries: Sequence[tuple[Entry, Standing]] = ()) -> int:
+        """Write the states of several routes, each with its events, and register versions, in one transaction.
 
         Raises:
-            Overtaken: a route is no longer at the revision that its move rests on; nothing was written.
+            Overtaken: a route, or a version, is no longer at the revision that is built on; nothing was written.
         """
         ...
 
@@ -413,6 +424,34 @@ class Store(Protocol):
 
     async def record_served(self, versions: Sequence[ServedVersion]) -> int:
         """Write that versions have been in the way of requests; one that is known is left as it is."""
+        ...
+
+    async def record_standing(self, standing: Standing) -> int:
+        """Write where a version has come to.
+
+        Raises:
+            Overtaken: somebody else has moved it from where this move rests on; nothing was written.
+        """
+        ...
+
+    async def entry(self, key: Key) -> tuple[Entry, Standing] | None:
+        """Give a registered version with where it stands; None where there is no such."""
+        ...
+
+    async def entries(self, kind: Kind) -> Sequence[tuple[Entry, Standing]]:
+        """Give the facts and the standing of every version of a kind, by name, the newest of each last."""
+        ...
+
+    async def record_deployments(self, change: Change) -> int:
+        """Write what begins to serve and what has ended; what is written already is left as it is."""
+        ...
+
+    async def lasting_deployments(self, environment: str) -> Sequence[Deployment]:
+        """Give the deployments of an environment that last."""
+        ...
+
+    async def deployments(self, route: str | None, limit: int) -> Sequence[Deployment]:
+        """Give the newest deployments, of one route or of all, the newest first."""
         ...
 
     async def history(self, route: str, limit: int) -> Sequence[RolloutEvent]:

@@ -10,6 +10,9 @@ from gateway.core.errors import Malformed
 Place = Literal["system", "replace"]
 InputKind = Literal["string", "number", "integer", "boolean"]
 
+CONTENT = ("text", "inputs", "place", "output_schema")
+"""The fields of a prompt version that its digest covers."""
+
 _VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 
 _PYTHON_KINDS: dict[str, tuple[type, ...]] = {
@@ -54,6 +57,11 @@ class PromptVersion:
 
     def __hash__(self) -> int:
         return hash(self.digest)
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What its digest covers: all that an answer depends on."""
+        return {name: getattr(self, name) for name in CONTENT}
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"

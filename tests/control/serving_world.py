@@ -9,6 +9,7 @@ from copy import deepcopy
 from dataclasses import replace
 
 from gateway.control.breakers import Breakers
+from gateway.control.deployments import Deployments
 from gateway.control.error_budgets import ErrorBudgets
 from gateway.control.judging import Judging
 from gateway.control.live import Live, World
@@ -18,6 +19,7 @@ from gateway.control.serving import Serving
 from gateway.control.terms import Terms
 from gateway.core.errors import Overtaken, SetupFault, StoreFault
 from gateway.core.ports import Recorded
+from gateway.core.standing import SERVED, review
 from tests.proxy import playbook
 
 ADA = Word("ada", "because")
@@ -63,6 +65,8 @@ class Disk:
         self.recorded = Recorded()
         self.events = []
         self.evidence = {}
+        self.entries = {}
+        self.deployments = []
         self.leases = {}
 
 
@@ -89,8 +93,10 @@ class Store:
         await self.reading()
         return found
 
-    async def record_routes(self, moves):
+    async def record_routes(self, moves, entries=()):
         await self.before()
+        for _, standing in entries:
+            self._expect(standing)
         known, routes = self.disk.recorded.routes, {}
         for move in moves:
             name = move.record.route
@@ -99,7 +105,9 @@ class Store:
                 raise Overtaken(f"route {name} has moved")
             routes[name] = move.record
         events = [event for move in moves for event in move.events]
-        epoch = await self._write(routes={**self.disk.recorded.routes, **routes}, events=events)
+        standings = self._with(standing for _, standing in entries)
+        epoch = await self._write(routes={**self.disk.recorded.routes, **routes}, events=events, standings=standings)
+        self.disk.entries |= {entry.key: entry for entry, _ in entries}
         await self.after()
         return epoch
 
@@ -124,7 +132,51 @@ class Store:
         return await self._write(arms_out=(*self.disk.recorded.arms_out, arm))
 
     async def record_served(self, versions):
-        return await self._write(served=(*self.disk.recorded.served, *versions))
+        keys, standings = {version.key for version in versions}, self.disk.recorded.standings
+        frozen = [
+            review(each, "freeze", SERVED, each.changed_at) if each.key in keys and not each.is_frozen else each
+            for each in standings
+        ]
+        return await self._write(served=(*self.disk.recorded.served, *versions), standings=tuple(frozen))
+
+    async def record_standing(self, standing):
+        await self.before()
+        self._expect(standing)
+        epoch = await self._write(standings=self._with([standing]))
+        await self.after()
+        return epoch
+
+    async def entry(self, key):
+        self._reach()
+        found = next((each for each in self.disk.recorded.standings if each.key == key), None)
+        return None if found is None else (self.disk.entries[key], found)
+
+    async def entries(self, kind):
+        self._reach()
+        return [(self.disk.entries[each.key], each) for each in self.disk.recorded.standings if each.kind == kind]
+
+    async def record_deployments(self, change):
+        ended = [each for each in self.disk.deployments if each.until is None and each.place in change.ended]
+        kept = [replace(each, until=change.at) if each in ended else each for each in self.disk.deployments]
+        self.disk.deployments = [*kept, *change.begun]
+        return await self._write()
+
+    async def lasting_deployments(self, environment):
+        self._reach()
+        return [each for each in self.disk.deployments if each.until is None and each.environment == environment]
+
+    async def deployments(self, route, limit):
+        self._reach()
+        return [each for each in reversed(self.disk.deployments) if route in (None, each.route)][:limit]
+
+    def _expect(self, standing):
+        known = next((each for each in self.disk.recorded.standings if each.key == standing.key), None)
+        if standing.revision != 1 + (0 if known is None else known.revision):
+            raise Overtaken(f"{standing} has moved")
+
+    def _with(self, standings):
+        known = {each.key: each for each in self.disk.recorded.standings}
+        return tuple((known | {each.key: each for each in standings}).values())
 
     async def history(self, route, limit):
         self._reach()
@@ -241,6 +293,8 @@ class Process:
         self.budgets = ErrorBudgets(lambda: self.live.current)
         self.judging = Judging(self.live, self.rollouts, self.breakers, self.budgets)
         self.live.tell(self.judging.follow)
+        self.deployments = Deployments(self.live)
+        self.live.tell(self.deployments.follow)
 
     @property
     def desk(self):

@@ -8,6 +8,7 @@ from gateway.control import admitted
 from gateway.control.policies import load
 from gateway.control.releases import compile_release
 from gateway.control.snapshots import build_snapshot
+from gateway.control.standings import Standings
 from gateway.control.terms import Terms
 from gateway.core.ports import ExperimentStart
 from gateway.core.rollout import RolloutState
@@ -46,7 +47,7 @@ def said(policies_files, record=STEADY, served=None, terms=DEFAULT):
 def servable(policies_files, record=STEADY):
     """The versions that requests can meet, as kind, name and version."""
     policies, releases = compiled(policies_files)
-    snapshot = build_snapshot(policies, releases, {"desk": record}, [], epoch=1, dev=False)
+    snapshot = build_snapshot(policies, releases, {"desk": record}, [], Standings({}, 0.0), epoch=1, dev=False)
     return [(item.kind, item.name, item.version) for item in admitted.servable(snapshot)]
 
 

@@ -148,8 +148,8 @@ REFUSED = {
     "parameters of a served release have changed": (
         files(route()),
         altered(files(route()), PINNED, WITH_PARAMS),
-        "all.yaml:8: the content of release desk@1.0.0 (release desk/1.0.0) has changed since it served; versions are"
-        " immutable: put it back and publish a new version",
+        "all.yaml:10: release desk/1.0.0 is registered with the digest e4474fb89a96, and what is given has "
+        "bfe7645d3796; versions are immutable: put it back, and publish a new version",
     ),
     "an experiment beside a running rollout": (
         rolling(),

@@ -7,6 +7,7 @@ import pytest
 from gateway.control.policies import load
 from gateway.control.releases import compile_release
 from gateway.control.snapshots import build_route, build_snapshot
+from gateway.control.standings import Standings
 from gateway.core.error_budget import Slo
 from gateway.core.plan import Plan, Step
 from gateway.core.ports import ArmOut
@@ -19,6 +20,8 @@ ARMS = (
     ' c: {release: "1.2.0", percent: 0}}}'
 )
 
+
+NOTHING_KNOWN = Standings({}, 0.0)
 
 STEADY = RouteRecord("desk", "1.0.0", "1.0.0")
 
@@ -42,7 +45,7 @@ def built(record: RouteRecord, more: str = "", arms_out: tuple[ArmOut, ...] = ()
         version: replace(release, retired="too old" if version in retired.split() else None)
         for version, release in policy.releases.items()
     }
-    return build_route(replace(policy, releases=own), releases, record, arms_out)
+    return build_route(replace(policy, releases=own), releases, record, arms_out, NOTHING_KNOWN)
 
 
 def rolling_record(more: str = "rollout: {steps: [{percent: 5}, {percent: 50}]}") -> RouteRecord:
@@ -261,7 +264,7 @@ def test_a_snapshot_is_open_only_without_applications(apps):
     """With one declared, a key is asked of everybody."""
     app = f"kind: app\nname: helpdesk\nkeys: [{{sha256: {'ab' * 32}}}]\nroutes: [desk]\n"
     policies, releases = loaded("", *[app] * apps)
-    made = build_snapshot(policies, releases, {"desk": STEADY}, [], epoch=7, dev=True)
+    made = build_snapshot(policies, releases, {"desk": STEADY}, [], NOTHING_KNOWN, epoch=7, dev=True)
 
     assert (7, policies.revision, True, apps == 0) == (made.epoch, made.revision, made.dev, made.open)
     assert ["helpdesk"] * apps == [app.name for app in made.keys.values()]

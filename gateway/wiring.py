@@ -102,10 +102,6 @@ def check_settings(settings: Settings) -> None:
     """
     if settings.dev and not (is_loopback(settings.host) and is_loopback(settings.admin_host)):
         raise SetupFault("--dev serves on loopback alone; leave --host and --admin-host at 127.0.0.1")
-    if not is_loopback(settings.admin_host) and not settings.admin_token:
-        raise SetupFault(
-            f"--admin-host {settings.admin_host} is beyond loopback and needs an operator token; set PINION_ADMIN_TOKEN"
-        )
     if settings.admin_token is not None and len(settings.admin_token) < 16:
         raise SetupFault("PINION_ADMIN_TOKEN is shorter than 16 characters; make a longer one")
     if (settings.tls_cert is None) != (settings.tls_key is None):
@@ -242,7 +238,8 @@ class Gateway:
             located=self._located,
         )
         self._recording = Recording(self.journal)
-        terms = Terms(dev=settings.dev, open=is_loopback(settings.host))
+        local = is_loopback(settings.admin_host) or settings.admin_token is not None
+        terms = Terms(dev=settings.dev, open=is_loopback(settings.host), local=local)
         self.live = Live(world, self._recording, terms, on_swap=[self.meters.declare])
         self.serving = Serving(self.live)
         self.rollouts = Rollouts(self.live)

@@ -2,41 +2,41 @@
 
 import json
 import math
-from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from gateway.api.entrance import Entrance
 from gateway.control.experiments import Experiments
 from gateway.core.errors import OperatorFault
+from gateway.core.operator import Operator
 
 LINES = "application/x-ndjson"
 MOST_POSITION = (1 << 63) - 1
 
 
 class ExperimentHandlers:
-    """The handlers; `operator` refuses whoever is none."""
+    """The handlers."""
 
-    def __init__(self, experiments: Experiments, operator: Callable[[Request], str]) -> None:
+    def __init__(self, experiments: Experiments) -> None:
         self._experiments = experiments
-        self._operator = operator
 
-    def routes(self) -> list[Route]:
+    def routes(self, entrance: Entrance) -> list[Route]:
         """Give the routes, for the application that holds them."""
         return [
-            Route("/admin/v1/experiments/{route}", self._report),
-            Route("/admin/v1/experiments/{route}/exposures", self._exposures),
+            entrance.route("/admin/v1/experiments/{route}", GET=self._report),
+            entrance.route("/admin/v1/experiments/{route}/exposures", GET=self._exposures),
         ]
 
-    async def _report(self, request: Request) -> Response:
-        self._operator(request)
+    async def _report(self, request: Request, operator: Operator) -> Response:
+        del operator
         told = await self._experiments.report(request.path_params["route"])
         return Response(json.dumps(told, ensure_ascii=False), media_type="application/json")
 
-    async def _exposures(self, request: Request) -> Response:
+    async def _exposures(self, request: Request, operator: Operator) -> Response:
         """Stream JSON lines. A ledger that fails on the way cuts the connection: nobody takes a part for all."""
-        self._operator(request)
+        del operator
         after, since = _after(request.query_params.get("after", "0")), _since(request.query_params.get("since", "0"))
         lines = await self._experiments.exposures(request.path_params["route"], after, since)
         return StreamingResponse(lines, media_type=LINES)

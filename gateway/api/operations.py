@@ -1,6 +1,5 @@
 """The operations API: health, metrics, what serves and why, and the verbs that change it."""
 
-import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -10,29 +9,28 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from gateway.api.act_body import read_body
+from gateway.api.entrance import Entrance
 from gateway.api.experiments import ExperimentHandlers
 from gateway.api.openapi import document
 from gateway.control.breakers import Breakers
 from gateway.control.experiments import Experiments
 from gateway.control.explain import explain_request, explain_rollout, explain_unit
+from gateway.control.identification import Identification
 from gateway.control.judging import Judging
 from gateway.control.live import Live
 from gateway.control.rollouts import Rollouts, Word
 from gateway.control.served_models import ServedModels
 from gateway.control.serving import Reload, Serving
 from gateway.control.status import describe_reload, describe_rollout, status
-from gateway.core.address import is_loopback
-from gateway.core.errors import OperatorFault, PinionError, StoreFault, UnknownSubject
+from gateway.core.errors import OperatorFault, PinionError, StoreFault, Unidentified, UnknownSubject
+from gateway.core.operator import Operator
 from gateway.core.ports import Clock, Ledger, Store
 from gateway.core.rollout import Rollout
 from gateway.core.text import storable
 
-LOCAL_OPERATOR = "local"
-TOKEN_OPERATOR = "operator"  # noqa: S105 - the name that acts with the token are recorded under, not a secret
 MAX_REASON = 500
-MAX_BODY = 64 * 1024
 
 ACT_FIELDS: Mapping[str, type] = {"reason": str, "full": bool, "to": str, "seen": dict}
 """What an act may say: why, whether to skip the steps that are left, which release an undo goes back to, and the
@@ -40,8 +38,6 @@ rollout, state and step that its sender has seen."""
 
 ACTS_AT_ONCE = frozenset({"rollback", "undo"})
 """Verbs that are recorded after they have been carried out; the others before."""
-
-_KIND_NAMES: Mapping[type, str] = {str: "a text", bool: "true or false", dict: "an object"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,26 +61,31 @@ class Desk:
 
 
 class Operations:
-    """The handlers. With a `token` every act needs it; without one, whoever can reach loopback is the operator."""
+    """The handlers. Operators are those of the snapshot, and whoever has the admin `token`.
+
+    Without either, whoever can reach loopback is the operator.
+    """
 
     def __init__(self, desk: Desk, token: str | None) -> None:
         self._desk = desk
-        self._token = token
+        self._entrance = Entrance(Identification(lambda: desk.live.current, token), desk.live.world.journal)
 
     def application(self) -> Starlette:
         """Make the ASGI application."""
+        entrance = self._entrance
         application = Starlette(
             routes=[
-                Route("/healthz", self._healthz),
-                Route("/readyz", self._readyz),
-                Route("/metrics", self._metrics),
-                Route("/admin/v1/openapi.json", self._openapi),
-                Route("/admin/v1/status", self._status),
-                Route("/admin/v1/explain", self._explain),
-                Route("/admin/v1/reload", self._reload, methods=["POST"]),
-                Route("/admin/v1/rollouts/{route}", self._rollout),
-                Route("/admin/v1/rollouts/{route}/{verb}", self._verb, methods=["POST"]),
-                *ExperimentHandlers(self._desk.experiments, self._operator).routes(),
+                entrance.open("/healthz", self._healthz),
+                entrance.open("/readyz", self._readyz),
+                entrance.open("/metrics", self._metrics),
+                entrance.open("/admin/v1/openapi.json", self._openapi),
+                entrance.route("/admin/v1/status", GET=self._status),
+                entrance.route("/admin/v1/explain", GET=self._explain),
+                entrance.route("/admin/v1/reload", POST=self._reload),
+                entrance.route("/admin/v1/rollouts/{route}", GET=self._rollout),
+                entrance.route("/admin/v1/rollouts/{route}/rollback", POST=self._verb),
+                entrance.route("/admin/v1/rollouts/{route}/{verb}", POST=self._verb),
+                *ExperimentHandlers(self._desk.experiments).routes(entrance),
             ],
             exception_handlers={PinionError: _refused, HTTPException: _not_here},
         )
@@ -108,14 +109,14 @@ class Operations:
         del request
         return _json(document())
 
-    async def _status(self, request: Request) -> Response:
-        self._operator(request)
+    async def _status(self, request: Request, operator: Operator) -> Response:
+        del request, operator
         desk = self._desk
         told = status(desk.live, desk.serving.last_reload, desk.breakers, desk.served_models, desk.clock.monotonic())
         return _json({**desk.extra_status(), **told})
 
-    async def _explain(self, request: Request) -> Response:
-        self._operator(request)
+    async def _explain(self, request: Request, operator: Operator) -> Response:
+        del operator
         asked = request.query_params
         desk = self._desk
         if "request" in asked:
@@ -129,13 +130,13 @@ class Operations:
             return _json(explain_unit(desk.live.current, asked["route"], asked["unit"]))
         raise OperatorFault("say what to explain: route= and unit=, request=, or rollout=")
 
-    async def _reload(self, request: Request) -> Response:
-        self._operator(request, acts=True)
+    async def _reload(self, request: Request, operator: Operator) -> Response:
+        del request, operator
         reload = await self._desk.reload()
         return _json(describe_reload(reload), 200 if reload.accepted else 422)
 
-    async def _rollout(self, request: Request) -> Response:
-        self._operator(request)
+    async def _rollout(self, request: Request, operator: Operator) -> Response:
+        del operator
         return _json(await self._told_rollout(request.path_params["route"]))
 
     async def _told_rollout(self, route: str) -> dict[str, Any]:
@@ -148,12 +149,11 @@ class Operations:
             history = ()  # where the rollout stands and what it waits for is known without the store
         return explain_rollout(record.rollout, history, self._desk.judging.describe(route))
 
-    async def _verb(self, request: Request) -> Response:
-        actor = self._operator(request, acts=True)
-        wanted = await _body(request)
-        route, verb = request.path_params["route"], request.path_params["verb"]
-        reason = wanted.get("reason") or f"{verb} by {actor}"
-        word = Word(actor, storable(reason[:MAX_REASON]), wanted.get("seen"))
+    async def _verb(self, request: Request, operator: Operator) -> Response:
+        wanted = await read_body(request, ACT_FIELDS)
+        route, verb = request.path_params["route"], request.path_params.get("verb", "rollback")
+        reason = wanted.get("reason") or f"{verb} by {operator.name}"
+        word = Word(operator.name, storable(reason[:MAX_REASON]), wanted.get("seen"))
         try:
             rollout = await self._act(verb, route, word, wanted)
         except StoreFault as fault:
@@ -180,57 +180,6 @@ class Operations:
         known = "start, promote, pause, resume, rollback, retry and undo"
         raise UnknownSubject(f"no verb {verb[:50]!r}; there is {known}")
 
-    def _operator(self, request: Request, *, acts: bool = False) -> str:
-        """Name the operator who asks.
-
-        Without a token, a web page open on this machine could ask too: an act must carry JSON, which a browser sends
-        across origins only with a leave that is never given here, and the Host must be loopback's own.
-
-        Raises:
-            HTTPException: 401 without the token, 403 for what a web page sent, 415 for an act without JSON.
-        """
-        content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if acts and content_type != "application/json":
-            raise HTTPException(415, "send the act as application/json")
-        if self._token is not None:
-            scheme, _, given = request.headers.get("authorization", "").partition(" ")
-            if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token.encode()):
-                message = "this needs the operator token, as a Bearer token"
-                raise HTTPException(401, message, {"www-authenticate": "Bearer"})
-            return TOKEN_OPERATOR
-        if not _names_loopback(request.headers.get("host", "")):
-            raise HTTPException(403, "without an operator token this answers to loopback names alone")
-        return LOCAL_OPERATOR
-
-
-def _names_loopback(host: str) -> bool:
-    """Say whether a Host header, its port aside, is loopback's own name or address; no page omits it."""
-    name, _, port = host.rpartition(":")
-    bare = name if port.isdecimal() else host
-    return bare == "" or is_loopback(bare[1:-1] if bare.startswith("[") else bare)
-
-
-async def _body(request: Request) -> Mapping[str, Any]:
-    """Read what an act asks for, by the fields of `ACT_FIELDS`."""
-    raw = b""
-    async for piece in request.stream():
-        raw += piece
-        if len(raw) > MAX_BODY:
-            raise HTTPException(413, "the body is over 64 KiB")
-    try:
-        value = json.loads(raw or b"{}")
-    except (ValueError, RecursionError) as exc:
-        raise HTTPException(400, "the body is not JSON") from exc
-    if not isinstance(value, Mapping):
-        raise HTTPException(400, "the body must be a JSON object")
-    for name, given in value.items():
-        kind = ACT_FIELDS.get(name)
-        if kind is None:
-            raise HTTPException(400, f"unknown field {name[:50]!a}; there is {', '.join(ACT_FIELDS)}")
-        if not isinstance(given, kind):
-            raise HTTPException(400, f"{name} must be {_KIND_NAMES[kind]}")
-    return value
-
 
 def _json(value: Any, status: int = 200) -> Response:
     return Response(json.dumps(value, ensure_ascii=False), status, media_type="application/json")
@@ -238,11 +187,14 @@ def _json(value: Any, status: int = 200) -> Response:
 
 async def _refused(request: Request, exc: Exception) -> Response:
     del request
-    return _json({"error": {"message": str(exc)}}, getattr(exc, "status", 500))
+    answer = _json({"error": {"message": str(exc)}}, getattr(exc, "status", 500))
+    if isinstance(exc, Unidentified):
+        answer.headers["www-authenticate"] = "Bearer"
+    return answer
 
 
 async def _not_here(request: Request, exc: Exception) -> Response:
-    """Answer what the framework or `_operator` refuses, with the headers that belong to the refusal."""
+    """Answer what the framework or the entrance refuses, with the headers that belong to the refusal."""
     del request
     answer = _json({"error": {"message": getattr(exc, "detail", "")}}, getattr(exc, "status_code", 500))
     answer.headers.update(getattr(exc, "headers", None) or {})

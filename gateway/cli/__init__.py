@@ -20,6 +20,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "check": "Check a folder of policy files.",
         "schema": "Write JSON Schema for policy files.",
         "app": "Make what an application needs.",
+        "operator": "Make what an operator needs.",
     },
     "A running gateway": {
         "status": "Show what serves now.",

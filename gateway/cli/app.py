@@ -1,16 +1,11 @@
 """`pinion app`: what an application needs to call a route: a key."""
 
-import hashlib
 import json
-import secrets
-import string
-import zlib
 
 import click
 
-ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
-RANDOM_LENGTH = 40
-CHECKSUM_LENGTH = 6
+from gateway.adapters.random_characters import random_characters
+from gateway.core.api_key import UNNAMED_LENGTH, digest_of, unnamed_key
 
 
 @click.group()
@@ -27,7 +22,7 @@ def key(name: str, *, as_json: bool) -> None:
     The key is kept nowhere. Give it to the application, and its SHA-256 to the policy file.
     """
     made = new_key()
-    sha256 = hashlib.sha256(made.encode()).hexdigest()
+    sha256 = digest_of(made)
     if as_json:
         click.echo(json.dumps({"key": made, "sha256": sha256}))
         return
@@ -40,20 +35,5 @@ def key(name: str, *, as_json: bool) -> None:
 
 
 def new_key() -> str:
-    """Make a key that nobody can guess.
-
-    After `pin_` come 40 characters of base62, 238 bits, and 6 for their CRC-32: a scanner for leaked secrets can tell a
-    key from a look-alike without asking anyone.
-    """
-    drawn = "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_LENGTH))
-    return f"pin_{drawn}{checksum(drawn)}"
-
-
-def checksum(drawn: str) -> str:
-    """Give the CRC-32 of a key's random part, as 6 digits of base62, the highest first."""
-    rest = zlib.crc32(drawn.encode())
-    digits = []
-    for _ in range(CHECKSUM_LENGTH):
-        rest, digit = divmod(rest, len(ALPHABET))
-        digits.append(ALPHABET[digit])
-    return "".join(reversed(digits))
+    """Make a key that nobody can guess: `pin_`, 40 random characters, and 6 that check them."""
+    return unnamed_key(random_characters(UNNAMED_LENGTH))

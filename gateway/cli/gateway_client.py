@@ -1,7 +1,7 @@
 """How commands talk to a running gateway: its operations API, with the operator token where one is set."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any
 from urllib.parse import quote
@@ -154,7 +154,7 @@ class GatewayClient:
         if message is None:
             raise self._stranger(response)
         if response.status_code == 401:
-            raise Misused(f"{message}; set PINION_ADMIN_TOKEN")
+            raise Misused(f"{message}; set PINION_TOKEN to yours, or PINION_ADMIN_TOKEN")
         if response.status_code == 503:
             raise NotNow(message)
         raise (Refused if response.status_code in ANSWERS_NO else Misused)(message)
@@ -185,7 +185,12 @@ def _message(answer: dict[str, Any] | None) -> str | None:
 def _client(ctx: click.Context, param: click.Parameter, url: str) -> GatewayClient:
     if not url.startswith(("http://", "https://")):
         raise click.BadParameter(f"{url!r} is not a URL; write one such as http://127.0.0.1:8081", ctx, param)
-    return GatewayClient(url, os.environ.get("PINION_ADMIN_TOKEN") or None)
+    return GatewayClient(url, token_of(os.environ))
+
+
+def token_of(environment: Mapping[str, str]) -> str | None:
+    """Give the token of an environment: an operator's, an identity provider's or the admin token; None without one."""
+    return environment.get("PINION_TOKEN") or environment.get("PINION_ADMIN_TOKEN") or None
 
 
 gateway_option = click.option(
@@ -197,6 +202,6 @@ gateway_option = click.option(
     show_default=True,
     show_envvar=True,
     callback=_client,
-    help="Operations API of the gateway; its token comes from PINION_ADMIN_TOKEN.",
+    help="Operations API of the gateway; your token comes from PINION_TOKEN or PINION_ADMIN_TOKEN.",
 )
 """Gives a command its GatewayClient, as `gateway`."""

@@ -1,6 +1,7 @@
 """Whether a policy set may serve, given what has served before."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
 
 from gateway.control.experiment_arms import are_comparable, arms_of
 from gateway.control.policies import ModelPolicy, Policies, RoutePolicy
@@ -35,6 +36,15 @@ def problems(
                 "declare `kind: app` with keys, or listen on 127.0.0.1",
             )
         )
+    if not policies.operators.by_name and not terms.local:
+        found.append(
+            Problem(
+                _first_file(policies),
+                1,
+                "no operator is declared, and the operations API listens beyond loopback",
+                "declare `kind: operator` with tokens, set PINION_ADMIN_TOKEN, or listen on 127.0.0.1",
+            )
+        )
     return sorted(found)
 
 
@@ -67,8 +77,7 @@ def wanted_of(route: RoutePolicy) -> Iterator[tuple[str, str]]:
 def mismatches(policies: Policies) -> list[Problem]:
     """Find applications that may meet a model version which does not say that it may serve their data, or them."""
     found = []
-    apps = {app.name: app for app in policies.apps.values()}
-    for app, route in ((app, route) for app in apps.values() for route in policies.routes.values()):
+    for app, route in product(policies.callers.values(), policies.routes.values()):
         if not app.may_call(route.name) or not (app.data_classes or app.segment):
             continue
         versions = route.releases if app.may_force_release else {version for _, version in wanted_of(route)}
@@ -87,6 +96,14 @@ def _unserved(app: App, model: ModelPolicy) -> Iterator[str]:
         yield f"does not say that it may be sent {data_class} data"
     if app.segment is not None and app.segment not in model.may_serve("segments"):
         yield f"does not say that it may serve {app.segment}"
+
+
+def opened(policies: Policies, before: Policies) -> list[Problem]:
+    """Find that a set would open what the one before it had closed: without an operator, loopback is anybody's."""
+    if policies.operators.by_name or not before.operators.by_name:
+        return []
+    said = "the set declares no operator any more, which would let everybody on the machine act"
+    return [Problem(_first_file(policies), 1, said, "keep one, or start the gateway anew without")]
 
 
 def _first_file(policies: Policies) -> str:

@@ -3,9 +3,10 @@
 import hashlib
 from collections.abc import Mapping
 
+from gateway.control.policy_access import identity_providers_of, operators_of
 from gateway.control.policy_declared import Declared, Findings, Readings, declare
 from gateway.control.policy_documents import AppDocument, ProviderDocument
-from gateway.control.policy_routes import Parts, apps_of, plans_of, route_of
+from gateway.control.policy_routes import Parts, callers_of, keys_of, plans_of, route_of
 from gateway.control.policy_upstreams import Models, datasets_of, prompt_of, provider_of
 from gateway.control.policy_values import (
     ArmPolicy,
@@ -81,6 +82,10 @@ def _put_together(files: Mapping[str, str], declared: Declared) -> Policies:
     if not documents:
         remedy = "declare one, or every request is refused"
         findings.warnings.append(Problem(".", 1, "the set declares no route", remedy))
+    callers = callers_of(declared, documents)
+    apps = keys_of(declared, callers)
+    identity_providers = identity_providers_of(declared)
+    operators = operators_of(declared, identity_providers, apps)
     sources = (each.credential.source for each in providers.values() if each.credential is not None)
     return Policies(
         revision=revision_of(files),
@@ -89,9 +94,12 @@ def _put_together(files: Mapping[str, str], declared: Declared) -> Policies:
         datasets=datasets,
         prompts=prompts,
         prompt_places={name: each.where for name, each in written.items()},
-        apps=apps_of(declared, documents),
+        apps=apps,
         app_names=app_names,
         routes={name: route for name, route in made.items() if route is not None},
         warnings=tuple(sorted(set(findings.warnings))),
         credential_files=tuple(source.removeprefix("file:") for source in sources if source.startswith("file:")),
+        callers=callers,
+        operators=operators,
+        identity_providers=identity_providers,
     )

@@ -233,15 +233,14 @@ def _dialect(route: Route, models: Mapping[str, ModelPolicy | None], parts: Part
     return spoken
 
 
-def apps_of(declared: Declared, routes: Mapping[str, object]) -> dict[bytes, App]:
-    """Make the applications by the digests of their keys; `routes` are those that the set declares."""
-    apps: dict[bytes, App] = {}
-    first: dict[bytes, str] = {}
+def callers_of(declared: Declared, routes: Mapping[str, object]) -> dict[str, App]:
+    """Make the applications by name; `routes` are those that the set declares."""
+    callers: dict[str, App] = {}
     for each in declared.all_of(AppDocument):
         keys = each.keys
         for index, name in enumerate(keys.routes or ()):
             declared.refer(each, ("routes", index), "route", name, routes)
-        app = App(
+        callers[keys.name] = App(
             keys.name,
             None if keys.routes is None else frozenset(keys.routes),
             keys.may_force_release,
@@ -249,17 +248,21 @@ def apps_of(declared: Declared, routes: Mapping[str, object]) -> dict[bytes, App
             frozenset(keys.data_classes),
             keys.segment,
         )
-        for index, key in enumerate(keys.keys):
+    return callers
+
+
+def keys_of(declared: Declared, callers: Mapping[str, App]) -> dict[bytes, App]:
+    """Give the applications by the digests of the keys that the set declares."""
+    apps: dict[bytes, App] = {}
+    first: dict[bytes, str] = {}
+    for each in declared.all_of(AppDocument):
+        for index, key in enumerate(each.keys.keys):
             place = ("keys", index)
             known = bytes.fromhex(key.sha256)
             if known in apps:
                 said = f" is the key that stands at {first[known]} for app {apps[known].name}"
                 declared.findings.wrong(each, place, said, "give every application keys of its own")
                 continue
-            apps[known] = app
+            apps[known] = callers[each.keys.name]
             first[known] = str(each.where_of(place))
-        if not keys.keys:
-            declared.findings.warn(
-                each, ("keys",), " has none, so nobody can call as it", "add a key, or remove the app"
-            )
     return apps

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from gateway.control.access_documents import IdentityProviderDocument, OperatorDocument
 from gateway.control.model_documents import DatasetDocument, ModelDocument
 from gateway.control.policy_documents import AppDocument, Keys, PlanDocument, ProviderDocument
 from gateway.control.policy_fields import brief
@@ -23,6 +24,8 @@ KINDS: Mapping[str, type[Keys]] = {
     "rollout_plan": PlanDocument,
     "route": RouteDocument,
     "prompt": PromptDocument,
+    "operator": OperatorDocument,
+    "identity_provider": IdentityProviderDocument,
 }
 
 _SCHEMAS: Mapping[str, Any] = {kind: keys.model_json_schema() for kind, keys in KINDS.items()}
@@ -35,7 +38,9 @@ _ANY_DOCUMENT: TypeAdapter[Any] = TypeAdapter(
         | AppDocument
         | PlanDocument
         | RouteDocument
-        | PromptDocument,
+        | PromptDocument
+        | OperatorDocument
+        | IdentityProviderDocument,
         Field(discriminator="kind"),
     ]
 )

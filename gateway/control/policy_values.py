@@ -8,6 +8,8 @@ from gateway.core.app import App
 from gateway.core.breaker import BreakerPolicy
 from gateway.core.error_budget import Slo
 from gateway.core.errors import Problem
+from gateway.core.identity_provider import IdentityProvider
+from gateway.core.operator import Operators
 from gateway.core.plan import Criterion, Plan
 from gateway.core.price import Price
 from gateway.core.prompt import PromptVersion
@@ -175,7 +177,8 @@ class Policies:
     """A whole policy set, acceptable by itself.
 
     `revision` is the SHA-256 of its files; `models`, `datasets` and `prompts` are keyed `name@version`, `apps` by the
-    SHA-256 digest of a key; `credential_files` are the paths that credentials are read from.
+    SHA-256 digest of a key; `credential_files` are the paths that credentials are read from, `callers` the applications
+    and `identity_providers` those by name.
     """
 
     revision: str
@@ -189,3 +192,6 @@ class Policies:
     routes: Mapping[str, RoutePolicy]
     warnings: tuple[Problem, ...]
     credential_files: tuple[str, ...]
+    callers: Mapping[str, App] = field(default_factory=dict)
+    operators: Operators = field(default_factory=Operators)
+    identity_providers: Mapping[str, IdentityProvider] = field(default_factory=dict)

@@ -217,8 +217,7 @@ class Registries:
 
 def _declared(policies: Policies, releases: set[tuple[str, str]]) -> Iterator[tuple[str, str, str]]:
     """Give who may call the routes of some releases, by the policy files."""
-    apps = {app.name: app for app in policies.apps.values()}
-    for app in apps.values():
+    for app in policies.callers.values():
         for route, release in releases:
             if app.may_call(route):
                 yield app.name, route, release

@@ -144,6 +144,7 @@ class Serving:
             barred = admitted.barred(policies, releases, live.standings)
             entries, changed = await asyncio.to_thread(self._registration, policies)
             problems += changed + ([] if is_start else barred)
+            problems += admitted.opened(policies, state.policies)
             if problems:
                 raise PolicyFault(sorted(set(problems)))
             await asyncio.sleep(0)  # each of these steps takes a thousand routes' time, in which nobody is served

@@ -40,6 +40,8 @@ def build_snapshot(
         keys=policies.apps,
         open=not policies.app_names,
         dev=dev,
+        operators=policies.operators,
+        identity_providers=policies.identity_providers,
     )
 
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How this process may serve: `dev` lets served versions change, `open` lets anyone call without an application.
+    """How this process may serve.
 
-    `environment` names where it runs.
+    `dev` lets served versions change, `open` lets anyone call without an application, `local` lets the operations API
+    be served without an operator. `environment` names where it runs.
     """
 
     dev: bool = False
     open: bool = True
+    local: bool = True
     environment: str = "default"

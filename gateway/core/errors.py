@@ -8,7 +8,7 @@
         - Unavailable (503)
     - UpstreamFault: a provider did not answer as its protocol asks
     - OperatorFault: an operator's command cannot be carried out
-        - UnknownSubject (404), VerbRefused (409)
+        - Unidentified (401), NotPermitted (403), UnknownSubject (404), VerbRefused (409)
             - Overtaken: somebody else's act was recorded first
     - PolicyFault: a set of policy files is not acceptable; carries every problem
     - StoreFault: the store cannot be read or written
@@ -141,6 +141,18 @@ class OperatorFault(PinionError):
     """An operator's command cannot be carried out."""
 
     status = 400
+
+
+class Unidentified(OperatorFault):
+    """Nobody knows who asks: no token, or one that is nobody's. One answer, whatever was wrong."""
+
+    status = 401
+
+
+class NotPermitted(OperatorFault):
+    """Who asks is known, and may not."""
+
+    status = 403
 
 
 class UnknownSubject(OperatorFault):

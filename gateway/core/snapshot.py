@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.core.app import ANYONE, App
+from gateway.core.identity_provider import IdentityProvider
+from gateway.core.operator import Operators
 from gateway.core.route import Route
 
 
@@ -13,7 +15,8 @@ class Snapshot:
     """What serves at one epoch.
 
     `keys` maps the SHA-256 digest of an application's key to the application; with no application declared it is
-    empty and `open` is true. `revision` is the digest of the policy files behind it.
+    empty and `open` is true. `revision` is the digest of the policy files behind it. `operators` are those of the
+    operations API, `identity_providers` by name are who else may know them.
     """
 
     epoch: int
@@ -22,6 +25,8 @@ class Snapshot:
     keys: Mapping[bytes, App] = field(default_factory=dict, repr=False)
     open: bool = False
     dev: bool = False
+    operators: Operators = field(default_factory=Operators)
+    identity_providers: Mapping[str, IdentityProvider] = field(default_factory=dict)
     _known: dict[bytes, App] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def app_of(self, credential: bytes | None) -> App | None:

@@ -10,6 +10,7 @@ import httpx2
 from gateway.api.operations import Desk, Operations
 from gateway.control.experiments import Experiments
 from gateway.control.served_models import ServedModels
+from gateway.core.api_key import digest_of, named_key
 from gateway.core.errors import StoreFault
 from tests.control.serving_world import files, rolling, route, serving
 
@@ -33,14 +34,43 @@ class Ledger:
         return self.records.get(request_id)
 
 
+def token_of(name: str) -> str:
+    """The token of an operator of these tests."""
+    return named_key("operator", "00000000", name.replace("-", "").rjust(32, "0"))
+
+
+def operator(name: str, more: str = "") -> str:
+    """The document of an operator with that token; `more` are further keys of it."""
+    digest = digest_of(token_of(name))
+    return f'---\nkind: operator\nname: {name}\ntokens: [{{sha256: "{digest}"}}]\n{more}\n'
+
+
+STAFF = {
+    "viewer": "roles: [viewer]",
+    "auditor": "roles: [auditor]",
+    "author": "roles: [author]",
+    "evaluator": "roles: [evaluator]",
+    "operator": "roles: [operator]",
+    "admin": "roles: [admin]",
+    "approver": "signs_for: [security]",
+    "service": "person: false",
+}
+"""What makes an operator of each role."""
+
+
+def staffed() -> str:
+    """A document for an operator of each role, each named for it."""
+    return "".join(operator(f"the-{role}", more) for role, more in STAFF.items())
+
+
 class Office:
     """An operations API over a real control, and a client of it."""
 
-    def __init__(self, process, token) -> None:
+    def __init__(self, process, token, more: str = "") -> None:
         self.process = process
         self.ledger = Ledger()
         self.why_not: str | None = None
-        self.files = rolling()
+        self.files = {**rolling(), "more.yaml": more} if more else rolling()
         desk = Desk(
             live=process.live,
             serving=process.serving,
@@ -79,10 +109,10 @@ class Office:
 
 
 @asynccontextmanager
-async def office(token: str | None = None):
-    """An office whose one route has a running rollout."""
+async def office(token: str | None = None, more: str = ""):
+    """An office whose one route has a running rollout; `more` are further documents of its policies."""
     async with serving(files(route())) as process:
-        found = Office(process, token)
+        found = Office(process, token, more)
         await process.serving.reload(found.files)
         yield found
 

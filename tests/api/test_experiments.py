@@ -7,25 +7,25 @@ import pytest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
+from gateway.api.entrance import Entrance
 from gateway.api.experiments import ExperimentHandlers
 from gateway.api.operations import _not_here, _refused
+from gateway.control.identification import Identification
 from gateway.core.errors import PinionError
+from gateway.core.snapshot import Snapshot
 from tests.control.test_experiments import opened
+from tests.proxy.playbook import Journal
 
 pytestmark = pytest.mark.anyio
 
 
 class Office:
-    """The handlers over a real ledger, for an operator or for nobody."""
+    """The handlers over a real ledger, for whoever is on the machine, or for who has the token."""
 
-    def __init__(self, lab, *, is_operator: bool = True) -> None:
-        def operator(_request):
-            if not is_operator:
-                raise HTTPException(401, "no")
-            return "local"
-
+    def __init__(self, lab, token: str | None = None) -> None:
+        entrance = Entrance(Identification(lambda: Snapshot(1, "r", {}), token), Journal())
         self.application = Starlette(
-            routes=ExperimentHandlers(lab.experiments, operator).routes(),
+            routes=ExperimentHandlers(lab.experiments).routes(entrance),
             exception_handlers={PinionError: _refused, HTTPException: _not_here},
         )
 
@@ -86,7 +86,7 @@ async def test_a_query_that_means_nothing_is_refused(lab, query, said):
 @pytest.mark.parametrize("path", ["support", "support/exposures"])
 async def test_nobody_but_an_operator_is_told(lab, path):
     """Whoever may not ask learns nothing."""
-    assert 401 == (await Office(lab, is_operator=False).get(path)).status_code
+    assert 401 == (await Office(lab, token="operator-token-0123456789").get(path)).status_code
 
 
 async def test_a_ledger_that_is_away_is_said_before_anything_is_sent(lab):

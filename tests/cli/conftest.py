@@ -59,7 +59,9 @@ def alone():
     """Runs `pinion` with these arguments, without a gateway; gives click's result."""
 
     def run(*args, **env):
-        return CliRunner().invoke(main, args, prog_name="pinion", env={"PINION_ADMIN_TOKEN": None, **env})
+        return CliRunner().invoke(
+            main, args, prog_name="pinion", env={"PINION_ADMIN_TOKEN": None, "PINION_TOKEN": None, **env}
+        )
 
     return run
 

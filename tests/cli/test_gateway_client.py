@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from gateway.cli.gateway_client import WATCH_TIMEOUT, Away, GatewayClient, Misused, NotNow, Refused
+from gateway.cli.gateway_client import WATCH_TIMEOUT, Away, GatewayClient, Misused, NotNow, Refused, token_of
 from tests.gateway_process import running_gateway
 
 TOKEN = "a-long-operator-token"
@@ -73,7 +73,11 @@ def test_a_gateway_behind_another_may_come_back(status):
 @pytest.mark.parametrize(
     ("status", "body", "said"),
     [
-        (401, refusal("this needs the token"), "this needs the token; set PINION_ADMIN_TOKEN"),
+        (
+            401,
+            refusal("this needs the token"),
+            "this needs the token; set PINION_TOKEN to yours, or PINION_ADMIN_TOKEN",
+        ),
         (403, refusal("loopback alone"), "loopback alone"),
         (404, refusal("no endpoint", type="not_found_error"), "does not answer as the operations API"),
         (200, b"<html>", "does not answer as the operations API of a gateway (status 200); check --admin-url"),
@@ -138,7 +142,7 @@ def test_the_token_opens_a_gateway_that_wants_one(tmp_path, alone):
     with running_gateway(tmp_path, env={"PINION_ADMIN_TOKEN": TOKEN}) as gateway:
         refused = alone("reload", PINION_ADMIN_URL=gateway.admin_url)
         assert 2 == refused.exit_code
-        assert "set PINION_ADMIN_TOKEN" in refused.stderr
+        assert "set PINION_TOKEN to yours, or PINION_ADMIN_TOKEN" in refused.stderr
         assert 0 == alone("reload", PINION_ADMIN_URL=gateway.admin_url, PINION_ADMIN_TOKEN=TOKEN).exit_code
     assert TOKEN not in "".join(gateway.log)
     assert TOKEN not in repr(GatewayClient("http://127.0.0.1:1", TOKEN))
@@ -164,3 +168,17 @@ def test_lines_that_break_off_are_not_taken_for_all():
         pieces = GatewayClient(url, None).exposures("a", None)
         with pytest.raises(Misused, match="did not answer: "):
             list(pieces)
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, None),
+        ({"PINION_TOKEN": "", "PINION_ADMIN_TOKEN": ""}, None),
+        ({"PINION_ADMIN_TOKEN": "a"}, "a"),
+        ({"PINION_TOKEN": "t", "PINION_ADMIN_TOKEN": "a"}, "t"),
+    ],
+)
+def test_ones_own_token_comes_before_the_admin_token(environment, expected):
+    """Either may be set, and an empty one is none."""
+    assert expected == token_of(environment)

@@ -104,6 +104,14 @@ def test_a_set_without_applications_is_for_loopback_alone():
     )
 
 
+def test_a_set_without_operators_is_for_loopback_alone():
+    """Or for where the admin token says who may."""
+    assert ["no operator is declared, and the operations API listens beyond loopback"] == said(
+        files(route()), terms=Terms(local=False)
+    )
+    assert [] == said(files(route(), "kind: operator\nname: ada"), terms=Terms(local=False))
+
+
 @pytest.mark.parametrize("dev", [False, True])
 @pytest.mark.parametrize(
     ("kind", "name", "version"),

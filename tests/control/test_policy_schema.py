@@ -14,6 +14,8 @@ PLAN = "kind: rollout_plan\nname: c\nsteps: [{percent: 100}]\n"
 PROMPT = "kind: prompt\nname: t\nversion: 1.0.0\ntext: hello\n"
 MODEL = 'kind: model\nname: m\nprovider: p\nversions: {"1": {upstream_model: u-001}}\n'
 APP = "kind: app\nname: a\nkeys: []\n"
+OPERATOR = "kind: operator\nname: a\n"
+PROVIDES = "kind: identity_provider\nname: i\nissuer: https://id.test\naudience: pinion\njwks_file: keys.json\n"
 
 
 def keys_of(text):
@@ -29,7 +31,7 @@ def told(text):
     return [str(problem) for problem in found]
 
 
-@pytest.mark.parametrize("text", [ROUTE, PROVIDER, PLAN, PROMPT, MODEL, APP])
+@pytest.mark.parametrize("text", [ROUTE, PROVIDER, PLAN, PROMPT, MODEL, APP, OPERATOR, PROVIDES])
 def test_the_least_of_each_kind_is_enough(text):
     """Everything else has a default, and the schema for editors agrees."""
     assert not isinstance(keys_of(text), list)
@@ -41,14 +43,14 @@ def test_the_least_of_each_kind_is_enough(text):
     [
         (
             "name: a\n",
-            "a.yaml:1: the document has no kind; "
-            "write one of provider, model, dataset, app, rollout_plan, route, prompt",
+            "a.yaml:1: the document has no kind; write one of provider, model, dataset, app, rollout_plan, route, "
+            "prompt, operator, identity_provider",
         ),
         ("name: a\nkind: rute\n", "a.yaml:2: there is no kind 'rute'; did you mean 'route'? correct it"),
         (
             "kind: [a]\n",
-            "a.yaml:1: there is no kind a list; "
-            "write one of provider, model, dataset, app, rollout_plan, route, prompt",
+            "a.yaml:1: there is no kind a list; write one of provider, model, dataset, app, rollout_plan, route, "
+            "prompt, operator, identity_provider",
         ),
         ("kind: app\nkeys: []\n", "a.yaml:1: this app: name is missing; add it"),
         (
@@ -346,7 +348,7 @@ def test_the_schema_for_editors_is_one_of_its_draft():
     schema = json_schema()
     Draft202012Validator.check_schema(schema)
     assert "https://json-schema.org/draft/2020-12/schema" == schema["$schema"]
-    assert 7 == len(schema["oneOf"])
+    assert 9 == len(schema["oneOf"])
     silent = {
         name
         for definition in schema["$defs"].values()

@@ -411,3 +411,16 @@ async def test_the_store_going_and_coming_back_is_told_once_each():
         told = [name for name, _ in process.journal.events if name.startswith("store_")]
         assert ["store_away", "store_back"] == told
         assert ("error", "the disk is away") == tuple(process.events("store_away")[0].values())
+
+
+async def test_a_reload_does_not_open_what_an_operator_has_closed():
+    """A set without operators would let everybody on the machine act: only a start takes it."""
+    ada = "kind: operator\nname: ada\nroles: [operator]"
+    async with serving(files(route(), ada)) as process:
+        refused = await process.serving.reload(files(route()))
+        assert ["the set declares no operator any more, which would let everybody on the machine act"] == [
+            problem.problem for problem in refused.problems
+        ]
+        assert {"ada"} == set(process.live.current.operators.by_name)
+        assert (await process.serving.reload(files(route(), ada.replace("ada", "bob")))).accepted
+        assert {"bob"} == set(process.live.current.operators.by_name)

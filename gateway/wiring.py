@@ -33,12 +33,14 @@ from gateway.adapters.upstreams import Upstreams
 from gateway.api.applications import Applications
 from gateway.api.operations import Desk, Operations
 from gateway.control.breakers import Breakers
+from gateway.control.deployments import Deployments
 from gateway.control.error_budgets import ErrorBudgets
 from gateway.control.experiments import Experiments
 from gateway.control.feedback import Assessments
 from gateway.control.judging import Judging
 from gateway.control.live import Live, World
 from gateway.control.recording import Recording
+from gateway.control.registries import Registries
 from gateway.control.rollouts import Rollouts
 from gateway.control.served_models import ServedModels
 from gateway.control.serving import Reload, Serving
@@ -66,6 +68,9 @@ LEDGER_RETRY_SECONDS = 5.0
 TICK_SECONDS = 0.1
 """How often deadlines are looked at; all of them are seconds."""
 
+LAST_RECORD_SECONDS = 5.0
+"""How long what was done may take to be recorded at the end."""
+
 LAST_WORD_SECONDS = 5.0
 """How long answers that a drain has ended may take to reach their clients."""
 
@@ -92,6 +97,7 @@ class Settings:
     max_body: int = 32 * 1024 * 1024
     retention: float = 30 * 86_400.0
     store_copy: Path = Path("pinion-store-copy.json")
+    environment: str = "default"
 
 
 def check_settings(settings: Settings) -> None:
@@ -187,12 +193,14 @@ class Gateway:
         self._join_proxy(ledger, await self._known_responses(ledger), stack)
         self._background(self._remember_requests(ledger), stack)
         self._assessments = Assessments(ledger, self._clock, self.judging.hear_feedback)
+        self._registries = Registries(self.live, ledger)
         self._desk = Desk(
             live=self.live,
             serving=self.serving,
             rollouts=self.rollouts,
             judging=self.judging,
             experiments=Experiments(lambda: self.live.state, ledger, self._clock),
+            registries=self._registries,
             breakers=self.breakers,
             served_models=self._served_models,
             store=store,
@@ -209,6 +217,7 @@ class Gateway:
         self._background(self._every(TICK_SECONDS, self._tick), stack)
         self._background(self._every(JUDGE_SECONDS, self.judging.judge), stack)
         self._background(self._every(FOLLOW_SECONDS, self._follow), stack)
+        self._background(self._deployments.run(), stack)
 
     async def _open_store(self) -> SqlStore:
         """Open the store; a server that is away is waited for, where there is a copy to serve by meanwhile."""
@@ -239,7 +248,7 @@ class Gateway:
         )
         self._recording = Recording(self.journal)
         local = is_loopback(settings.admin_host) or settings.admin_token is not None
-        terms = Terms(dev=settings.dev, open=is_loopback(settings.host), local=local)
+        terms = Terms(dev=settings.dev, open=is_loopback(settings.host), local=local, environment=settings.environment)
         self.live = Live(world, self._recording, terms, on_swap=[self.meters.declare])
         self.serving = Serving(self.live)
         self.rollouts = Rollouts(self.live)
@@ -249,6 +258,8 @@ class Gateway:
         self._budgets = ErrorBudgets(lambda: self.live.current)
         self.judging = Judging(self.live, self.rollouts, self.breakers, self._budgets)
         self.live.tell(self.judging.follow)
+        self._deployments = Deployments(self.live)
+        self.live.tell(self._deployments.follow)
 
     async def _remember_requests(self, ledger: SqlLedger) -> None:
         """Learn from the ledger how much of each error budget is used; again, while it is away."""
@@ -345,7 +356,8 @@ class Gateway:
         stack.push_async_callback(end)
 
     async def _write_last_records(self) -> None:
-        await self._recording.settled(5.0)
+        await self._recording.settled(LAST_RECORD_SECONDS)
+        await self._deployments.settled(LAST_RECORD_SECONDS)
 
     async def _tick(self) -> None:
         """Look at deadlines, and put what was heard to the evidence."""
@@ -365,7 +377,8 @@ class Gateway:
                 self.journal.event("task_failed", level="error", task=name, message=f"{type(error).__name__}: {error}")
 
     async def _follow(self) -> None:
-        """Look at what others have recorded."""
+        """Look at what others have recorded, and at what was announced to end by now."""
+        self._registries.end_due()
         if await self.serving.follow():
             await self.reload()
 

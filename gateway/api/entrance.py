@@ -29,6 +29,15 @@ PERMISSION_OF: Mapping[tuple[str, str], Permission] = {
     ("POST", "/admin/v1/rollouts/{route}/{verb}"): "rollout.act",
     ("GET", "/admin/v1/experiments/{route}"): "experiment.read",
     ("GET", "/admin/v1/experiments/{route}/exposures"): "exposures.export",
+    ("POST", "/admin/v1/registry"): "registry.register",
+    ("GET", "/admin/v1/registry/{kind}"): "registry.read",
+    ("GET", "/admin/v1/registry/{kind}/{name}/{version}"): "registry.read",
+    ("GET", "/admin/v1/registry/{kind}/{name}/{version}/dependents"): "registry.read",
+    ("POST", "/admin/v1/registry/{kind}/{name}/{version}/deprecate"): "registry.retire",
+    ("POST", "/admin/v1/registry/{kind}/{name}/{version}/retire"): "registry.retire",
+    ("POST", "/admin/v1/registry/{kind}/{name}/{version}/revoke"): "release.revoke",
+    ("GET", "/admin/v1/deployments"): "registry.read",
+    ("POST", "/admin/v1/plan"): "policy.plan",
 }
 """The one table: what each method of each path needs."""
 

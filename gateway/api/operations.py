@@ -14,12 +14,14 @@ from gateway.api.act_body import read_body
 from gateway.api.entrance import Entrance
 from gateway.api.experiments import ExperimentHandlers
 from gateway.api.openapi import document
+from gateway.api.registry import RegistryHandlers
 from gateway.control.breakers import Breakers
 from gateway.control.experiments import Experiments
 from gateway.control.explain import explain_request, explain_rollout, explain_unit
 from gateway.control.identification import Identification
 from gateway.control.judging import Judging
 from gateway.control.live import Live
+from gateway.control.registries import Registries
 from gateway.control.rollouts import Rollouts, Word
 from gateway.control.served_models import ServedModels
 from gateway.control.serving import Reload, Serving
@@ -49,6 +51,7 @@ class Desk:
     rollouts: Rollouts
     judging: Judging
     experiments: Experiments
+    registries: Registries
     breakers: Breakers
     served_models: ServedModels
     store: Store
@@ -86,6 +89,7 @@ class Operations:
                 entrance.route("/admin/v1/rollouts/{route}/rollback", POST=self._verb),
                 entrance.route("/admin/v1/rollouts/{route}/{verb}", POST=self._verb),
                 *ExperimentHandlers(self._desk.experiments).routes(entrance),
+                *RegistryHandlers(self._desk.registries, self._desk.serving, self._desk.store).routes(entrance),
             ],
             exception_handlers={PinionError: _refused, HTTPException: _not_here},
         )

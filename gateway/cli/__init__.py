@@ -29,6 +29,13 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "experiment": "Report what an experiment shows, and export its requests.",
         "reload": "Read the policy files again.",
     },
+    "The record": {
+        "plan": "Show what a folder of policies would mean, before it is merged.",
+        "model": "List, show, compare, register, deprecate and retire model versions.",
+        "prompt": "The same of prompt versions.",
+        "dataset": "The same of dataset versions.",
+        "deployment": "List what served when.",
+    },
 }
 """Every command under its heading, with its summary, which `pinion --help` shows without importing the command."""
 

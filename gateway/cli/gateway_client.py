@@ -29,8 +29,8 @@ WATCH_TIMEOUT = httpx2.Timeout(5.0)
 GATEWAY_AWAY = frozenset({502, 503, 504})
 """Statuses with which what stands before a gateway says that the gateway is away."""
 
-ANSWERS_NO = frozenset({404, 409})
-"""Statuses that say no to a command that was well put: no such thing, not in this state."""
+ANSWERS_NO = frozenset({404, 409, 422})
+"""Statuses that say no to a command that was well put: no such thing, not in this state, not acceptable."""
 
 
 class CommandFault(click.ClickException):
@@ -105,6 +105,35 @@ class GatewayClient:
                 raise self._stranger(response)
             yield from response.iter_bytes()
 
+    def registry(self, kind: str, use_case: str) -> dict[str, Any]:
+        """Ask for the versions of a registry, those meant for a use case where one is given."""
+        return self._ask("GET", f"registry/{kind}", query={"use_case": use_case} if use_case else None)
+
+    def version(self, kind: str, name: str, version: str) -> dict[str, Any]:
+        """Ask for one version with all that is known of it."""
+        return self._ask("GET", _version(kind, name, version))
+
+    def dependents(self, kind: str, name: str, version: str) -> dict[str, Any]:
+        """Ask who depends on a version."""
+        return self._ask("GET", f"{_version(kind, name, version)}/dependents", timeout=PATIENCE)
+
+    def move_version(self, verb: str, kind: str, name: str, version: str, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Have a version deprecated, retired or revoked; `wanted` holds reason, retire_at and successor as given."""
+        return self._ask("POST", f"{_version(kind, name, version)}/{verb}", body=wanted, timeout=PATIENCE)
+
+    def register(self, files: Mapping[str, str]) -> dict[str, Any]:
+        """Have the documents of files, name to text, registered."""
+        return self._ask("POST", "registry", body={"files": dict(files)})
+
+    def deployments(self, route: str | None, limit: int) -> dict[str, Any]:
+        """Ask what served when, of one route or of all."""
+        asked = {"limit": str(limit)} | ({} if route is None else {"route": route})
+        return self._ask("GET", "deployments", query=asked)
+
+    def plan(self, files: Mapping[str, str]) -> dict[str, Any]:
+        """Ask what a policy set, file name to text, would mean; one that would be refused is an answer."""
+        return self._ask("POST", "plan", body={"files": dict(files)}, also=422)
+
     def reload(self) -> dict[str, Any]:
         """Have the policy files read again; a rejected set is an answer, not a refusal."""
         return self._ask("POST", "reload", body={}, also=422)
@@ -164,6 +193,10 @@ class GatewayClient:
             f"{self._url} does not answer as the operations API of a gateway (status {response.status_code});"
             " check --admin-url"
         )
+
+
+def _version(kind: str, name: str, version: str) -> str:
+    return f"registry/{kind}/{quote(name, safe='')}/{quote(version, safe='')}"
 
 
 def _json_object(response: httpx2.Response) -> dict[str, Any] | None:

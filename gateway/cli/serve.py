@@ -60,6 +60,7 @@ _duration = _read_by(parse_duration)
     default="pinion-store-copy.json",
     help="Last known copy of a PostgreSQL store, to start from while it is away.",
 )
+@click.option("--environment", metavar="NAME", default="default", help="Where it runs, as in production.")
 @click.option("--fleet", metavar="URL", help="Fleet bus of several replicas; not supported yet.")
 @click.option("--tls-cert", type=FILE, help="Certificate chain of the applications' API, as PEM.")
 @click.option("--tls-key", type=FILE, help="Its private key, as PEM.")

@@ -91,18 +91,10 @@ class Registries:
             VerbRefused: it is retired already, a route serves it, or applications have met it lately; they are named.
         """
         self._known(key)
-        serving = sorted({f"{route} ({track})" for route, release, track in self._serving(key) if track in SERVING})
-        if serving:
-            raise VerbRefused(f"{title(*key)} serves {', '.join(serving)}; have something else serve there first")
+        serving = sorted({f"{route} ({track})" for route, _, track in self._serving(key) if track in SERVING})
         recent = [each for each in await self.dependents(key) if each.is_recent]
-        if recent:
-            told = ", ".join(
-                f"{each.app} ({each.requests:,} requests by {each.route}/{each.release})" for each in recent
-            )
-            days = int(RECENT_SECONDS / 86_400)
-            raise VerbRefused(
-                f"{title(*key)} answered requests in the last {days} days, of {told}; deprecate it, or move them first"
-            )
+        if serving or recent:
+            raise VerbRefused(_needed(title(*key), serving, recent))
         now = self._live.world.clock.wall()
         return await self._record(key, lambda known: rules.retire(known, reason, now))
 
@@ -226,3 +218,13 @@ def _declared(policies: Policies, releases: set[tuple[str, str]]) -> Iterator[tu
 def _datasets(entry: Entry) -> Sequence[str]:
     data = entry.facts.get("data", {})
     return [*data.get("training", ()), *data.get("evaluation", ())]
+
+
+def _needed(version: str, serving: Sequence[str], recent: Sequence[Dependent]) -> str:
+    """Say why a version cannot be retired: what it serves, and who has met it lately."""
+    said = [f"serves {', '.join(serving)}"] if serving else []
+    if recent:
+        days = int(RECENT_SECONDS / 86_400)
+        told = ", ".join(f"{each.app} ({each.requests:,} by {each.route}/{each.release})" for each in recent)
+        said.append(f"answered requests of the last {days} days for {told}")
+    return f"{version} {' and '.join(said)}; deprecate it, and move them first"

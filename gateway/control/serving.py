@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gateway.control import admitted
 from gateway.control.experiment_arms import arms_of
 from gateway.control.live import Live
+from gateway.control.planned import Planned, planned
 from gateway.control.policies import Policies, Readings, RoutePolicy, load
 from gateway.control.registration import registration_of
 from gateway.control.releases import compile_release, resolve_providers
@@ -28,6 +29,15 @@ class Reload:
     at: float
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Examined:
+    """A policy set that is acceptable here: its releases, what it registers, and what of it the registry bars."""
+
+    releases: Releases
+    entries: tuple[tuple[Entry, Standing], ...]
+    barred: tuple[Problem, ...]
 
 
 class Serving:
@@ -137,19 +147,9 @@ class Serving:
         policies = await asyncio.to_thread(load, files, self._readings)
         async with live.changing:
             await live.caught_up()
-            releases = await asyncio.to_thread(self._compile, policies)
-            unregistered = {key: digest for key, digest in state.served.items() if key not in state.standings}
-            problems = admitted.problems(policies, releases, state.records, unregistered, live.terms)
-            problems += admitted.changed_experiments(policies, state.experiments)
-            barred = admitted.barred(policies, releases, live.standings)
-            entries, changed = await asyncio.to_thread(self._registration, policies)
-            problems += changed + ([] if is_start else barred)
-            problems += admitted.opened(policies, state.policies)
-            if problems:
-                raise PolicyFault(sorted(set(problems)))
-            await asyncio.sleep(0)  # each of these steps takes a thousand routes' time, in which nobody is served
-            decisions = await self._reconcile(policies, entries)
-            state.policies, state.releases = policies, releases
+            found = await self._examined(policies, is_start=is_start)
+            decisions = await self._reconcile(policies, found.entries)
+            state.policies, state.releases = policies, found.releases
             state.records |= {name: decision.record for name, decision in decisions.items()}
             self._begin_experiments(policies)
             live.swap_all()
@@ -158,7 +158,42 @@ class Serving:
         for decision in decisions.values():
             for verb, rollout in decision.events:
                 live.moved(verb, rollout)
-        return self._accepted(policies, barred if is_start else [])
+        return self._accepted(policies, found.barred)
+
+    async def plan(self, files: Mapping[str, str]) -> Planned:
+        """Say what taking a policy set would mean, and change nothing.
+
+        Raises:
+            PolicyFault: it would be refused; it carries every reason.
+        """
+        live, state = self._live, self._live.state
+        policies = await asyncio.to_thread(load, files)
+        async with live.changing:
+            found = await self._examined(policies, is_start=False)
+            records = state.records
+            decisions = [self._decide(route, records.get(name)) for name, route in policies.routes.items()]
+            cooled = admitted.no_longer_warm(policies, records, self._world.clock.wall())
+        return planned(state.policies, policies, found.entries, decisions, (*policies.warnings, *cooled))
+
+    async def _examined(self, policies: Policies, *, is_start: bool) -> _Examined:
+        """Hold a policy set against what has served, what is registered and what is recorded.
+
+        Raises:
+            PolicyFault: it is not acceptable here.
+        """
+        live, state = self._live, self._live.state
+        releases = await asyncio.to_thread(self._compile, policies)
+        unregistered = {key: digest for key, digest in state.served.items() if key not in state.standings}
+        problems = admitted.problems(policies, releases, state.records, unregistered, live.terms)
+        problems += admitted.changed_experiments(policies, state.experiments)
+        problems += admitted.opened(policies, state.policies)
+        barred = admitted.barred(policies, releases, live.standings)
+        entries, changed = await asyncio.to_thread(self._registration, policies)
+        problems += changed if is_start else changed + barred
+        if problems:
+            raise PolicyFault(sorted(set(problems)))
+        await asyncio.sleep(0)  # each of these steps takes a thousand routes' time, in which nobody is served
+        return _Examined(releases, tuple(entries), tuple(barred))
 
     def _accepted(self, policies: Policies, barred: Sequence[Problem]) -> Reload:
         self._is_start_due = False

@@ -6,7 +6,6 @@ from email.utils import formatdate
 
 from gateway.core.lifecycle import Lifecycle
 from gateway.core.release import Header, Release
-from gateway.core.review import ENDED
 from gateway.core.standing import Key, Standing
 
 
@@ -25,12 +24,12 @@ class Standings:
                 yield standing
 
     def bar(self, release: Release) -> tuple[str, str] | None:
-        """Say what keeps a release from serving, itself or by its parts: the rule, and why; None if nothing does."""
+        """Say what keeps a release from serving, itself or by its parts: the rule (revoked, rejected, retired), and why."""
         for standing in self.of(release):
             why = standing.why_out(self.now)
             if why is not None:
-                rule = "revoked" if standing.review in ENDED else "retired"
-                return rule, why if standing.kind == "release" else f"its {standing} is {why}"
+                rule, _, reason = why.partition(": ")
+                return rule, why if standing.kind == "release" else f"{rule} with its {standing}: {reason}"
         return None
 
     def why_out(self, release: Release) -> str | None:

@@ -36,8 +36,8 @@ def describe_reload(reload: Reload) -> dict[str, Any]:
     return {
         "result": "accepted" if reload.accepted else "rejected",
         "at": reload.at,
-        "problems": [_problem(problem) for problem in reload.problems],
-        "warnings": [_problem(problem) for problem in reload.warnings],
+        "problems": [describe_problem(problem) for problem in reload.problems],
+        "warnings": [describe_problem(problem) for problem in reload.warnings],
     }
 
 
@@ -66,7 +66,8 @@ def describe_rollout(rollout: Rollout) -> dict[str, Any]:
     }
 
 
-def _problem(problem: Problem) -> dict[str, Any]:
+def describe_problem(problem: Problem) -> dict[str, Any]:
+    """Describe a problem, or a warning, of a policy set."""
     return {"file": problem.file, "line": problem.line, "problem": problem.problem, "remedy": problem.remedy}
 
 

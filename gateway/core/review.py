@@ -33,9 +33,6 @@ MOVES: Mapping[tuple[Review, str], Review] = {
     },
 }
 
-ENDED = frozenset((Review.rejected, Review.revoked))
-"""The states in which a version may serve nobody."""
-
 _REMEDIES: Mapping[Review, str] = {
     Review.draft: "request its review, or revoke it",
     Review.candidate: "request its review, or revoke it",

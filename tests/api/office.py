@@ -9,6 +9,7 @@ import httpx2
 
 from gateway.api.operations import Desk, Operations
 from gateway.control.experiments import Experiments
+from gateway.control.registries import Registries
 from gateway.control.served_models import ServedModels
 from gateway.core.api_key import digest_of, named_key
 from gateway.core.errors import StoreFault
@@ -76,6 +77,7 @@ class Office:
             serving=process.serving,
             rollouts=process.rollouts,
             judging=process.judging,
+            registries=Registries(process.live, self.ledger),
             experiments=Experiments(lambda: process.live.state, self.ledger, process.clock),
             breakers=process.breakers,
             served_models=ServedModels(process.meters, process.journal, process.rollouts.trip),

@@ -1,0 +1,64 @@
+"""What taking a policy set would mean, told before it is taken: what it registers, starts, moves and leaves out."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from gateway.control.policies import Policies
+from gateway.core.errors import Problem
+from gateway.core.route_record import Decision
+from gateway.core.standing import Entry, Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What would happen to a route: a verb (deploy, start, rollback, remove...) and the versions it is about."""
+
+    route: str
+    verb: str
+    stable: str
+    candidate: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a policy set would mean.
+
+    `registers` are new versions, `changes` those whose draft or facts are told anew.
+    """
+
+    revision: str
+    is_new: bool
+    registers: tuple[Standing, ...]
+    changes: tuple[Standing, ...]
+    acts: tuple[Act, ...]
+    warnings: tuple[Problem, ...]
+
+
+def planned(
+    before: Policies,
+    after: Policies,
+    entries: Iterable[tuple[Entry, Standing]],
+    decisions: Iterable[Decision],
+    warnings: Sequence[Problem],
+) -> Planned:
+    """Tell what follows from a policy set that would be accepted, given the one that serves."""
+    standings = [standing for _, standing in entries]
+    return Planned(
+        revision=after.revision,
+        is_new=after.revision != before.revision,
+        registers=tuple(each for each in standings if each.revision == 1),
+        changes=tuple(each for each in standings if each.revision > 1),
+        acts=(
+            *(act for decision in decisions for act in _acts(before, decision)),
+            *(Act(name, "remove", route.serve) for name, route in before.routes.items() if name not in after.routes),
+        ),
+        warnings=tuple(sorted(set(warnings))),
+    )
+
+
+def _acts(before: Policies, decision: Decision) -> Iterable[Act]:
+    record = decision.record
+    if record.route not in before.routes:
+        yield Act(record.route, "deploy", record.stable)
+    for verb, rollout in decision.events:
+        yield Act(record.route, verb, rollout.stable, rollout.candidate)

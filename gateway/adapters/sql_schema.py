@@ -250,6 +250,8 @@ requests = Table(
     Column("shadow_of", String),
     Column("schema_valid", Boolean),
     Column("split", String),
+    Column("revision", String),
+    Column("prompt_digest", String),
     Index(None, "route", "response_id"),
 )
 """One row a request, with the fields of a record; `attempts` is a list of [release, track, outcome, status],

@@ -14,7 +14,7 @@ from gateway.api.act_body import read_body
 from gateway.api.entrance import Entrance
 from gateway.api.experiments import ExperimentHandlers
 from gateway.api.openapi import document
-from gateway.api.registry import RegistryHandlers
+from gateway.api.registry import MOST_DEPLOYMENTS, RegistryHandlers
 from gateway.control.breakers import Breakers
 from gateway.control.experiments import Experiments
 from gateway.control.explain import explain_request, explain_rollout, explain_unit
@@ -29,6 +29,7 @@ from gateway.control.status import describe_reload, describe_rollout, status
 from gateway.core.errors import OperatorFault, PinionError, StoreFault, Unidentified, UnknownSubject
 from gateway.core.operator import Operator
 from gateway.core.ports import Clock, Ledger, Store
+from gateway.core.record import Record
 from gateway.core.rollout import Rollout
 from gateway.core.text import storable
 
@@ -127,7 +128,7 @@ class Operations:
             record = await desk.ledger.find(asked["request"])
             if record is None:
                 raise UnknownSubject(f"no record of request {asked['request'][:100]!r}; records age out of the ledger")
-            return _json(explain_request(record))
+            return _json(await self._told_request(record))
         if "rollout" in asked:
             return _json(await self._told_rollout(asked["rollout"]))
         if "route" in asked and "unit" in asked:
@@ -142,6 +143,15 @@ class Operations:
     async def _rollout(self, request: Request, operator: Operator) -> Response:
         del operator
         return _json(await self._told_rollout(request.path_params["route"]))
+
+    async def _told_request(self, record: Record) -> dict[str, Any]:
+        """Tell a request; what is registered of its release is left out while the store is away."""
+        try:
+            versions = await self._desk.registries.versions_of(record.route, record.release)
+            deployments = await self._desk.store.deployments(record.route, MOST_DEPLOYMENTS)
+        except StoreFault:
+            versions, deployments = [], ()
+        return explain_request(record, versions, deployments)
 
     async def _told_rollout(self, route: str) -> dict[str, Any]:
         record = self._desk.live.record_of(route)

@@ -82,6 +82,10 @@ def _request(told: Mapping[str, Any]) -> Iterator[RenderableType]:
     )
     yield line(f"it ended {told['outcome']} with status {told['status']} after {_time(told['seconds'])}")
     yield indented(facts({**_decided(told), **_measured(told), **_upstream(told)}.items()))
+    if told["versions"]:
+        headings = ["version", "digest", "review", "lifecycle"]
+        rows = ([each[heading] for heading in headings] for each in told["versions"])
+        yield from ("", indented(table(headings, rows, whole=2)))
     if told["attempts"]:
         headings = ["attempt", "release", "track", "outcome", "status"]
         rows = (
@@ -99,8 +103,17 @@ def _decided(told: Mapping[str, Any]) -> Mapping[str, Any]:
         "bucket": told["bucket"],
         "unit digest": told["unit_digest"],
         "input digest": told["input_digest"],
+        "prompt digest": told["prompt_digest"],
+        "policy set": told["revision"],
         "epoch": told["epoch"],
+        "deployment": _deployment(told["deployment"]),
     }
+
+
+def _deployment(told: Mapping[str, Any] | None) -> str | None:
+    if told is None:
+        return None
+    return f"in {told['environment']} since {moment(told['since'])}, by {told['actor']}: {told['why']}"
 
 
 def _measured(told: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,17 +1,20 @@
 """Why: which release a unit gets, how a past request was decided, and what became of a rollout."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from gateway.control.status import describe_rollout
 from gateway.core.assignment import Facts, assign
+from gateway.core.deployment import Deployment
 from gateway.core.errors import UnknownSubject
 from gateway.core.plan import Step
 from gateway.core.ports import RolloutEvent
 from gateway.core.record import Record
 from gateway.core.rollout import Rollout
 from gateway.core.snapshot import Snapshot
+from gateway.core.standing import Standing
 from gateway.core.unit import Unit
 
 
@@ -49,13 +52,39 @@ def _no_header(name: str) -> None:
     del name
 
 
-def explain_request(record: Record) -> dict[str, Any]:
-    """Tell a past request's decision as it was recorded."""
+def explain_request(record: Record, versions: Sequence[Standing], deployments: Sequence[Deployment]) -> dict[str, Any]:
+    """Tell a past request's decision as it was recorded, with what was registered of its release, and why it served.
+
+    `versions` are where the release and its parts stand now: a digest never changes once it has served. `deployments`
+    are those of the route.
+    """
     told = asdict(record)
+    told["versions"] = [
+        {"version": str(each), "digest": each.digest, "review": each.review.value, "lifecycle": each.lifecycle.value}
+        for each in versions
+    ]
+    told["deployment"] = next((_deployment(each) for each in deployments if _served(each, record)), None)
     del told["cost_nano_usd"]
     told["cost_usd"] = record.cost_usd
     told["attempts"] = [dict(attempt) for attempt in told["attempts"]]
     return told
+
+
+def _served(deployment: Deployment, record: Record) -> bool:
+    """Say whether a request was answered within a stretch of serving; forced ones are within none."""
+    began = record.at - record.seconds
+    place = (record.route, record.release, record.track)
+    return deployment.place == place and deployment.since <= began < (deployment.until or math.inf)
+
+
+def _deployment(deployment: Deployment) -> dict[str, Any]:
+    return {
+        "environment": deployment.environment,
+        "since": deployment.since,
+        "until": deployment.until,
+        "why": deployment.why,
+        "actor": deployment.actor,
+    }
 
 
 def explain_rollout(

@@ -69,6 +69,16 @@ class Registries:
             raise UnknownSubject(f"{title(*key)} is not registered yet; try again in a second")
         return found[0], self._now(found[1])
 
+    async def versions_of(self, route: str, release: str) -> list[Standing]:
+        """Give where a release, its model version and its prompt version stand; none where it is not registered."""
+        found = await self._live.world.store.entry(("release", route, release))
+        if found is None:
+            return []
+        entry, standing = found
+        parts = ((kind, *str(entry.facts[kind]).split("@", 1)) for kind in ("model", "prompt") if kind in entry.facts)
+        known = self._live.state.standings
+        return [self._now(standing), *(known[key] for key in parts if key in known)]
+
     async def deprecate(self, key: Key, reason: str, *, retire_at: float | None, successor: str | None) -> Standing:
         """Say that a version will end. Its answers say so from then on.
 

@@ -1,5 +1,6 @@
 """A prompt version: text with declared inputs. Substitution is plain; nothing in a prompt is ever evaluated."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -51,9 +52,11 @@ class PromptVersion:
     output_schema: Mapping[str, Any] | None = None
     owner: str | None = None
     _pieces: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    _text_digest: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_pieces", _split(self.text))
+        object.__setattr__(self, "_text_digest", _digest_of(self.text))
 
     def __hash__(self) -> int:
         return hash(self.digest)
@@ -85,6 +88,14 @@ class PromptVersion:
         if len(pieces) == 1:
             return pieces[0]
         return "".join(piece if place % 2 == 0 else _text(values[piece]) for place, piece in enumerate(pieces))
+
+    def digest_of(self, rendered: str) -> str:
+        """Give the SHA-256 of its text as it was rendered; one without inputs is the same for every request."""
+        return self._text_digest if len(self._pieces) == 1 else _digest_of(rendered)
+
+
+def _digest_of(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _text(value: Any) -> str:

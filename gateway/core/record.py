@@ -4,6 +4,9 @@ from typing import Any
 
 from gateway.core.value import value
 
+REVISION_DIGITS = 16
+"""How many hexadecimal digits of a policy set's digest a record keeps: 64 bits, beyond any chance of two alike."""
+
 
 @value
 class Tried:
@@ -25,7 +28,8 @@ class Record:
 
     Times are wall seconds (`at`) and durations in seconds; `cost_nano_usd` is None when unknown; `partial` marks usage
     of an answer that was cut; `shadow_of` names the request that a mirrored one copied; `split` is what decided the
-    release: `EXPERIMENT/ARM`, the id of a rollout, or None.
+    release: `EXPERIMENT/ARM`, the id of a rollout, or None; `revision` is the digest of the policy set that decided,
+    cut to REVISION_DIGITS; `prompt_digest` is the SHA-256 of the prompt as it was sent, None where there was none.
     """
 
     request_id: str
@@ -61,6 +65,8 @@ class Record:
     shadow_of: str | None = None
     schema_valid: bool | None = None
     split: str | None = None
+    revision: str | None = None
+    prompt_digest: str | None = None
 
     @property
     def cost_usd(self) -> float | None:

@@ -54,6 +54,7 @@ class Attempt:
     permit: Permit | None
     sent_at: float
     hide_usage: bool = False
+    prompt_digest: str | None = None
     call: UpstreamCall | None = None
     status: int = 0
     headers: Headers = field(default_factory=list)

@@ -286,7 +286,7 @@ class Exchange:
         except ClientFault as fault:
             self._attempt_failed(attempt, fault_failure(fault))
             return
-        attempt.hide_usage = shaped.hide_usage
+        attempt.hide_usage, attempt.prompt_digest = shaped.hide_usage, shaped.prompt_digest
         attempt.call = self._around.upstream.send(shaped.request, attempt)
         if self._paused_at is not None:
             attempt.pause()

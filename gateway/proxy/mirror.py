@@ -22,12 +22,12 @@ from gateway.core.ports import (
     UpstreamRequest,
 )
 from gateway.core.price import UNKNOWN_COST
-from gateway.core.record import Record, Tried
+from gateway.core.record import REVISION_DIGITS, Record, Tried
 from gateway.core.route import Route, Shadow
 from gateway.proxy.admission import Asked
 from gateway.proxy.output_schema import follows_schema
 from gateway.proxy.settlement import upstream_id
-from gateway.proxy.shaping import shape
+from gateway.proxy.shaping import Shaped, shape
 from gateway.proxy.surroundings import Judging
 from gateway.wire import compression, headers, json_body
 from gateway.wire.answer_text import whole_text
@@ -131,13 +131,13 @@ class Mirror:
         while self._queue and len(self._active) < MAX_ACTIVE:
             copy = self._queue.popleft()
             try:
-                request = _shadow_request(copy.asked, copy.shadow)
+                shaped = _shadow_request(copy.asked, copy.shadow)
             except ClientFault:
                 # What stable took, the shadow's prompt cannot: its inputs differ. That is a finding, not an accident.
                 self._count(copy.asked.route, copy.shadow, "failed")
                 continue
             self._active.add(copy)
-            copy.send(self._upstream, request, now)
+            copy.send(self._upstream, shaped, now)
 
     def _spent_today(self, route: Route, shadow: Shadow) -> float:
         day, usd = self._spent.get((route.name, shadow.release.version), (0, 0.0))
@@ -188,14 +188,16 @@ class Copy:
         self.shadow = shadow
         self.request_id = request_id
         self.sent_at = 0.0
+        self.prompt_digest: str | None = None
         self.status = 0
         self.headers: Headers = []
         self._body = bytearray()
 
-    def send(self, upstream: Upstream, request: UpstreamRequest, now: float) -> None:
+    def send(self, upstream: Upstream, shaped: Shaped, now: float) -> None:
         """Send the copy."""
         self.sent_at = now
-        self.call = upstream.send(request, self)
+        self.prompt_digest = shaped.prompt_digest
+        self.call = upstream.send(shaped.request, self)
 
     def give_up(self, result: str) -> None:
         """The copy is over its time, or its answer over all measure."""
@@ -246,9 +248,10 @@ def _schema_valid(copy: Copy, answer: bytes) -> bool | None:
     return follows_schema(release.prompt, whole_text(copy.asked.caller.endpoint.name, answer))
 
 
-def _shadow_request(asked: Asked, shadow: Shadow) -> UpstreamRequest:
+def _shadow_request(asked: Asked, shadow: Shadow) -> Shaped:
     """Shape the copy, less what is stateful at the provider or acts on the world by itself."""
-    request = shape(asked, shadow.release, ask_usage=False).request
+    shaped = shape(asked, shadow.release, ask_usage=False)
+    request = shaped.request
     edits: dict[str, bytes | None] = dict.fromkeys(_STRIPPED_FIELDS)
     tools = asked.parsed.get("tools")
     if isinstance(tools, list):
@@ -258,7 +261,9 @@ def _shadow_request(asked: Asked, shadow: Shadow) -> UpstreamRequest:
             edits["tool_choice"] = None
     if asked.caller.endpoint.name == "responses":
         edits["store"] = b"false"
-    return UpstreamRequest(request.provider, request.target, request.headers, json_body.splice(request.body, edits))
+    body = json_body.splice(request.body, edits)
+    copied = UpstreamRequest(request.provider, request.target, request.headers, body)
+    return Shaped(copied, shaped.hide_usage, shaped.prompt_digest)
 
 
 def _is_client_tool(tool: Any) -> bool:
@@ -305,4 +310,6 @@ def _record(
         epoch=asked.snapshot.epoch,
         shadow_of=copy.request_id,
         schema_valid=valid,
+        revision=asked.snapshot.revision[:REVISION_DIGITS],
+        prompt_digest=copy.prompt_digest,
     )

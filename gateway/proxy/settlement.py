@@ -3,7 +3,7 @@
 from gateway.core.outcome import Outcome, is_good
 from gateway.core.ports import Headers, Journal
 from gateway.core.price import UNKNOWN_COST, Cost
-from gateway.core.record import Record, Tried
+from gateway.core.record import REVISION_DIGITS, Record, Tried
 from gateway.core.unit import unit_digest
 from gateway.core.usage import Usage
 from gateway.core.value import value
@@ -145,6 +145,8 @@ def record_of(
         epoch=asked.snapshot.epoch,
         schema_valid=schema_valid,
         split=None if assignment is None else assignment.split,
+        revision=asked.snapshot.revision[:REVISION_DIGITS],
+        prompt_digest=None if attempt is None else attempt.prompt_digest,
     )
 
 

@@ -33,10 +33,14 @@ _KEYS_IN_QUERY = frozenset((b"key", b"api_key", b"api-key"))
 
 @value
 class Shaped:
-    """A request ready to leave. `hide_usage`: the provider is asked for usage that the client did not ask for."""
+    """A request ready to leave. `hide_usage`: the provider is asked for usage that the client did not ask for.
+
+    `prompt_digest` is the SHA-256 of the prompt as it was rendered, None where none was put in.
+    """
 
     request: UpstreamRequest = field(repr=False)
     hide_usage: bool
+    prompt_digest: str | None = None
 
 
 def shape(asked: Asked, release: Release, *, ask_usage: bool = True) -> Shaped:
@@ -57,14 +61,17 @@ def shape(asked: Asked, release: Release, *, ask_usage: bool = True) -> Shaped:
     if asked.variables is not None:
         edits["prompt"] = None
     first: Mapping[str, bytes] = json_body.NOTHING
+    prompt_digest = None
     if release.prompt is not None and endpoint not in _PROMPTLESS:
         text = release.prompt.render(asked.variables or {})
+        prompt_digest = release.prompt.digest_of(text)
         placed, first = _PLACES[endpoint](asked, release.prompt, text)
         edits.update(placed)
     body = json_body.splice(asked.body, edits, first=first, parsed=asked.parsed)
     return Shaped(
         UpstreamRequest(release.model.provider, _target(asked, release), _headers(asked, release), body),
         hide_usage,
+        prompt_digest,
     )
 
 

@@ -47,6 +47,16 @@ RECORD = {
     ],
     "epoch": 7,
     "shadow_of": None,
+    "revision": "f9d4cd3ef80059da",
+    "prompt_digest": "9a0b",
+    "versions": [{"version": "release support/1.0.0", "digest": "0d1e", "review": "candidate", "lifecycle": "active"}],
+    "deployment": {
+        "environment": "production",
+        "since": 1700000000.0,
+        "until": None,
+        "why": "first deployment of the route",
+        "actor": "policy",
+    },
     "schema_valid": True,
 }
 
@@ -126,6 +136,10 @@ def test_a_record_is_told_whole(capsys):
         "tokens 120 in (20 cached), 40 out, partial: the answer was cut",
         "cost 0.0001525 USD",
         "schema valid",
+        "prompt digest 9a0b",
+        "policy set f9d4cd3ef80059da",
+        "deployment in production since 2023-11-14 22:13:20 UTC, by policy: first deployment of the route",
+        "release support/1.0.0 0d1e candidate active",
         "SDK retries 1",
         "1 1.1.0 canary failed -",
         "2 1.0.0 fallback cancelled 200",
@@ -136,15 +150,26 @@ def test_a_record_is_told_whole(capsys):
 def test_what_a_record_does_not_know_is_left_out(capsys):
     """Unknown usage is not shown as zero, and an unknown cost is said to be unknown."""
     unknown = dict.fromkeys(
-        ["input_tokens", "cost_usd", "first_token_seconds", "served_model", "bucket", "unit_digest"]
+        ["input_tokens", "cost_usd", "first_token_seconds", "served_model", "bucket", "unit_digest", "deployment"]
     )
-    bare = {**RECORD, **unknown, "cost_status": "unknown", "schema_valid": False, "stream": False, "attempts": []}
+    bare = {
+        **RECORD,
+        **unknown,
+        "cost_status": "unknown",
+        "schema_valid": False,
+        "stream": False,
+        "attempts": [],
+        "versions": [],
+    }
     lines = told({"request"}, {**bare, "shadow_of": "req_0", "release": ""}, capsys)
     assert "cost unknown" in lines
     assert "copy of req_0" in lines
     assert "schema not valid" in lines
     assert "request req_1 of helpdesk to support got no release: bucket 4 is under the canary's 50000" in lines
-    assert not any(line.startswith(("tokens", "first token", "served", "bucket", "attempt")) for line in lines)
+    assert not any(
+        line.startswith(("tokens", "first token", "served", "bucket", "attempt", "version", "deployment"))
+        for line in lines
+    )
 
 
 def test_a_free_answer_costs_nothing(capsys):

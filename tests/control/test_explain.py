@@ -1,12 +1,16 @@
 """Why: a unit's release, a past request's decision, a rollout's acts."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from gateway.control.explain import explain_request, explain_rollout, explain_unit
 from gateway.control.rollouts import Word
+from gateway.core.deployment import Deployment
 from gateway.core.errors import UnknownSubject
+from gateway.core.review import Review
+from gateway.core.standing import Standing
 from tests.control.judged_world import judging, plan, rollout
 from tests.control.serving_world import ADA, files, rolling, route, serving
 from tests.proxy.playbook import Play
@@ -67,7 +71,7 @@ def test_a_request_is_told_from_its_record(stream):
     play = Play()
     play.ask(messages=[{"role": "user", "content": "secret words"}], stream=stream)
     play.upstream.last.answer()
-    told = explain_request(play.record)
+    told = explain_request(play.record, [], [])
 
     assert ("req-1", "desk", "1.0.0", "stable") == tuple(
         told[name] for name in ("request_id", "route", "release", "track")
@@ -79,13 +83,38 @@ def test_a_request_is_told_from_its_record(stream):
     assert "secret words" not in json.dumps(told)
 
 
+def test_a_request_is_told_with_what_is_registered_of_its_release():
+    """The digests of what served, and why it served then; a request outside every deployment has none."""
+    play = Play()
+    play.ask()
+    play.upstream.last.answer()
+    record, at = play.record, play.record.at
+    standing = Standing("release", "desk", "1.0.0", "0d", "0f", 1.0, review=Review.candidate)
+    lasting = Deployment("production", "desk", "1.0.0", "stable", "0d", at - 60, "first deployment", "policy")
+    earlier = replace(lasting, since=at - 90, until=at - 60)
+    other = replace(lasting, track="canary")
+
+    told = explain_request(record, [standing], [other, earlier, lasting])
+    assert [{"version": "release desk/1.0.0", "digest": "0d", "review": "candidate", "lifecycle": "active"}] == told[
+        "versions"
+    ]
+    assert {
+        "environment": "production",
+        "since": at - 60,
+        "until": None,
+        "why": "first deployment",
+        "actor": "policy",
+    } == told["deployment"]
+    assert explain_request(record, [], [other, earlier])["deployment"] is None
+
+
 def test_an_unknown_cost_stays_unknown():
     """It is not zero."""
     play = Play()
     play.ask()
     play.upstream.last.answer(status=400, body=b"{}")
 
-    assert explain_request(play.record)["cost_usd"] is None
+    assert explain_request(play.record, [], [])["cost_usd"] is None
 
 
 async def test_a_rollout_is_told_with_its_acts_and_guardrails():

@@ -1,5 +1,7 @@
 """A prompt version: plain substitution of declared inputs."""
 
+import hashlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,3 +95,13 @@ def test_equal_prompts_have_one_place_in_a_set():
 def test_a_prompt_is_written_with_its_version():
     """As everywhere."""
     assert "support@1.1.0" == str(made(""))
+
+
+def test_a_rendered_prompt_has_the_digest_of_what_was_sent():
+    """With its variables filled in; one without inputs has the same digest for every request."""
+    for prompt, values, sent in (
+        (made("Be brief."), {}, "Be brief."),
+        (made("Help with {{product}}.", product="string"), {"product": "\ud800"}, "Help with \ud800."),
+    ):
+        assert sent == prompt.render(values)
+        assert hashlib.sha256(sent.encode("utf-8", "surrogatepass")).hexdigest() == prompt.digest_of(sent)

@@ -72,6 +72,8 @@ def test_a_request_leaves_one_record():
         "shadow_of": None,
         "schema_valid": None,
         "split": None,
+        "revision": "r",
+        "prompt_digest": None,
     } == {name: getattr(record, name) for name in record.__slots__ if name != "input_digest"}
 
 

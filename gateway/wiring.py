@@ -22,6 +22,7 @@ from gateway.adapters.listener import Listener, bind
 from gateway.adapters.policy_folder import FolderWatch, located, read_folder
 from gateway.adapters.price_library import PriceLibrary
 from gateway.adapters.prometheus_meters import PrometheusMeters
+from gateway.adapters.random_characters import random_characters
 from gateway.adapters.recorded_copy import NoCopy, RecordedCopyFile
 from gateway.adapters.request_ids import RequestIds
 from gateway.adapters.secret_sources import SecretSources
@@ -32,12 +33,14 @@ from gateway.adapters.system_clock import SystemClock
 from gateway.adapters.upstreams import Upstreams
 from gateway.api.applications import Applications
 from gateway.api.operations import Desk, Operations
+from gateway.control.access_uses import AccessUses
 from gateway.control.breakers import Breakers
 from gateway.control.deployments import Deployments
 from gateway.control.error_budgets import ErrorBudgets
 from gateway.control.experiments import Experiments
 from gateway.control.feedback import Assessments
 from gateway.control.judging import Judging
+from gateway.control.keys import Keys
 from gateway.control.live import Live, World
 from gateway.control.recording import Recording
 from gateway.control.registries import Registries
@@ -64,6 +67,9 @@ FOLLOW_SECONDS = 1.0
 
 LEDGER_RETRY_SECONDS = 5.0
 """How often a ledger that is away is asked again, at the start, for what it knows of the error budgets."""
+
+USE_SECONDS = 60.0
+"""How often the use of access is written down."""
 
 TICK_SECONDS = 0.1
 """How often deadlines are looked at; all of them are seconds."""
@@ -210,6 +216,8 @@ class Gateway:
             reload=self.reload,
             exposition=self.meters.exposition,
             extra_status=self._extra_status,
+            keys=self.keys,
+            access_uses=self.access_uses,
         )
         stack.push_async_callback(self._write_last_records)
         self._watch_credentials()
@@ -218,6 +226,7 @@ class Gateway:
         self._background(self._every(JUDGE_SECONDS, self.judging.judge), stack)
         self._background(self._every(FOLLOW_SECONDS, self._follow), stack)
         self._background(self._deployments.run(), stack)
+        self._background(self._every(USE_SECONDS, self.access_uses.keep), stack)
 
     async def _open_store(self) -> SqlStore:
         """Open the store; a server that is away is waited for, where there is a copy to serve by meanwhile."""
@@ -252,6 +261,8 @@ class Gateway:
         self.live = Live(world, self._recording, terms, on_swap=[self.meters.declare])
         self.serving = Serving(self.live)
         self.rollouts = Rollouts(self.live)
+        self.keys = Keys(self.live, random_characters)
+        self.access_uses = AccessUses(self.live)
         self.breakers = Breakers(lambda: self.live.current, self._tripped, self.journal)
         self.live.on_fresh_attempt(self.breakers.forget)
         self._served_models = ServedModels(self.meters, self.journal, self.rollouts.trip)
@@ -358,10 +369,13 @@ class Gateway:
     async def _write_last_records(self) -> None:
         await self._recording.settled(LAST_RECORD_SECONDS)
         await self._deployments.settled(LAST_RECORD_SECONDS)
+        with contextlib.suppress(StoreFault):
+            await self.access_uses.keep()
 
     async def _tick(self) -> None:
-        """Look at deadlines, and put what was heard to the evidence."""
+        """Look at deadlines, those of keys too, and put what was heard to the evidence."""
         now = self._clock.monotonic()
+        self.live.end_keys()
         self.exchanges.tick(now)
         self.mirror.tick(now)
         self.judging.gather()

@@ -211,6 +211,39 @@ deployments = Table(
 `until` is NULL while it serves.
 """
 
+credentials = Table(
+    "credentials",
+    STORE,
+    Column("id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("owner", String, nullable=False),
+    Column("sha256", String, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("expires_at", Float),
+    Column("revoked_at", Float),
+    Column("revoked_by", String),
+    Column("replaced_by", String),
+)
+"""Keys of applications and tokens of operators that were issued, by their digests; none is ever forgotten."""
+
+key_uses = Table(
+    "key_uses",
+    STORE,
+    Column("sha256", String, primary_key=True),
+    Column("at", Float, nullable=False),
+)
+"""When a key was last used, to the minute."""
+
+access_used = Table(
+    "access_used",
+    STORE,
+    Column("operator", String, primary_key=True),
+    Column("permission", String, primary_key=True),
+    Column("day", Integer, nullable=False),
+)
+"""On which day, from 1970-01-01, an operator last did what a permission allows."""
+
 LEDGER = MetaData(naming_convention=_NAMES)
 
 requests = Table(

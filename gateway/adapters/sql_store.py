@@ -15,10 +15,11 @@ from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, or_, select
 
-from gateway.adapters import sql_registry, store_rows
+from gateway.adapters import sql_access, sql_registry, store_rows
 from gateway.adapters.sql_engine import Database, insert_if_new, insert_or_replace
 from gateway.adapters.sql_schema import (
     arms_out,
+    credentials,
     epoch,
     experiments,
     kept_evidence,
@@ -29,6 +30,8 @@ from gateway.adapters.sql_schema import (
     routes,
     served_versions,
 )
+from gateway.core.access_use import AccessUse
+from gateway.core.api_key import IssuedKey
 from gateway.core.deployment import Change, Deployment
 from gateway.core.errors import Overtaken, StoreFault
 from gateway.core.ports import (
@@ -208,6 +211,18 @@ class SqlStore:
             self._database.snapshot, lambda connection: sql_registry.deployments_of(connection, route, limit)
         )
 
+    async def record_keys(self, keys: Sequence[IssuedKey]) -> int:
+        """Write issued keys; one that is known is joined with what is, so that no revocation is ever taken back."""
+        return await self._write(lambda connection: sql_access.put_keys(connection, keys))
+
+    async def keep_use(self, use: AccessUse) -> None:
+        """Write what access was used lately; what is known of later use stays. Raises no epoch."""
+        await self._run(self._database.transaction, lambda connection: sql_access.put_use(connection, use))
+
+    async def access_use(self) -> AccessUse:
+        """Give the latest use of every key and every grant."""
+        return await self._run(self._database.snapshot, sql_access.use)
+
     async def history(self, route: str, limit: int) -> Sequence[RolloutEvent]:
         """Give a route's newest rollout events, the newest first."""
         return await self._run(self._database.snapshot, lambda connection: _history(connection, route, limit))
@@ -302,8 +317,9 @@ def _recorded(connection: Connection) -> Recorded:
         select(arms_out).order_by(arms_out.c.at),
         select(served_versions).order_by(served_versions.c.id),
         sql_registry.STANDINGS,
+        select(credentials).order_by(credentials.c.created_at, credentials.c.id),
     )
-    tables = (rollouts, routes, experiments, arms_out, served_versions, registered_versions)
+    tables = (rollouts, routes, experiments, arms_out, served_versions, registered_versions, credentials)
     answers = (connection.execute(question).mappings() for question in questions)
     return store_rows.recorded_from(
         _epoch(connection), dict(zip((table.name for table in tables), answers, strict=True))

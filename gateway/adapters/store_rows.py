@@ -1,14 +1,18 @@
 """What the store records, as rows: plain JSON objects, one a table's row, for the database and for the copy on disk."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from typing import Any
 
 from gateway.adapters.registry_rows import Row, standing_from, standing_row
+from gateway.core.api_key import IssuedKey
 from gateway.core.plan import Plan
 from gateway.core.ports import ArmOut, ExperimentStart, KeptEvidence, Recorded, RolloutEvent, ServedVersion
 from gateway.core.rollout import Rollout, RolloutState
 from gateway.core.route_record import Former, RouteRecord
 from gateway.core.text import storable
+
+_KEY_FIELDS = tuple(field.name for field in fields(IssuedKey))
 
 
 def rows_of(recorded: Recorded) -> dict[str, list[dict[str, Any]]]:
@@ -21,6 +25,7 @@ def rows_of(recorded: Recorded) -> dict[str, list[dict[str, Any]]]:
         "arms_out": [arm_row(arm) for arm in recorded.arms_out],
         "served_versions": [served_row(item) for item in recorded.served],
         "registered_versions": [standing_row(item) for item in recorded.standings],
+        "credentials": [key_row(key) for key in recorded.keys],
     }
 
 
@@ -34,6 +39,7 @@ def recorded_from(epoch: int, tables: Mapping[str, Iterable[Row]]) -> Recorded:
         arms_out=tuple(map(arm_from, tables["arms_out"])),
         served=tuple(map(served_from, tables["served_versions"])),
         standings=tuple(map(standing_from, tables["registered_versions"])),
+        keys=tuple(map(key_from, tables["credentials"])),
     )
 
 
@@ -155,6 +161,16 @@ def served_row(item: ServedVersion) -> dict[str, Any]:
 def served_from(row: Row) -> ServedVersion:
     """Read a version that has served."""
     return ServedVersion(row["kind"], row["name"], row["version"], row["digest"])
+
+
+def key_row(key: IssuedKey) -> dict[str, Any]:
+    """Write what is recorded of an issued key; the columns are its fields."""
+    return {name: getattr(key, name) for name in _KEY_FIELDS}
+
+
+def key_from(row: Row) -> IssuedKey:
+    """Read what is recorded of an issued key."""
+    return IssuedKey(**{name: row[name] for name in _KEY_FIELDS})
 
 
 def evidence_row(kept: KeptEvidence) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.control.access_uses import AccessUses
 from gateway.control.identification import Identification
 from gateway.core.access import GRANTED, PERMITTED, PERSONAL, Permission, permitted
 from gateway.core.address import is_loopback
@@ -38,6 +39,14 @@ PERMISSION_OF: Mapping[tuple[str, str], Permission] = {
     ("POST", "/admin/v1/registry/{kind}/{name}/{version}/revoke"): "release.revoke",
     ("GET", "/admin/v1/deployments"): "registry.read",
     ("POST", "/admin/v1/plan"): "policy.plan",
+    ("GET", "/admin/v1/keys"): "access.review",
+    ("POST", "/admin/v1/keys/{key}/revoke"): "key.revoke",
+    ("POST", "/admin/v1/apps/{name}/keys"): "key.issue",
+    ("POST", "/admin/v1/apps/{name}/rotate"): "key.issue",
+    ("GET", "/admin/v1/operators"): "access.review",
+    ("POST", "/admin/v1/operators/{name}/tokens"): "operator.token",
+    ("POST", "/admin/v1/tokens/{key}/revoke"): "operator.token",
+    ("GET", "/admin/v1/access"): "access.review",
 }
 """The one table: what each method of each path needs."""
 
@@ -51,9 +60,10 @@ MAX_SHOWN = 200
 class Entrance:
     """Makes the routes of the operations API, each behind its permission."""
 
-    def __init__(self, identification: Identification, journal: Journal) -> None:
+    def __init__(self, identification: Identification, journal: Journal, uses: AccessUses) -> None:
         self._identification = identification
         self._journal = journal
+        self._uses = uses
 
     def open(self, path: str, handler: Callable[[Request], Awaitable[Response]]) -> Route:
         """Make a route that asks nobody who it is.
@@ -94,9 +104,9 @@ class Entrance:
         content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if acts and content_type != "application/json":
             raise HTTPException(415, "send the act as application/json")
-        names_loopback = _names_loopback(request.headers.get("host", ""))
+        names_loopback, bearer = _names_loopback(request.headers.get("host", "")), _bearer(request)
         try:
-            operator = await self._identification.identify(_bearer(request), names_loopback=names_loopback)
+            operator = await self._identification.identify(bearer, names_loopback=names_loopback)
         except (Unidentified, NotPermitted) as fault:
             self._denied(None, permission, request, fault.message)
             raise
@@ -104,6 +114,7 @@ class Entrance:
             why = _why_not(operator, permission)
             self._denied(operator, permission, request, why)
             raise NotPermitted(why)
+        self._uses.note(operator, permission, bearer)
         return operator
 
     def _denied(self, operator: Operator | None, permission: Permission, request: Request, why: str) -> None:

@@ -10,16 +10,19 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.api.access import AccessHandlers
 from gateway.api.act_body import read_body
 from gateway.api.entrance import Entrance
 from gateway.api.experiments import ExperimentHandlers
 from gateway.api.openapi import document
 from gateway.api.registry import MOST_DEPLOYMENTS, RegistryHandlers
+from gateway.control.access_uses import AccessUses
 from gateway.control.breakers import Breakers
 from gateway.control.experiments import Experiments
 from gateway.control.explain import explain_request, explain_rollout, explain_unit
 from gateway.control.identification import Identification
 from gateway.control.judging import Judging
+from gateway.control.keys import Keys
 from gateway.control.live import Live
 from gateway.control.registries import Registries
 from gateway.control.rollouts import Rollouts, Word
@@ -62,6 +65,8 @@ class Desk:
     reload: Callable[[], Awaitable[Reload]]
     exposition: Callable[[str], tuple[bytes, str]]
     extra_status: Callable[[], Mapping[str, Any]]
+    keys: Keys
+    access_uses: AccessUses
 
 
 class Operations:
@@ -72,7 +77,9 @@ class Operations:
 
     def __init__(self, desk: Desk, token: str | None) -> None:
         self._desk = desk
-        self._entrance = Entrance(Identification(lambda: desk.live.current, token), desk.live.world.journal)
+        self._access = AccessHandlers(desk.live, desk.keys, desk.access_uses, has_admin_token=token is not None)
+        identification = Identification(lambda: desk.live.current, token)
+        self._entrance = Entrance(identification, desk.live.world.journal, desk.access_uses)
 
     def application(self) -> Starlette:
         """Make the ASGI application."""
@@ -91,6 +98,7 @@ class Operations:
                 entrance.route("/admin/v1/rollouts/{route}/{verb}", POST=self._verb),
                 *ExperimentHandlers(self._desk.experiments).routes(entrance),
                 *RegistryHandlers(self._desk.registries, self._desk.serving, self._desk.store).routes(entrance),
+                *self._access.routes(entrance),
             ],
             exception_handlers={PinionError: _refused, HTTPException: _not_here},
         )

@@ -19,8 +19,6 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Policies": {
         "check": "Check a folder of policy files.",
         "schema": "Write JSON Schema for policy files.",
-        "app": "Make what an application needs.",
-        "operator": "Make what an operator needs.",
     },
     "A running gateway": {
         "status": "Show what serves now.",
@@ -35,6 +33,11 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "prompt": "The same of prompt versions.",
         "dataset": "The same of dataset versions.",
         "deployment": "List what served when.",
+    },
+    "Access": {
+        "app": "Make, issue, rotate and revoke the keys of applications.",
+        "operator": "Make, issue and revoke the tokens of operators, and list them.",
+        "access": "Review who may what, and what of it they use.",
     },
 }
 """Every command under its heading, with its summary, which `pinion --help` shows without importing the command."""

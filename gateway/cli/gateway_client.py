@@ -10,6 +10,7 @@ import click
 import httpx2
 
 from gateway.cli.terminal import printable
+from gateway.core.api_key import KeyKind
 
 TIMEOUT = httpx2.Timeout(30.0, connect=5.0)
 """In seconds; a reload of a large policy set may take some of them."""
@@ -133,6 +134,31 @@ class GatewayClient:
     def plan(self, files: Mapping[str, str]) -> dict[str, Any]:
         """Ask what a policy set, file name to text, would mean; one that would be refused is an answer."""
         return self._ask("POST", "plan", body={"files": dict(files)}, also=422)
+
+    def keys(self, app: str | None) -> dict[str, Any]:
+        """Ask for the issued keys of an application, or of all."""
+        return self._ask("GET", "keys", query={} if app is None else {"app": app})
+
+    def issue(self, kind: KeyKind, name: str, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Have a key issued to an application, or a token to an operator; `wanted` may hold expires."""
+        holders, issued = ("apps", "keys") if kind == "app" else ("operators", "tokens")
+        return self._ask("POST", f"{holders}/{quote(name, safe='')}/{issued}", body=wanted)
+
+    def rotate(self, app: str, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Have an application's key replaced; `wanted` may hold key, overlap and expires."""
+        return self._ask("POST", f"apps/{quote(app, safe='')}/rotate", body=wanted)
+
+    def revoke(self, kind: KeyKind, key: str) -> dict[str, Any]:
+        """Have an issued key or token revoked."""
+        return self._ask("POST", f"{'keys' if kind == 'app' else 'tokens'}/{quote(key, safe='')}/revoke", body={})
+
+    def operators(self) -> dict[str, Any]:
+        """Ask who the operators are."""
+        return self._ask("GET", "operators")
+
+    def access(self) -> dict[str, Any]:
+        """Ask who may what, and what of it they have used."""
+        return self._ask("GET", "access")
 
     def reload(self) -> dict[str, Any]:
         """Have the policy files read again; a rejected set is an answer, not a refusal."""

@@ -1,16 +1,21 @@
-"""`pinion operator`: what an operator needs to use the operations API: a token."""
+"""`pinion operator`: the tokens of operators, made for a policy file, or issued and taken back; and who they are."""
 
 import json
 
 import click
 
 from gateway.adapters.random_characters import random_characters
+from gateway.cli.access_text import operators_table
+from gateway.cli.app import expires_option
+from gateway.cli.gateway_client import GatewayClient, gateway_option
+from gateway.cli.key_text import echo_issued, echo_revoked
+from gateway.cli.terminal import json_option, show, show_json
 from gateway.core.api_key import ID_LENGTH, SECRET_LENGTH, digest_of, named_key
 
 
 @click.group()
 def operator() -> None:
-    """Make what an operator needs."""
+    """Make, issue and revoke the tokens of operators, and list them."""
 
 
 @operator.command()
@@ -32,3 +37,42 @@ def key(name: str, *, as_json: bool) -> None:
         f'kind: operator\nname: {name}\nroles: [viewer]\ntokens: [{{sha256: "{sha256}"}}]',
         err=True,
     )
+
+
+@operator.command()
+@click.argument("name")
+@expires_option
+@json_option
+@gateway_option
+def token(name: str, expires: str | None, gateway: GatewayClient, *, as_json: bool) -> None:
+    """Have a token issued to the declared operator NAME. It signs nothing: whoever issues it has seen it."""
+    told = gateway.issue("operator", name, {} if expires is None else {"expires": expires})
+    if as_json:
+        show_json(told)
+    else:
+        echo_issued(told, "token")
+
+
+@operator.command()
+@click.argument("key_id", metavar="KEYID")
+@json_option
+@gateway_option
+def revoke(key_id: str, gateway: GatewayClient, *, as_json: bool) -> None:
+    """Let nobody in by the issued token KEYID any more, at once."""
+    told = gateway.revoke("operator", key_id)
+    if as_json:
+        show_json(told)
+    else:
+        echo_revoked(told, "token")
+
+
+@operator.command(name="list")
+@json_option
+@gateway_option
+def list_(gateway: GatewayClient, *, as_json: bool) -> None:
+    """List the operators: their roles, what they sign for, and how they are known."""
+    told = gateway.operators()
+    if as_json:
+        show_json(told)
+    else:
+        show(operators_table(told["operators"]))

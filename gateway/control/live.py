@@ -5,15 +5,17 @@ Giving a release more traffic acts only once it is recorded, and loses to a trip
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gateway.control import admitted
 from gateway.control.policies import Policies
 from gateway.control.recording import Recording
-from gateway.control.snapshots import Releases, build_route, build_snapshot
+from gateway.control.snapshots import Releases, build_route, build_snapshot, with_keys
 from gateway.control.standings import Standings
 from gateway.control.terms import Terms
+from gateway.core.api_key import IssuedKey
 from gateway.core.errors import Overtaken, Problem, StoreFault, UnknownSubject
 from gateway.core.ports import (
     ArmOut,
@@ -86,6 +88,7 @@ class State:
     arms_out: tuple[ArmOut, ...] = ()
     served: dict[Key, str] = field(default_factory=dict)
     standings: dict[Key, Standing] = field(default_factory=dict)
+    keys: Mapping[str, IssuedKey] = field(default_factory=dict, repr=False)
 
 
 class Live:
@@ -112,6 +115,8 @@ class Live:
         self.is_from_copy = False
         self._writing: dict[str, int] = {}
         self._on_swap = list(on_swap)
+        self._keys_end = math.inf
+        self._used: set[str] = set()
         self._fresh: Callable[[str, str], None] = lambda _route, _version: None
 
     def __repr__(self) -> str:
@@ -149,6 +154,7 @@ class Live:
         state.arms_out = tuple(recorded.arms_out)
         state.served = {version.key: version.digest for version in recorded.served}
         state.standings = {standing.key: standing for standing in recorded.standings}
+        state.keys = {key.id: key for key in recorded.keys}
         self._epoch = recorded.epoch
         self.current = replace(self.current, epoch=max(self.current.epoch, recorded.epoch))
 
@@ -164,15 +170,17 @@ class Live:
             return False
         async with self.changing:
             await self.caught_up()
-            before = self._decisive()
+            before, keys = self._decisive(), self.state.keys
             recorded = await self.world.store.recorded()
-            if len(self.recording) or before != self._decisive():
-                return False  # a trip came meanwhile, and what was read does not know of it
+            if len(self.recording) or before != self._decisive() or keys != self.state.keys:
+                return False  # a trip came meanwhile, or a revocation, and what was read does not know of it
             was_from_copy, self.is_from_copy = self.is_from_copy, False
             self.remember(recorded)
             self._forget_for_fresh_attempts(before[0])
             if was_from_copy or before != self._decisive():
                 self.swap_all()
+            elif keys != self.state.keys:
+                self.swap_keys()
         return True
 
     def _decisive(self) -> tuple[dict[str, RouteRecord], tuple[ArmOut, ...], dict[Key, Standing]]:
@@ -200,6 +208,7 @@ class Live:
             arms_out=state.arms_out,
             served=served,
             standings=tuple(state.standings.values()),
+            keys=tuple(state.keys.values()),
         )
         await asyncio.to_thread(self.world.copy.keep, known)
 
@@ -287,6 +296,22 @@ class Live:
         """Have it recorded that an arm is out."""
         self.record_later(f"arm {arm.release} of {arm.route} out", lambda: self.world.store.record_arm_out(arm))
 
+    async def write_keys(self, keys: Sequence[IssuedKey]) -> None:
+        """Record keys.
+
+        Raises:
+            StoreFault: the store cannot be written.
+        """
+        try:
+            self.noted(await self.world.store.record_keys(keys))
+        except StoreFault:
+            self._epoch = UNKNOWN_EPOCH  # they may be recorded all the same: look again
+            raise
+
+    def record_keys_later(self, what: str, keys: Sequence[IssuedKey]) -> None:
+        """Have keys recorded as they are already held; `what` names the act for the log."""
+        self.record_later(what, lambda: self.world.store.record_keys(keys))
+
     def record_later(self, what: str, record: Callable[[], Awaitable[int]]) -> None:
         """Have something recorded, sooner or later; `what` names it for the log, `record` gives the new epoch."""
 
@@ -309,7 +334,14 @@ class Live:
         records = {record.route: self._servable(record) for record in fitting}
         epoch, dev = self.current.epoch + 1, self.terms.dev
         snapshot = build_snapshot(
-            state.policies, state.releases, records, state.arms_out, self.standings, epoch=epoch, dev=dev
+            state.policies,
+            state.releases,
+            records,
+            state.arms_out,
+            self.standings,
+            epoch=epoch,
+            dev=dev,
+            keys=self._good_keys(),
         )
         kept = {name: self.current.routes[name] for name in state.policies.routes if name in self.current.routes}
         self._swap(replace(snapshot, routes={**kept, **snapshot.routes}))
@@ -329,6 +361,28 @@ class Live:
         """What the registry says of releases now; of a development server, which registers nothing, nothing."""
         return Standings({} if self.terms.dev else self.state.standings, self.world.clock.wall())
 
+    def swap_keys(self) -> None:
+        """Let in by the keys that are known and in force now."""
+        snapshot = replace(self.current, epoch=self.current.epoch + 1)
+        self._swap(with_keys(snapshot, self.state.policies, self._good_keys()))
+
+    def end_keys(self) -> None:
+        """Let nobody in any more by a key whose end has come: a comparison, until one has."""
+        if self.world.clock.wall() >= self._keys_end:
+            self.swap_keys()
+
+    def _good_keys(self) -> list[IssuedKey]:
+        """Give the keys in force, and note when the first of them ends."""
+        now = self.world.clock.wall()
+        good = [key for key in self.state.keys.values() if key.is_good(now)]
+        self._keys_end = min((key.expires_at for key in good if key.expires_at is not None), default=math.inf)
+        return good
+
+    def taken_use(self) -> frozenset[str]:
+        """Give which keys applications have used since this was last asked, by their SHA-256 in hexadecimal."""
+        used, self._used = self._used | self.current.taken_use(), set()
+        return frozenset(used)
+
     def _servable(self, record: RouteRecord) -> RouteRecord:
         """Give a record as it may be served by: from a copy without its open rollout, perhaps rolled back since."""
         rollout = record.rollout
@@ -339,6 +393,7 @@ class Live:
 
     def _swap(self, snapshot: Snapshot) -> None:
         before, self.current = self.current, snapshot
+        self._used |= before.taken_use()
         for name, route in snapshot.routes.items():
             if route is not before.routes.get(name) and route.is_out(route.stable):
                 self._alarm(route)

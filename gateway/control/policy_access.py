@@ -6,6 +6,7 @@ from dataclasses import replace
 from gateway.control.access_documents import IdentityProviderDocument, OperatorDocument
 from gateway.control.policy_declared import Declaration, Declared
 from gateway.core.access import conflicts, roles_of
+from gateway.core.api_key import name_of_digest
 from gateway.core.app import App
 from gateway.core.identity_provider import IdentityProvider
 from gateway.core.operator import RESERVED_NAMES, Operator, Operators
@@ -14,9 +15,6 @@ Providers = Mapping[str, IdentityProvider]
 """Identity providers by name."""
 
 Declaring = Declaration[OperatorDocument]
-
-SHOWN_DIGITS = 8
-"""How much of a digest tells a token of a policy file from the others where it is shown."""
 
 
 def identity_providers_of(declared: Declared) -> dict[str, IdentityProvider]:
@@ -54,7 +52,7 @@ def operators_of(declared: Declared, providers: Providers, apps: Mapping[bytes, 
             if known is not None:
                 said = f" is one of {known.name}"
                 declared.findings.wrong(each, ("tokens", index), said, "give every operator tokens of its own")
-            by_token[digest] = replace(operator, by=f"sha256:{token.sha256[:SHOWN_DIGITS].lower()}")
+            by_token[digest] = replace(operator, by=name_of_digest(token.sha256))
         provider = _provider(each, declared, providers)
         if provider is not None and each.keys.subject is not None:
             subject = provider.issuer, each.keys.subject

@@ -5,7 +5,10 @@ from dataclasses import replace
 
 from gateway.control.policies import ExperimentPolicy, Policies, RoutePolicy, ShadowPolicy
 from gateway.control.standings import Standings
+from gateway.core.api_key import IssuedKey
+from gateway.core.app import App
 from gateway.core.bucket import arm_ranges, experiment_salt, salt, shadow_salt
+from gateway.core.operator import Operator
 from gateway.core.ports import ArmOut
 from gateway.core.release import Release
 from gateway.core.rollout import Rollout
@@ -26,10 +29,14 @@ def build_snapshot(
     *,
     epoch: int,
     dev: bool,
+    keys: Iterable[IssuedKey] = (),
 ) -> Snapshot:
-    """Make the snapshot that serves a policy set as far as the records have come; a route without one is left out."""
+    """Make the snapshot that serves a policy set as far as the records have come; a route without one is left out.
+
+    `keys` are the issued ones that are in force now.
+    """
     out = tuple(arms_out)
-    return Snapshot(
+    bare = Snapshot(
         epoch=epoch,
         revision=policies.revision,
         routes={
@@ -37,12 +44,25 @@ def build_snapshot(
             for name, policy in policies.routes.items()
             if name in records
         },
-        keys=policies.apps,
         open=not policies.app_names,
         dev=dev,
-        operators=policies.operators,
         identity_providers=policies.identity_providers,
     )
+    return with_keys(bare, policies, keys)
+
+
+def with_keys(snapshot: Snapshot, policies: Policies, keys: Iterable[IssuedKey]) -> Snapshot:
+    """Give a snapshot the keys and tokens that a set declares, and those issued ones whose owner it declares."""
+    apps: dict[bytes, App] = {}
+    tokens: dict[bytes, Operator] = {}
+    for key in keys:
+        if key.kind == "app" and key.owner in policies.callers:
+            apps[key.digest] = policies.callers[key.owner]
+        elif key.kind == "operator" and key.owner in policies.operators.by_name:
+            tokens[key.digest] = replace(policies.operators.by_name[key.owner], identified="issued", by=key.id)
+    declared = policies.operators
+    operators = replace(declared, by_token={**tokens, **declared.by_token})
+    return replace(snapshot, keys={**apps, **policies.apps}, operators=operators)
 
 
 def build_route(

@@ -73,6 +73,11 @@ def digest_of(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
+def name_of_digest(sha256: str) -> str:
+    """Name a key that has no id, in a policy file, by the first 8 digits of its digest."""
+    return f"sha256:{sha256[:8].lower()}"
+
+
 @dataclass(frozen=True, slots=True)
 class IssuedKey:
     """What is recorded of an issued key; times in wall seconds. The key itself is kept nowhere.

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from gateway.core.access_use import AccessUse
+from gateway.core.api_key import IssuedKey
 from gateway.core.arm_units import ArmUnits, Wanted
 from gateway.core.dependent import Traffic
 from gateway.core.deployment import Change, Deployment
@@ -378,6 +380,7 @@ class Recorded:
     arms_out: Sequence[ArmOut] = ()
     served: Sequence[ServedVersion] = ()
     standings: Sequence[Standing] = ()
+    keys: Sequence[IssuedKey] = ()
 
 
 class Store(Protocol):
@@ -452,6 +455,18 @@ class Store(Protocol):
 
     async def deployments(self, route: str | None, limit: int) -> Sequence[Deployment]:
         """Give the newest deployments, of one route or of all, the newest first."""
+        ...
+
+    async def record_keys(self, keys: Sequence[IssuedKey]) -> int:
+        """Write issued keys; one that is known is joined with what is, so that no revocation is ever taken back."""
+        ...
+
+    async def keep_use(self, use: AccessUse) -> None:
+        """Write what access was used lately; what is known of later use stays. Raises no epoch."""
+        ...
+
+    async def access_use(self) -> AccessUse:
+        """Give the latest use of every key and every grant."""
         ...
 
     async def history(self, route: str, limit: int) -> Sequence[RolloutEvent]:

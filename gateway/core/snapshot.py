@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gateway.core.api_key import is_spoilt
 from gateway.core.app import ANYONE, App
 from gateway.core.identity_provider import IdentityProvider
 from gateway.core.operator import Operators
@@ -41,7 +42,18 @@ class Snapshot:
             return None
         app = self._known.get(credential)
         if app is None:
+            if is_spoilt(credential):
+                return None
             app = self.keys.get(hashlib.sha256(credential).digest())
             if app is not None:
                 self._known[credential] = app
         return app
+
+    def taken_use(self) -> frozenset[str]:
+        """Give which keys were used since this was last asked, by their SHA-256 in hexadecimal.
+
+        What is known is what was used, so that it costs requests nothing. It is forgotten, to be looked up anew.
+        """
+        used = frozenset(hashlib.sha256(credential).hexdigest() for credential in self._known)
+        self._known.clear()
+        return used

@@ -1,5 +1,6 @@
 """A sample of everything that the store records."""
 
+from gateway.core.api_key import IssuedKey
 from gateway.core.plan import Criterion, Plan, Step
 from gateway.core.ports import ArmOut, ExperimentStart, Recorded, ServedVersion
 from gateway.core.rollout import Rollout, RolloutState
@@ -48,4 +49,8 @@ RECORDED = Recorded(
     experiments=(ExperimentStart("sales", "length", 3.0, (("short", "1.0.0", 400_000), ("long", "1.1.0", 600_000))),),
     arms_out=(ArmOut("sales", "length", "1.1.0", "breaker", 4.0, {"failed": 3}),),
     served=(ServedVersion("model", "gpt-4o", "2024-08-06", "d1"), ServedVersion("prompt", "greeting", "1", "d2")),
+    keys=(
+        IssuedKey("k1", "app", "helpdesk", "ab" * 32, 1.0, "ada", 9.0, None, None, "k2"),
+        IssuedKey("k2", "operator", "bob", "cd" * 32, 2.0, "ada", None, 3.0, "eve"),
+    ),
 )

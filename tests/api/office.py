@@ -88,6 +88,8 @@ class Office:
             reload=lambda: process.serving.reload(self.files),
             exposition=lambda accept: (f"# for {accept}\n".encode(), "text/plain; version=1.0.0"),
             extra_status=lambda: {"version": "0.0.0"},
+            keys=process.keys,
+            access_uses=process.access_uses,
         )
         self.application = Operations(desk, token).application()
 

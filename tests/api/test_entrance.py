@@ -12,9 +12,8 @@ from gateway.api.openapi import document
 from gateway.control.identification import Identification
 from gateway.core.access import PERMISSIONS, PERMITTED, PERSONAL
 from gateway.core.operator import BREAK_GLASS, LOCAL, Operator
-from gateway.core.snapshot import Snapshot
 from tests.api.office import STAFF, TOKEN, office, said, staffed, token_of
-from tests.proxy.playbook import Journal
+from tests.control.serving_world import Process, Store
 
 pytestmark = pytest.mark.anyio
 
@@ -156,7 +155,8 @@ async def test_a_refused_act_still_must_be_json():
 
 def test_a_route_without_a_permission_cannot_be_made():
     """Nor one that claims to be open."""
-    entrance = Entrance(Identification(lambda: Snapshot(1, "r", {}), None), Journal())
+    process = Process(Store())
+    entrance = Entrance(Identification(lambda: process.live.current, None), process.journal, process.access_uses)
 
     async def handler(_request, _operator=None):
         raise AssertionError

@@ -10,9 +10,11 @@ from starlette.exceptions import HTTPException
 from gateway.api.entrance import Entrance
 from gateway.api.experiments import ExperimentHandlers
 from gateway.api.operations import _not_here, _refused
+from gateway.control.access_uses import AccessUses
 from gateway.control.identification import Identification
 from gateway.core.errors import PinionError
 from gateway.core.snapshot import Snapshot
+from tests.control.serving_world import Process, Store
 from tests.control.test_experiments import opened
 from tests.proxy.playbook import Journal
 
@@ -23,7 +25,8 @@ class Office:
     """The handlers over a real ledger, for whoever is on the machine, or for who has the token."""
 
     def __init__(self, lab, token: str | None = None) -> None:
-        entrance = Entrance(Identification(lambda: Snapshot(1, "r", {}), token), Journal())
+        identification = Identification(lambda: Snapshot(1, "r", {}), token)
+        entrance = Entrance(identification, Journal(), AccessUses(Process(Store()).live))
         self.application = Starlette(
             routes=ExperimentHandlers(lab.experiments).routes(entrance),
             exception_handlers={PinionError: _refused, HTTPException: _not_here},

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from gateway import __version__
 from gateway.api.openapi import document
-from tests.api.office import office
+from tests.api.office import office, staffed, token_of
 from tests.gateway_process import PROVIDERS, running_gateway, wait_until
 
 ROUTES = """
@@ -152,3 +152,24 @@ def test_acts_fit(client):
     fits(client.get("/admin/v1/status"), "/admin/v1/status")
     fits(client.post("/admin/v1/rollouts/support/rollback", json={}), path, "post")
     fits(client.get("/admin/v1/rollouts/drafts"), "/admin/v1/rollouts/{route}")
+
+
+@pytest.mark.anyio
+async def test_access_fits():
+    """Keys, tokens, operators and the review answer as described, and refusals too."""
+    apps = "---\nkind: app\nname: helpdesk\nkeys: []\n"
+    async with office(None, staffed() + apps) as desk:
+        token = {"authorization": f"Bearer {token_of('the-admin')}"}
+        issue, tokens = "/admin/v1/apps/{name}/keys", "/admin/v1/operators/{name}/tokens"
+        new = fits(await desk.act(issue.replace("{name}", "helpdesk"), {"expires": "1d"}, **token), issue, "post")
+        made = fits(await desk.act(tokens.replace("{name}", "the-viewer"), {}, **token), tokens, "post")
+        rotate = "/admin/v1/apps/{name}/rotate"
+        fits(await desk.act(rotate.replace("{name}", "helpdesk"), {}, **token), rotate, "post")
+        for path in ("/admin/v1/keys", "/admin/v1/operators", "/admin/v1/access"):
+            fits(await desk.get(path, **token), path)
+            fits(await desk.get(path), path)
+        for path, key in (("/admin/v1/keys/{key}/revoke", new), ("/admin/v1/tokens/{key}/revoke", made)):
+            fits(await desk.act(path.replace("{key}", key["key"]), **token), path, "post")
+            fits(await desk.act(path, **token), path, "post")
+        fits(await desk.act(issue.replace("{name}", "nobody"), {}, **token), issue, "post")
+        fits(await desk.act(issue, {"expires": "x"}, **token), issue, "post")

@@ -4,6 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from gateway.cli import main
+from tests.api.office import operator, token_of
 from tests.gateway_process import PROVIDERS, running_gateway
 
 ROUTES = """
@@ -72,5 +73,32 @@ def pinion(gateway, alone):
 
     def run(*args, **env):
         return alone(*args, PINION_ADMIN_URL=gateway.admin_url, **env)
+
+    return run
+
+
+STAFF = (
+    "kind: route\nname: support\nreleases: {'1': {model: openai/gpt-4o-2024-08-06}}\nserve: '1'\n"
+    "---\nkind: app\nname: helpdesk\nowner: support-team\nkeys: []\nroutes: [support]\n"
+    + operator("ada", "roles: [admin]")
+    + operator("bob", "roles: [author]\nsigns_for: [security]")
+    + "---\nkind: operator\nname: bot\nperson: false\nroles: [author]\nowner: platform-team\n"
+)
+"""A route, an application without keys, an admin, an approver, and a service without a token."""
+
+
+@pytest.fixture(scope="package")
+def staffed_gateway(tmp_path_factory):
+    """A gateway that declares operators, and an application."""
+    with running_gateway(tmp_path_factory.mktemp("staff"), {"providers.yaml": PROVIDERS, "who.yaml": STAFF}) as found:
+        yield found
+
+
+@pytest.fixture
+def as_operator(staffed_gateway, alone):
+    """Runs `pinion` with these arguments against that gateway, as the admin ada unless another token is given."""
+
+    def run(*args, token=None):
+        return alone(*args, PINION_ADMIN_URL=staffed_gateway.admin_url, PINION_TOKEN=token or token_of("ada"))
 
     return run

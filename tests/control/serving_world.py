@@ -8,15 +8,18 @@ from contextlib import asynccontextmanager
 from copy import deepcopy
 from dataclasses import replace
 
+from gateway.control.access_uses import AccessUses
 from gateway.control.breakers import Breakers
 from gateway.control.deployments import Deployments
 from gateway.control.error_budgets import ErrorBudgets
 from gateway.control.judging import Judging
+from gateway.control.keys import Keys
 from gateway.control.live import Live, World
 from gateway.control.recording import Recording
 from gateway.control.rollouts import Rollouts, Word
 from gateway.control.serving import Serving
 from gateway.control.terms import Terms
+from gateway.core.access_use import AccessUse
 from gateway.core.errors import Overtaken, SetupFault, StoreFault
 from gateway.core.ports import Recorded
 from gateway.core.standing import SERVED, review
@@ -68,6 +71,7 @@ class Disk:
         self.entries = {}
         self.deployments = []
         self.leases = {}
+        self.use = AccessUse()
 
 
 class Store:
@@ -178,6 +182,21 @@ class Store:
         known = {each.key: each for each in self.disk.recorded.standings}
         return tuple((known | {each.key: each for each in standings}).values())
 
+    async def record_keys(self, keys):
+        known = {key.id: key for key in self.disk.recorded.keys}
+        joined = {key.id: known[key.id].merged(key) if key.id in known else key for key in keys}
+        epoch = await self._write(keys=tuple({**known, **joined}.values()))
+        await self.after()
+        return epoch
+
+    async def keep_use(self, use):
+        self._reach()
+        self.disk.use = self.disk.use.joined(use)
+
+    async def access_use(self):
+        self._reach()
+        return self.disk.use
+
     async def history(self, route, limit):
         self._reach()
         return [event for event in reversed(self.disk.events) if event.rollout.route == route][:limit]
@@ -269,6 +288,11 @@ class PriceBook:
 IDS = itertools.count(1)
 
 
+def drawn(count: int) -> str:
+    """So many characters that are not random, and different each time."""
+    return str(next(IDS)).rjust(count, "0")
+
+
 class Process:
     """One life of a gateway's control over a store."""
 
@@ -288,6 +312,7 @@ class Process:
         self.recording = Recording(self.journal)
         self.live = Live(world, self.recording, terms or Terms())
         self.serving, self.rollouts = Serving(self.live), Rollouts(self.live)
+        self.keys, self.access_uses = Keys(self.live, drawn), AccessUses(self.live)
         self.breakers = Breakers(lambda: self.live.current, self.rollouts.trip, self.journal)
         self.live.on_fresh_attempt(self.breakers.forget)
         self.budgets = ErrorBudgets(lambda: self.live.current)

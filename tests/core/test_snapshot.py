@@ -28,3 +28,21 @@ def test_an_open_snapshot_lets_anyone_in(credential):
 def test_keys_are_not_shown():
     """A snapshot may be logged."""
     assert "helpdesk" not in repr(Snapshot(1, "r", {}, KEYS))
+
+
+@pytest.mark.parametrize("credential", [b"pin_1", b"pin_" + b"0" * 46])
+def test_a_key_that_is_spoilt_is_not_looked_up(credential):
+    """Its own checksum says that it is none, even where its digest is known."""
+    assert None is Snapshot(1, "r", {}, {hashlib.sha256(credential).digest(): APP}).app_of(credential)
+
+
+def test_the_keys_that_were_used_are_told_once():
+    """By their digests; a key that is used again is told again."""
+    snapshot = Snapshot(1, "r", {}, KEYS)
+    used = {hashlib.sha256(b"sk-1").hexdigest()}
+    snapshot.app_of(b"sk-2")
+    assert frozenset() == snapshot.taken_use()
+    for _ in range(2):
+        assert APP is snapshot.app_of(b"sk-1")
+        assert used == snapshot.taken_use()
+    assert frozenset() == snapshot.taken_use()

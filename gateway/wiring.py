@@ -18,6 +18,7 @@ from gateway.adapters.edge_guard import Limits as EdgeLimits
 from gateway.adapters.edge_protocol import driving
 from gateway.adapters.foreign_logs import journalled
 from gateway.adapters.json_journal import JsonJournal
+from gateway.adapters.jwt_verifier import JwtVerifier
 from gateway.adapters.listener import Listener, bind
 from gateway.adapters.policy_folder import FolderWatch, located, read_folder
 from gateway.adapters.price_library import PriceLibrary
@@ -218,6 +219,7 @@ class Gateway:
             extra_status=self._extra_status,
             keys=self.keys,
             access_uses=self.access_uses,
+            verifier=JwtVerifier(self.journal, self._clock),
         )
         stack.push_async_callback(self._write_last_records)
         self._watch_credentials()

@@ -31,7 +31,7 @@ from gateway.control.serving import Reload, Serving
 from gateway.control.status import describe_reload, describe_rollout, status
 from gateway.core.errors import OperatorFault, PinionError, StoreFault, Unidentified, UnknownSubject
 from gateway.core.operator import Operator
-from gateway.core.ports import Clock, Ledger, Store
+from gateway.core.ports import Clock, Ledger, Store, TokenVerifier
 from gateway.core.record import Record
 from gateway.core.rollout import Rollout
 from gateway.core.text import storable
@@ -67,6 +67,7 @@ class Desk:
     extra_status: Callable[[], Mapping[str, Any]]
     keys: Keys
     access_uses: AccessUses
+    verifier: TokenVerifier
 
 
 class Operations:
@@ -78,7 +79,7 @@ class Operations:
     def __init__(self, desk: Desk, token: str | None) -> None:
         self._desk = desk
         self._access = AccessHandlers(desk.live, desk.keys, desk.access_uses, has_admin_token=token is not None)
-        identification = Identification(lambda: desk.live.current, token)
+        identification = Identification(lambda: desk.live.current, desk.verifier, token)
         self._entrance = Entrance(identification, desk.live.world.journal, desk.access_uses)
 
     def application(self) -> Starlette:

@@ -7,15 +7,17 @@ from collections.abc import Callable
 from gateway.core.api_key import id_of
 from gateway.core.errors import NotPermitted, Unidentified
 from gateway.core.operator import BREAK_GLASS, LOCAL, TOKEN_HOLDER, Operator
+from gateway.core.ports import TokenVerifier
 from gateway.core.snapshot import Snapshot
 
 
 class Identification:
     """Knows operators by the snapshot that serves, and whoever has the admin token."""
 
-    def __init__(self, current: Callable[[], Snapshot], admin_token: str | None) -> None:
+    def __init__(self, current: Callable[[], Snapshot], verifier: TokenVerifier, admin_token: str | None) -> None:
         """`admin_token` is that of PINION_ADMIN_TOKEN, None where it is not set."""
         self._current = current
+        self._verifier = verifier
         self._admin_token = admin_token
 
     def __repr__(self) -> str:
@@ -35,7 +37,7 @@ class Identification:
         if bearer is not None and self._is_admin(bearer):
             return BREAK_GLASS if operators.by_name else TOKEN_HOLDER
         if operators.by_name:
-            found = None if bearer is None else self._known(bearer)
+            found = None if bearer is None else await self._known(bearer)
             if found is None:
                 raise Unidentified("this needs the token of an operator, as a Bearer token")
             return found
@@ -48,8 +50,12 @@ class Identification:
     def _is_admin(self, bearer: str) -> bool:
         return self._admin_token is not None and hmac.compare_digest(bearer.encode(), self._admin_token.encode())
 
-    def _known(self, bearer: str) -> Operator | None:
-        """Look a token up by its digest, whose timing tells nothing of a stored one; what is no token, not at all."""
-        if id_of(bearer, "operator") is None:
+    async def _known(self, bearer: str) -> Operator | None:
+        """Look a token up by its digest, whose timing tells nothing of a stored one; else ask who vouches for it."""
+        if id_of(bearer, "operator") is not None:
+            return self._current().operators.by_token.get(hashlib.sha256(bearer.encode()).digest())
+        providers = tuple(self._current().identity_providers.values())
+        if not providers:
             return None
-        return self._current().operators.by_token.get(hashlib.sha256(bearer.encode()).digest())
+        found = await self._verifier.subject(bearer, providers)
+        return None if found is None else self._current().operators.by_subject.get(found)

@@ -14,6 +14,7 @@ from gateway.core.dependent import Traffic
 from gateway.core.deployment import Change, Deployment
 from gateway.core.errors import PinionError, UpstreamFault
 from gateway.core.head import Head
+from gateway.core.identity_provider import IdentityProvider
 from gateway.core.price import Pricing
 from gateway.core.provider import DialectName, Provider
 from gateway.core.record import Record
@@ -495,6 +496,14 @@ class PriceBook(Protocol):
 
     def pricing(self, dialect: DialectName, base_url: str, upstream_model: str) -> Pricing | None:
         """Give the pricing of an upstream model, or None when it is not known."""
+        ...
+
+
+class TokenVerifier(Protocol):
+    """Who verifies the signed tokens of identity providers."""
+
+    async def subject(self, token: str, providers: Sequence[IdentityProvider]) -> tuple[str, str] | None:
+        """Give the issuer and the subject of a token that one of these providers vouches for; None for any other."""
         ...
 
 

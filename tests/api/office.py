@@ -13,7 +13,7 @@ from gateway.control.registries import Registries
 from gateway.control.served_models import ServedModels
 from gateway.core.api_key import digest_of, named_key
 from gateway.core.errors import StoreFault
-from tests.control.serving_world import files, rolling, route, serving
+from tests.control.serving_world import TokenVerifier, files, rolling, route, serving
 
 TOKEN = "operator-token-0123456789"
 VERBS = ("start", "promote", "pause", "resume", "rollback", "retry", "undo")
@@ -69,7 +69,7 @@ class Office:
 
     def __init__(self, process, token, more: str = "") -> None:
         self.process = process
-        self.ledger = Ledger()
+        self.ledger, self.verifier = Ledger(), TokenVerifier()
         self.why_not: str | None = None
         self.files = {**rolling(), "more.yaml": more} if more else rolling()
         desk = Desk(
@@ -90,6 +90,7 @@ class Office:
             extra_status=lambda: {"version": "0.0.0"},
             keys=process.keys,
             access_uses=process.access_uses,
+            verifier=self.verifier,
         )
         self.application = Operations(desk, token).application()
 

@@ -1,6 +1,7 @@
 """The entrance of the operations API: every route by every role, and what is told of who is refused."""
 
 import itertools
+import json
 from dataclasses import replace
 
 import httpx2
@@ -12,8 +13,10 @@ from gateway.api.openapi import document
 from gateway.control.identification import Identification
 from gateway.core.access import PERMISSIONS, PERMITTED, PERSONAL
 from gateway.core.operator import BREAK_GLASS, LOCAL, Operator
+from tests.adapters.identity_keys import SET, token
 from tests.api.office import STAFF, TOKEN, office, said, staffed, token_of
-from tests.control.serving_world import Process, Store
+from tests.control.serving_world import Process, Store, TokenVerifier
+from tests.gateway_process import PROVIDERS, running_gateway
 
 pytestmark = pytest.mark.anyio
 
@@ -156,7 +159,9 @@ async def test_a_refused_act_still_must_be_json():
 def test_a_route_without_a_permission_cannot_be_made():
     """Nor one that claims to be open."""
     process = Process(Store())
-    entrance = Entrance(Identification(lambda: process.live.current, None), process.journal, process.access_uses)
+    entrance = Entrance(
+        Identification(lambda: process.live.current, TokenVerifier(), None), process.journal, process.access_uses
+    )
 
     async def handler(_request, _operator=None):
         raise AssertionError
@@ -189,8 +194,6 @@ def test_a_refusal_of_what_is_personal_says_how_to_be_a_person(permission):
 
 async def test_the_table_holds_over_a_real_connection(tmp_path):
     """Three requests of a gateway as it runs: nobody, a viewer, an operator."""
-    from tests.gateway_process import PROVIDERS, running_gateway  # noqa: PLC0415 - for this test alone
-
     text = staffed() + "---\nkind: route\nname: r\nreleases: {'1': {model: openai/gpt-4o-2024-08-06}}\nserve: '1'\n"
     with running_gateway(tmp_path, {"providers.yaml": PROVIDERS, "who.yaml": text.removeprefix("---\n")}) as gateway:
         tokens = (None, token_of("the-viewer"), token_of("the-operator"))
@@ -200,3 +203,26 @@ async def test_the_table_holds_over_a_real_connection(tmp_path):
         assert [401, 200, 200] == [
             httpx2.get(f"{gateway.admin_url}/admin/v1/status", headers=each).status_code for each in headers
         ]
+
+
+async def test_a_person_of_an_identity_provider_signs_in_with_a_real_token(tmp_path):
+    """A gateway as it runs: a signed token is its operator, and nobody's once it is another's."""
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps(SET))
+    who = (
+        f"kind: identity_provider\nname: idp\nissuer: https://id.test\naudience: pinion\njwks_file: {keys}\n"
+        "---\nkind: operator\nname: ada\nroles: [viewer]\nsubject: ada\n"
+        "---\nkind: route\nname: r\nreleases: {'1': {model: openai/gpt-4o-2024-08-06}}\nserve: '1'\n"
+    )
+    with running_gateway(tmp_path, {"providers.yaml": PROVIDERS, "who.yaml": who}) as gateway:
+
+        def status(method, path, **claims):
+            headers = {"authorization": f"Bearer {token(**claims)}"}
+            content = None if method == "GET" else b"{}"
+            more = {} if method == "GET" else {"content-type": "application/json"}
+            url = f"{gateway.admin_url}/admin/v1/{path}"
+            return httpx2.request(method, url, headers={**headers, **more}, content=content).status_code
+
+        assert [200, 403] == [status("GET", "status"), status("POST", "reload")]
+        assert [401, 401] == [status("GET", "status", sub="eve"), status("GET", "status", exp=1)]
+    assert not [line for line in gateway.log if token().split(".")[0] in line]

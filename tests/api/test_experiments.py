@@ -14,7 +14,7 @@ from gateway.control.access_uses import AccessUses
 from gateway.control.identification import Identification
 from gateway.core.errors import PinionError
 from gateway.core.snapshot import Snapshot
-from tests.control.serving_world import Process, Store
+from tests.control.serving_world import Process, Store, TokenVerifier
 from tests.control.test_experiments import opened
 from tests.proxy.playbook import Journal
 
@@ -25,7 +25,7 @@ class Office:
     """The handlers over a real ledger, for whoever is on the machine, or for who has the token."""
 
     def __init__(self, lab, token: str | None = None) -> None:
-        identification = Identification(lambda: Snapshot(1, "r", {}), token)
+        identification = Identification(lambda: Snapshot(1, "r", {}), TokenVerifier(), token)
         entrance = Entrance(identification, Journal(), AccessUses(Process(Store()).live))
         self.application = Starlette(
             routes=ExperimentHandlers(lab.experiments).routes(entrance),

@@ -5,8 +5,10 @@ import pytest
 from gateway.control.identification import Identification
 from gateway.core.api_key import digest_of, named_key
 from gateway.core.errors import NotPermitted, Unidentified
+from gateway.core.identity_provider import IdentityProvider
 from gateway.core.operator import BREAK_GLASS, LOCAL, TOKEN_HOLDER, Operator, Operators
 from gateway.core.snapshot import Snapshot
+from tests.control.serving_world import TokenVerifier
 
 pytestmark = pytest.mark.anyio
 
@@ -16,9 +18,11 @@ ADA = Operator("ada", frozenset({"viewer"}), by="sha256:01234567")
 DECLARED = Operators({"ada": ADA}, {bytes.fromhex(digest_of(TOKEN)): ADA})
 
 
-def identification(operators=DECLARED, admin_token=None):
-    """Of a snapshot with these operators."""
-    return Identification(lambda: Snapshot(1, "r", {}, operators=operators), admin_token)
+def identification(operators=DECLARED, admin_token=None, verifier=None, providers=()):
+    """Of a snapshot with these operators and identity providers."""
+    by_name = {provider.name: provider for provider in providers}
+    snapshot = Snapshot(1, "r", {}, operators=operators, identity_providers=by_name)
+    return Identification(lambda: snapshot, verifier or TokenVerifier(), admin_token)
 
 
 async def test_a_token_is_its_operators():
@@ -69,3 +73,30 @@ async def test_without_operators_and_token_whoever_names_loopback_is_local():
     assert LOCAL is await known.identify("anything", names_loopback=True)
     with pytest.raises(NotPermitted, match="loopback names alone"):
         await known.identify(None, names_loopback=False)
+
+
+IDP = IdentityProvider("idp", "https://id.test", "pinion", "file:keys.json", "sub", ("ES256",))
+BY_SUBJECT = Operators({"ada": ADA}, {}, {(IDP.issuer, "ada@x.test"): ADA})
+
+
+@pytest.mark.parametrize(
+    ("subject", "providers", "is_known"),
+    [
+        ((IDP.issuer, "ada@x.test"), [IDP], True),
+        ((IDP.issuer, "eve@x.test"), [IDP], False),
+        (("https://other.test", "ada@x.test"), [IDP], False),
+        ((IDP.issuer, "ada@x.test"), [], False),
+    ],
+)
+async def test_a_person_whom_an_identity_provider_vouches_for_is_the_operator_of_that_subject(
+    subject, providers, is_known
+):
+    """An unknown subject is nobody, whatever its token proves; without a provider nobody is asked."""
+    verifier = TokenVerifier()
+    verifier.known["a.b.c"] = subject
+    known = identification(BY_SUBJECT, verifier=verifier, providers=providers)
+    if is_known:
+        assert ADA is await known.identify("a.b.c", names_loopback=False)
+    else:
+        with pytest.raises(Unidentified):
+            await known.identify("a.b.c", names_loopback=True)

@@ -14,13 +14,12 @@ Told = Mapping[str, Any]
 
 def operators_table(operators: Iterable[Told]) -> RenderableType:
     """Make a table of operators."""
-    headings = ["operator", "is", "roles", "signs for", "known by", "last used"]
+    headings = ["operator", "is", "roles", "known by", "last used"]
     rows = (
         [
             each["name"],
             _sort(each),
-            _listed(role for role in each["roles"] if role != "service"),
-            _listed(each["signs_for"]),
+            _roles(each),
             _ways(each["identified_by"], "nothing"),
             _last_day(each["last_used"]),
         ]
@@ -94,6 +93,14 @@ def _way(way: Told) -> str:
 def _sort(operator: Told) -> str | None:
     """Say what an operator is; of whoever has the admin token nothing is known."""
     return "person" if operator["is_person"] else "service" if "service" in operator["roles"] else None
+
+
+def _roles(operator: Told) -> Text | None:
+    """Say what roles an operator was given, and on a line of its own what it signs for."""
+    given = _listed(role for role in operator["roles"] if role not in ("service", "approver"))
+    signs = _listed(operator["signs_for"])
+    said = [each for each in (given, None if signs is None else f"signs for {signs}") if each is not None]
+    return Text("\n").join(map(line, said)) if said else None
 
 
 def _listed(names: Iterable[str]) -> str | None:

@@ -32,6 +32,7 @@ ROLLBACK_REASONS = (
         "inconclusive",
         "retired",
         "revoked",
+        "rejected",
         "manual",
         "undo",
         "policy",

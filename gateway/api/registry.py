@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, get_args
+from urllib.parse import unquote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -96,7 +97,7 @@ class RegistryHandlers:
     async def _deployments(self, request: Request, operator: Operator) -> Response:
         del operator
         asked = request.query_params.get("limit", "100")
-        if not asked.isdecimal() or not 1 <= int(asked[:9]) <= MOST_DEPLOYMENTS:
+        if not asked.isdecimal() or len(asked) > 4 or not 1 <= int(asked) <= MOST_DEPLOYMENTS:
             raise OperatorFault(f"limit= is a whole number from 1 to {MOST_DEPLOYMENTS}")
         found = await self._store.deployments(request.query_params.get("route"), int(asked))
         return _json({"deployments": [told_deployment(each) for each in found]})
@@ -161,7 +162,9 @@ def _kind(request: Request) -> Kind:
 
 
 def _key(request: Request) -> Key:
-    return _kind(request), request.path_params["name"], request.path_params["version"]
+    """Give the version that a path names. A slash in a name is encoded twice, since the path is split once decoded."""
+    name, version = (unquote(request.path_params[part]) for part in ("name", "version"))
+    return _kind(request), name, version
 
 
 def _reason(wanted: Mapping[str, Any], done: str, operator: Operator) -> str:

@@ -222,7 +222,9 @@ class GatewayClient:
 
 
 def _version(kind: str, name: str, version: str) -> str:
-    return f"registry/{kind}/{quote(name, safe='')}/{quote(version, safe='')}"
+    """Give the path of a version. A slash in a name is encoded twice, since the path is split once decoded."""
+    parts = (quote(part, safe="") for part in (name, version))
+    return "/".join(("registry", kind, *(quote(part, safe="") for part in parts)))
 
 
 def _json_object(response: httpx2.Response) -> dict[str, Any] | None:

@@ -100,13 +100,16 @@ class Registries:
             UnknownSubject: there is no such version.
             VerbRefused: it is retired already, a route serves it, or applications have met it lately; they are named.
         """
-        self._known(key)
-        serving = sorted({f"{route} ({track})" for route, _, track in self._serving(key) if track in SERVING})
         recent = [each for each in await self.dependents(key) if each.is_recent]
-        if serving or recent:
-            raise VerbRefused(_needed(title(*key), serving, recent))
-        now = self._live.world.clock.wall()
-        return await self._record(key, lambda known: rules.retire(known, reason, now))
+
+        def move(known: Standing) -> Standing:
+            after = rules.retire(known, reason, self._live.world.clock.wall())
+            serving = sorted({f"{route} ({track})" for route, _, track in self._serving(key) if track in SERVING})
+            if serving or recent:
+                raise VerbRefused(_needed(title(*key), serving, recent))
+            return after
+
+        return await self._record(key, move)
 
     async def revoke(self, key: Key, reason: str) -> Standing:
         """Take a version out of traffic for good: here at once, elsewhere once it is recorded.
@@ -138,7 +141,10 @@ class Registries:
                 live.noted(await live.world.store.record_standing(due[0]))
             except Overtaken:
                 known = (await live.world.store.recorded()).standings
-                theirs = next(each for each in known if each.key == standing.key)
+                theirs = next((each for each in known if each.key == standing.key), None)
+                if theirs is None:
+                    self._lost(after)
+                    return
                 if theirs.why_out(after.changed_at) is None:
                     due[0] = move(theirs)
                     raise
@@ -146,6 +152,15 @@ class Registries:
 
         live.recording.add(f"{after} out: {after.reason}", write)
         return after
+
+    def _lost(self, standing: Standing) -> None:
+        """Tell that the store is another than it was, and knows nothing of a version: there is nothing to move."""
+        self._live.world.journal.event(
+            "version_lost",
+            level="error",
+            version=str(standing),
+            message=f"the store knows nothing of {standing}; once it is registered again, have it out again",
+        )
 
     async def dependents(self, key: Key) -> list[Dependent]:
         """Give the applications that may meet a version as declared, or have met it lately.

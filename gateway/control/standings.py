@@ -24,7 +24,7 @@ class Standings:
                 yield standing
 
     def bar(self, release: Release) -> tuple[str, str] | None:
-        """Say what keeps a release from serving, itself or by its parts: the rule and the reason, or None."""
+        """Say what bars a release, itself or by its parts: the rule (revoked, rejected or retired), and why."""
         for standing in self.of(release):
             why = standing.why_out(self.now)
             if why is not None:

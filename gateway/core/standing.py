@@ -15,6 +15,9 @@ KINDS: tuple[Kind, ...] = ("model", "prompt", "dataset", "release")
 DUE = "the date that was announced for it has come"
 """Why a deprecated version is retired by itself."""
 
+LATEST_END = 253_402_300_799.0
+"""The last wall second that an HTTP date can say: the end of the year 9999 (RFC 9110, 5.6.7)."""
+
 SERVED = "it has been in the way of requests"
 """Why a draft is frozen that serves."""
 
@@ -152,11 +155,13 @@ def deprecate(
     """Say that a version will end: at wall time `retire_at` where that is known, in favour of a successor's version.
 
     Raises:
-        VerbRefused: it is retired, its end would come before now, or it would succeed itself.
+        VerbRefused: it is retired, its end would come before now or after the year 9999, or it would succeed itself.
     """
     after = lived(str(standing), standing.lifecycle, "deprecate")
     if retire_at is not None and retire_at <= now:
         raise VerbRefused(f"{standing} would end before now; name a later date, or retire it")
+    if retire_at is not None and retire_at > LATEST_END:
+        raise VerbRefused(f"{standing} would end after the year 9999, which no answer can say; name an earlier date")
     if successor == standing.version:
         raise VerbRefused(f"{standing} cannot succeed itself; name another version")
     since = now if standing.deprecated_at is None else standing.deprecated_at

@@ -22,6 +22,9 @@ from gateway.core.standing import SERVED, Entry, Key, Kind, Standing
 _KEY = (registered_versions.c.kind, registered_versions.c.name, registered_versions.c.version)
 _STANDING = tuple(registered_versions.c[name] for name in Standing.__dataclass_fields__)
 
+_ADDED = insert_if_new(registered_versions).returning(registered_versions.c.revision)
+"""Gives a row for each version that was not there yet; what was there gives none, and no count that both engines keep."""
+
 STANDINGS = select(*_STANDING).order_by(*_KEY)
 """Where every version stands, without what it is."""
 
@@ -34,8 +37,7 @@ def put_entries(connection: Connection, entries: Iterable[tuple[Entry, Standing]
     """
     for entry, standing in entries:
         if standing.revision == 1:
-            row = entry_row(entry, standing)
-            done = connection.execute(insert_if_new(registered_versions).values(row)).rowcount
+            done = len(connection.execute(_ADDED, [entry_row(entry, standing)]).all())
         else:
             done = _update(connection, standing, entry_row(entry, standing))
         _expect(done, standing)

@@ -1,10 +1,13 @@
 """A sample of everything that the store records."""
 
 from gateway.core.api_key import IssuedKey
+from gateway.core.lifecycle import Lifecycle
 from gateway.core.plan import Criterion, Plan, Step
 from gateway.core.ports import ArmOut, ExperimentStart, Recorded, ServedVersion
+from gateway.core.review import Review
 from gateway.core.rollout import Rollout, RolloutState
 from gateway.core.route_record import Former, RouteRecord
+from gateway.core.standing import Standing
 
 ROLLOUT = Rollout(
     id="r1",
@@ -31,6 +34,24 @@ ROLLOUT = Rollout(
     holds=("no_data", "sample_ratio"),
 )
 
+STANDING = Standing(
+    kind="model",
+    name="gpt-4o",
+    version="2024-08-06",
+    digest="d1",
+    facts_digest="f1",
+    registered_at=1.0,
+    author="ada",
+    review=Review.approved,
+    lifecycle=Lifecycle.deprecated,
+    changed_at=5.0,
+    reason="a better one \u2713",
+    deprecated_at=5.0,
+    retire_at=6.5,
+    successor="2024-11-20",
+    revision=3,
+)
+
 RECORDED = Recorded(
     epoch=7,
     routes={
@@ -53,4 +74,5 @@ RECORDED = Recorded(
         IssuedKey("k1", "app", "helpdesk", "ab" * 32, 1.0, "ada", 9.0, None, None, "k2"),
         IssuedKey("k2", "operator", "bob", "cd" * 32, 2.0, "ada", None, 3.0, "eve"),
     ),
+    standings=(STANDING, Standing("prompt", "greeting", "1", "d2", "f2", 2.0)),
 )

@@ -23,7 +23,7 @@ _KEY = (registered_versions.c.kind, registered_versions.c.name, registered_versi
 _STANDING = tuple(registered_versions.c[name] for name in Standing.__dataclass_fields__)
 
 _ADDED = insert_if_new(registered_versions).returning(registered_versions.c.revision)
-"""Gives a row for each version that was not there yet; what was there gives none, and no count that both engines keep."""
+"""Gives a row for each version that was not there yet. How many there were PostgreSQL does not count by itself."""
 
 STANDINGS = select(*_STANDING).order_by(*_KEY)
 """Where every version stands, without what it is."""

@@ -29,7 +29,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "The record": {
         "plan": "Show what a folder of policies would mean, before it is merged.",
-        "model": "List, show, compare, register, deprecate and retire model versions.",
+        "model": "Register, list, show, compare and end versions of models.",
         "prompt": "The same of prompt versions.",
         "dataset": "The same of dataset versions.",
         "deployment": "List what served when.",

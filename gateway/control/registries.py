@@ -175,8 +175,9 @@ class Registries:
         seen = await self._ledger.traffic(routes, since) if routes else ()
         observed = [each for each in seen if (each.route, each.release) in releases]
         tracks: dict[tuple[str, str], list[str]] = {}
-        for route, release, track in self._serving(key):
-            tracks.setdefault((route, release), []).append(track)
+        for route in self._live.current.routes.values():
+            for release, track in tracks_of(route):
+                tracks.setdefault((route.name, release), []).append(track)
         declared = _declared(self._live.state.policies, releases)
         return dependents(declared, observed, {place: tuple(found) for place, found in tracks.items()})
 

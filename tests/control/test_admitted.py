@@ -11,8 +11,10 @@ from gateway.control.snapshots import build_snapshot
 from gateway.control.standings import Standings
 from gateway.control.terms import Terms
 from gateway.core.ports import ExperimentStart
+from gateway.core.review import Review
 from gateway.core.rollout import RolloutState
 from gateway.core.route_record import UNDO_SECONDS, Former, RouteRecord
+from gateway.core.standing import Standing
 from tests.control.serving_world import PriceBook, files, route
 from tests.control.test_snapshots import in_state, mirroring_record, rolling_record
 
@@ -242,3 +244,81 @@ def test_a_release_that_an_undo_could_go_back_to_is_missed():
 def test_a_release_that_nobody_can_go_back_to_is_not_missed(record, now):
     """Still declared, rolled back, or too long ago."""
     assert [] == missing(record, now)
+
+
+# What the registry and applications say
+
+
+def app(more, name="web"):
+    """An application's document."""
+    return f'kind: app\nname: {name}\nkeys: [{{sha256: "{len(name):064x}"}}]\n{more}\n'
+
+
+def model(version, may_serve):
+    """A model version that says whom it may serve."""
+    own = f"{{upstream_model: atlas-{version}-2026-01-01, may_serve: {may_serve}}}"
+    return f'kind: model\nname: own{version}\nprovider: sim\nversions: {{"1": {own}}}'
+
+
+def two_models(serve="1"):
+    """A route whose release 1 may serve everything, and whose release 2 nothing."""
+    releases = '{"1": {model: own1@1}, "2": {model: own2@1}}'
+    return (
+        model("1", "{data_classes: [public, personal], segments: [health]}"),
+        model("2", "{}"),
+        f'kind: route\nname: desk\nreleases: {releases}\nserve: "{serve}"',
+    )
+
+
+STEADY_ONE = RouteRecord("desk", "1", "1")
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("", []),
+        ("data_classes: [personal]\nsegment: health", []),
+        ("data_classes: [secret, public]", ["does not say that it may be sent secret data"]),
+        ("segment: bank", ["does not say that it may serve bank"]),
+        ("data_classes: [secret]\nroutes: [other]", []),
+    ],
+)
+def test_an_application_meets_no_model_that_does_not_say_so(more, expected):
+    """Its classes of data and its segment, of the routes that it may call; one that says nothing is not held to it."""
+    found = said(
+        files(*two_models(), route("other", releases="1.0.0"), app(more)),
+        STEADY_ONE,
+    )
+    expected = [f"app web may meet release desk/1, and model own1@1 {each}" for each in expected]
+    assert expected == [problem for problem in found if "release desk" in problem]
+
+
+@pytest.mark.parametrize(("may", "expected"), [("false", 0), ("true", 1)])
+def test_who_may_force_a_release_may_meet_every_one(may, expected):
+    """Also those that no line names."""
+    found = said(files(*two_models(), app(f"segment: health\nmay_force_release: {may}")), STEADY_ONE)
+    assert expected == len([each for each in found if "release desk/2, and model own2@1" in each])
+
+
+def test_every_place_of_a_route_counts_as_a_meeting():
+    """Its line, what it comes from, fallback, rules, shadow and arms."""
+    text = route(more=EVERYWHERE, releases="1.0.0 1.1.0 1.2.0 1.3.0")
+    policies, _ = compiled(files(text))
+    assert [("serve", "1.0.0"), ("fallback", "1.1.0"), ("rule 1", "1.2.0"), ("shadow", "1.3.0")] == [
+        (place, version) for place, version in admitted.wanted_of(policies.routes["desk"])
+    ]
+    arms = 'experiment: {name: e, arms: {a: {release: "1.0.0", percent: 50}, b: {release: "1.1.0", percent: 50}}}\n'
+    policies, _ = compiled(files(route(more='rollout: {from: "1.0.0"}'), route("tried", more=arms)))
+    assert ("rollout.from", "1.0.0") in list(admitted.wanted_of(policies.routes["desk"]))
+    assert [("arm a", "1.0.0"), ("arm b", "1.1.0")] == list(admitted.wanted_of(policies.routes["tried"]))[1:]
+
+
+@pytest.mark.parametrize("place", ["serve", "fallback", "rule 1", "shadow"])
+def test_what_the_registry_bars_is_named_at_its_place(place):
+    """With the reason, and what to do."""
+    policies, releases = compiled(files(route(more=EVERYWHERE, releases="1.0.0 1.1.0 1.2.0 1.3.0")))
+    version = dict(admitted.wanted_of(policies.routes["desk"]))[place]
+    out = Standing("release", "desk", version, "d", "f", 0.0, review=Review.revoked, reason="it leaks")
+    (problem,) = admitted.barred(policies, releases, Standings({out.key: out}, 0.0))
+    assert f"route desk: {place} names {version}, which is revoked: it leaks" == problem.problem
+    assert "name another release" == problem.remedy

@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.adapters.sql_store import SqlStore
+from gateway.control.registries import Registries
 from gateway.control.terms import Terms
 from gateway.core.errors import Overtaken, PolicyFault, StoreFault, UnknownSubject
 from gateway.core.outcome import Outcome
@@ -424,3 +425,53 @@ async def test_a_reload_does_not_open_what_an_operator_has_closed():
         assert {"ada"} == set(process.live.current.operators.by_name)
         assert (await process.serving.reload(files(route(), ada.replace("ada", "bob")))).accepted
         assert {"bob"} == set(process.live.current.operators.by_name)
+
+
+# What the registry bars
+
+
+async def test_a_barred_set_is_refused_while_another_serves_and_admitted_at_a_start():
+    """There it is a warning, and what is barred is left out: refusing would end what serves beside it."""
+    store = Store()
+    async with serving(rolling(plan='{from: "1.0.0", steps: [{percent: 5}]}'), store) as process:
+        desk = Registries(process.live, None)
+        await process.rollouts.start("desk", ADA)
+        await desk.revoke(("release", "desk", "1.1.0"), "it leaks")
+        await process.judging.judge()
+        assert await process.recording.settled(60)
+        reload = await process.serving.reload(rolling(plan="{steps: [{percent: 7}]}"))
+        assert ("route desk: serve names 1.1.0, which is revoked: it leaks", False) == (
+            reload.problems[0].problem,
+            reload.accepted,
+        )
+    async with serving(rolling(plan='{from: "1.0.0", steps: [{percent: 5}]}'), store) as process:
+        assert ("1.0.0", 0) == (process.desk.stable.version, process.weight)
+        assert process.serving.last_reload.accepted
+        assert "which is revoked: it leaks" in process.serving.last_reload.warnings[-1].problem
+
+
+async def test_a_set_that_changes_what_is_registered_is_refused_at_a_start_too():
+    """Versions are immutable, whoever starts."""
+    store = Store()
+    async with serving(files(route()), store) as process:
+        assert await process.recording.settled(60)
+    with pytest.raises(PolicyFault, match="versions are immutable"):
+        async with serving({"all.yaml": files(route())["all.yaml"].replace("atlas-1.0.0", "other-1.0.0")}, store):
+            pass
+
+
+async def test_two_gateways_that_register_the_same_set_at_once():
+    """One is overtaken, looks again, and finds it registered."""
+    disk = Disk()
+    async with living(Store(disk)) as one, living(Store(disk)) as other:
+        waiting = [other.serving.open(files(route()))]
+
+        async def be_overtaken():
+            if waiting:
+                await waiting.pop()
+
+        one.store.before = be_overtaken
+        await one.serving.open(files(route()))
+        assert await one.recording.settled(60)
+        assert one.live.state.standings.keys() == {each.key for each in disk.recorded.standings}
+        assert "1.0.0" == one.desk.stable.version

@@ -28,11 +28,15 @@ class Ledger:
 
     records: dict[str, Any] = field(default_factory=dict)
     away: bool = False
+    seen: list[Any] = field(default_factory=list)
 
     async def find(self, request_id):
         if self.away:
             raise StoreFault("the ledger is away")
         return self.records.get(request_id)
+
+    async def traffic(self, routes, since):
+        return [each for each in self.seen if each.route in routes and each.last_at >= since]
 
 
 def token_of(name: str) -> str:

@@ -26,7 +26,8 @@ GUARDED = sorted(PERMISSION_OF)
 
 def filled(path):
     """A path with something in the place of each parameter."""
-    return path.replace("{route}", "desk").replace("{verb}", "pause").replace("{name}", "none").replace("{key}", "none")
+    values = {"route": "desk", "verb": "pause", "name": "none", "key": "none", "kind": "model", "version": "1"}
+    return path.format_map(values)
 
 
 async def asked(desk, method, path, **headers):

@@ -1,7 +1,8 @@
 """The truth, in SQL: what serves on each route, every act on its rollouts, arms out, and versions that have served.
 
 The law: a write is one transaction. It raises the epoch first, which also makes every other writer wait, and has
-happened if and only if the caller is given the new epoch; a caller that is given none may find it written or not.
+happened if and only if the caller is given the new epoch; a caller that is given none may find it written or not. Its
+entries in the audit trail are in the same transaction: where they cannot be written, the change does not happen.
 """
 
 import asyncio
@@ -13,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, Table, or_, select
 
-from gateway.adapters import store_rows
+from gateway.adapters import sql_audit, store_rows
 from gateway.adapters.sql_engine import Database, insert_if_new, insert_or_replace
 from gateway.adapters.sql_schema import (
     arms_out,
@@ -28,6 +29,8 @@ from gateway.adapters.sql_schema import (
     routes,
     served_versions,
 )
+from gateway.core.audit import AuditAct
+from gateway.core.audit_acts import act_of_arm_out, act_of_experiment, act_of_served, acts_of_move
 from gateway.core.errors import Overtaken, StoreFault
 from gateway.core.ports import (
     ArmOut,
@@ -61,6 +64,11 @@ class SqlStore:
     def name(self) -> str:
         """The store's URL without what is secret in it."""
         return self._database.name
+
+    @property
+    def trail(self) -> sql_audit.SqlAuditTrail:
+        """The audit trail of this store, to read and to erase names from."""
+        return sql_audit.SqlAuditTrail(self._read, self._add, self._write)
 
     @classmethod
     async def open(cls, url: str) -> Self:
@@ -96,18 +104,32 @@ class SqlStore:
         """Read everything that a snapshot depends on, as it is at one epoch."""
         return await self._run(self._database.snapshot, _recorded)
 
-    async def record_routes(self, moves: Sequence[RouteMove]) -> int:
-        """Write the states of several routes, each with its events, in one transaction.
+    async def record_routes(self, moves: Sequence[RouteMove], acts: Sequence[AuditAct] = ()) -> int:
+        """Write the states of several routes, each with its events, in one transaction; `acts` are further entries.
 
         Raises:
             Overtaken: a route is no longer at the revision that its move rests on; nothing was written.
         """
-        return await self._write(lambda connection: _put_routes(connection, moves))
+        at = time.time()
+
+        def write(connection: Connection) -> int:
+            _put_routes(connection, moves)
+            told = (act for move in moves for act in acts_of_move(move, at))
+            sql_audit.append(connection, (*acts, *told))
+            return _epoch(connection)
+
+        return await self._write(write)
 
     async def record_experiment(self, start: ExperimentStart) -> int:
         """Write when an experiment began; one that is known is left as it is."""
         row = store_rows.experiment_row(start)
-        return await self._write(lambda connection: connection.execute(insert_if_new(experiments), [row]))
+
+        def write(connection: Connection) -> int:
+            if _is_new(connection, experiments, row):
+                sql_audit.append(connection, [act_of_experiment(start)])
+            return _epoch(connection)
+
+        return await self._write(write)
 
     async def take_lease(self, name: str, seconds: float) -> bool:
         """Take a lease, or keep it, for so many seconds; a file that no other process has needs none.
@@ -154,18 +176,31 @@ class SqlStore:
     async def record_arm_out(self, arm: ArmOut) -> int:
         """Write that an arm is out; one that is out already is left as it is."""
         row = store_rows.arm_row(arm)
-        return await self._write(lambda connection: connection.execute(insert_if_new(arms_out), [row]))
+
+        def write(connection: Connection) -> int:
+            if _is_new(connection, arms_out, row):
+                sql_audit.append(connection, [act_of_arm_out(arm)])
+            return _epoch(connection)
+
+        return await self._write(write)
 
     async def record_served(self, versions: Sequence[ServedVersion]) -> int:
         """Write that versions have been in the way of requests; one that is known is left as it is."""
         at = time.time()
-        rows = [{**store_rows.served_row(item), "at": at} for item in versions]
 
-        def write(connection: Connection) -> None:
-            if rows:
-                connection.execute(insert_if_new(served_versions), rows)
+        def write(connection: Connection) -> int:
+            new = _not_known(connection, versions)
+            if new:
+                rows = [{**store_rows.served_row(item), "at": at} for item in new]
+                connection.execute(served_versions.insert(), rows)
+                sql_audit.append(connection, [act_of_served(item, at) for item in new])
+            return _epoch(connection)
 
         return await self._write(write)
+
+    async def audit(self, acts: Sequence[AuditAct]) -> None:
+        """Write entries of what changes nothing here: a denial, an export. Raises no epoch."""
+        await self._add(lambda connection: sql_audit.append(connection, acts))
 
     async def history(self, route: str, limit: int) -> Sequence[RolloutEvent]:
         """Give a route's newest rollout events, the newest first."""
@@ -186,11 +221,20 @@ class SqlStore:
     def _give_leases_back(self, connection: Connection) -> None:
         connection.execute(leases.delete().where(leases.c.holder == self._holder))
 
-    async def _write(self, act: Callable[[Connection], object]) -> int:
-        def write(connection: Connection) -> int:
+    async def _read(self, act: Callable[[Connection], Answer]) -> Answer:
+        return await self._run(self._database.snapshot, act)
+
+    async def _add(self, act: Callable[[Connection], Answer]) -> Answer:
+        def add(connection: Connection) -> Answer:
+            sql_audit.wait_for_writers(connection)
+            return act(connection)
+
+        return await self._run(self._database.transaction, add)
+
+    async def _write(self, act: Callable[[Connection], Answer]) -> Answer:
+        def write(connection: Connection) -> Answer:
             connection.execute(epoch.update().values(epoch=epoch.c.epoch + 1))
-            act(connection)
-            return _epoch(connection)
+            return act(connection)
 
         return await self._run(self._database.transaction, write)
 
@@ -247,6 +291,21 @@ def _put_routes(connection: Connection, moves: Sequence[RouteMove]) -> None:
         connection.execute(insert_or_replace(routes), list(route_rows.values()))
     if event_rows:
         connection.execute(rollout_events.insert(), event_rows)
+
+
+def _is_new(connection: Connection, into: Table, row: dict[str, Any]) -> bool:
+    """Insert a row unless its key is there; say whether it was not."""
+    counted = {"preserve_rowcount": True}
+    return connection.execute(insert_if_new(into), row, execution_options=counted).rowcount == 1
+
+
+def _not_known(connection: Connection, versions: Sequence[ServedVersion]) -> list[ServedVersion]:
+    """Give the versions that no row is of yet, each once."""
+    columns = served_versions.c
+    named = columns.name.in_({each.name for each in versions})
+    asked = select(columns.kind, columns.name, columns.version).where(named)
+    known = {tuple(row) for row in connection.execute(asked)}
+    return list({each.key: each for each in reversed(versions) if each.key not in known}.values())[::-1]
 
 
 def _epoch(connection: Connection) -> int:

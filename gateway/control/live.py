@@ -13,6 +13,7 @@ from gateway.control.policies import Policies
 from gateway.control.recording import Recording
 from gateway.control.snapshots import Releases, build_route, build_snapshot
 from gateway.control.terms import Terms
+from gateway.core.audit import BY_GATEWAY, AuditAct, Origin
 from gateway.core.errors import Overtaken, Problem, StoreFault, UnknownSubject
 from gateway.core.ports import (
     ArmOut,
@@ -33,9 +34,6 @@ from gateway.core.rollout import Rollout
 from gateway.core.route import Route
 from gateway.core.route_record import POLICY, RouteRecord
 from gateway.core.snapshot import Snapshot
-
-GATEWAY = "gateway"
-"""The actor of what Pinion does by itself."""
 
 NOTHING = Policies(
     revision="",
@@ -199,19 +197,19 @@ class Live:
         """Wait a moment for what has been done to be recorded; it stands either way."""
         await self.recording.settled(RECORD_SECONDS)
 
-    async def write(self, moves: Sequence[RouteMove]) -> None:
-        """Record moves in one transaction; where there are none, let requests be served all the same.
+    async def write(self, moves: Sequence[RouteMove], acts: Sequence[AuditAct] = ()) -> None:
+        """Record moves, and acts beside them, in one transaction; where there is nothing, let requests be served.
 
         Raises:
             StoreFault: the store cannot be written.
             Overtaken: somebody else has moved one of the routes.
         """
-        if not moves:
+        if not moves and not acts:
             await asyncio.sleep(0)
             return
         self._writing = {move.record.route: move.record.revision for move in moves}
         try:
-            self.noted(await self.world.store.record_routes(moves))
+            self.noted(await self.world.store.record_routes(moves, acts))
         except (StoreFault, Overtaken):
             self._epoch = UNKNOWN_EPOCH  # it may be recorded all the same, or something else is: look again
             raise
@@ -222,17 +220,29 @@ class Live:
         """Give a record that stands whatever is being written the revision that the store will give it."""
         return replace(record, revision=max(record.revision, 1 + self._writing.get(record.route, 0)))
 
+    def move(
+        self,
+        before: RouteRecord | None,
+        record: RouteRecord,
+        acts: Iterable[tuple[str, Rollout]],
+        origin: Origin = BY_GATEWAY,
+    ) -> RouteMove:
+        """Make the move from one record of a route to the next, by acts that came as `origin` says."""
+        after = 0 if before is None else before.revision
+        revision = origin.policy_revision or self.state.policies.revision or None
+        return RouteMove(record, self.events(acts), after, before, replace(origin, policy_revision=revision))
+
     def events(self, acts: Iterable[tuple[str, Rollout]]) -> tuple[RolloutEvent, ...]:
         """Make events, of this moment, of acts: each a verb with the rollout that it led to."""
         now = self.world.clock.wall()
         return tuple(RolloutEvent(now, verb, rollout) for verb, rollout in acts)
 
-    def record_out_later(self, what: str, after: RouteRecord, events: tuple[RolloutEvent, ...]) -> None:
+    def record_out_later(self, what: str, taken: RouteMove) -> None:
         """Have it recorded that a rollout was taken out, which already serves; `what` names it for the log.
 
         Where others have moved the route meanwhile, their record stays, and it is taken out of that one.
         """
-        move = RouteMove(after, events, after.revision - 1)
+        move = replace(taken, after=taken.record.revision - 1)
 
         async def write() -> None:
             try:
@@ -247,11 +257,11 @@ class Live:
         while True:
             found = (await self.world.store.recorded()).routes.get(route)
             if found is None:  # the store is another than it was, and knows nothing of the route
-                await self.world.store.record_routes([replace(move, after=0)])
+                await self.world.store.record_routes([replace(move, after=0, before=None)])
                 return
             merged = found.without(event.rollout, move.record.stable)
             try:
-                await self.world.store.record_routes([RouteMove(merged, move.events, found.revision)])
+                await self.world.store.record_routes([replace(move, record=merged, after=found.revision, before=found)])
             except Overtaken:
                 continue
             if self.state.records.get(route) is move.record:

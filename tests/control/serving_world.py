@@ -16,6 +16,7 @@ from gateway.control.recording import Recording
 from gateway.control.rollouts import Rollouts, Word
 from gateway.control.serving import Serving
 from gateway.control.terms import Terms
+from gateway.core.audit_acts import act_of_arm_out, act_of_experiment, act_of_served, acts_of_move
 from gateway.core.errors import Overtaken, SetupFault, StoreFault
 from gateway.core.ports import Recorded
 from tests.proxy import playbook
@@ -62,6 +63,7 @@ class Disk:
     def __init__(self) -> None:
         self.recorded = Recorded()
         self.events = []
+        self.acts = []
         self.evidence = {}
         self.leases = {}
 
@@ -89,7 +91,7 @@ class Store:
         await self.reading()
         return found
 
-    async def record_routes(self, moves):
+    async def record_routes(self, moves, acts=()):
         await self.before()
         known, routes = self.disk.recorded.routes, {}
         for move in moves:
@@ -99,12 +101,13 @@ class Store:
                 raise Overtaken(f"route {name} has moved")
             routes[name] = move.record
         events = [event for move in moves for event in move.events]
-        epoch = await self._write(routes={**self.disk.recorded.routes, **routes}, events=events)
+        told = [*acts, *(act for move in moves for act in acts_of_move(move, 0.0))]
+        epoch = await self._write(routes={**self.disk.recorded.routes, **routes}, events=events, acts=told)
         await self.after()
         return epoch
 
     async def record_experiment(self, start):
-        return await self._write(experiments=(*self.disk.recorded.experiments, start))
+        return await self._write(experiments=(*self.disk.recorded.experiments, start), acts=[act_of_experiment(start)])
 
     async def take_lease(self, name, seconds):
         del seconds
@@ -121,10 +124,15 @@ class Store:
         return list(self.disk.evidence.values())
 
     async def record_arm_out(self, arm):
-        return await self._write(arms_out=(*self.disk.recorded.arms_out, arm))
+        return await self._write(arms_out=(*self.disk.recorded.arms_out, arm), acts=[act_of_arm_out(arm)])
 
     async def record_served(self, versions):
-        return await self._write(served=(*self.disk.recorded.served, *versions))
+        acts = [act_of_served(version, 0.0) for version in versions]
+        return await self._write(served=(*self.disk.recorded.served, *versions), acts=acts)
+
+    async def audit(self, acts):
+        self._reach()
+        self.disk.acts += acts
 
     async def history(self, route, limit):
         self._reach()
@@ -136,11 +144,12 @@ class Store:
         if self.away:
             raise StoreFault("the disk is away")
 
-    async def _write(self, events=(), **changes):
+    async def _write(self, events=(), acts=(), **changes):
         self._reach()
         json.dumps([event.rollout.reason for event in events], ensure_ascii=False).encode()
         self.disk.recorded = replace(self.disk.recorded, epoch=self.disk.recorded.epoch + 1, **changes)
         self.disk.events += events
+        self.disk.acts += acts
         return self.disk.recorded.epoch
 
 

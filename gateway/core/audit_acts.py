@@ -1,0 +1,105 @@
+"""What each change to the store means for the audit trail: derived here alone, so that no change goes without it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from gateway.core.audit import BY_POLICY, AuditAct, Target
+from gateway.core.digest import digest, finite
+from gateway.core.ports import ArmOut, ExperimentStart, RolloutEvent, RouteMove, ServedVersion
+from gateway.core.rollout import Rollout
+from gateway.core.route_record import GATEWAY, POLICY, RouteRecord
+
+
+def acts_of_move(move: RouteMove, at: float) -> Iterator[AuditAct]:
+    """Tell what a route's move means: one act for each of its events, or one for a record that has none.
+
+    `at` is the wall time of a move without events: a first deployment, or a `serve:` line that starts no rollout.
+    """
+    before = None if move.before is None else digest(_standing(move.before))
+    after = digest(_standing(move.record))
+    for event in move.events:
+        yield replace(_act_of_event(event, move), before_digest=before, after_digest=after)
+    if not move.events:
+        record = move.record
+        yield AuditAct(
+            at=at,
+            actor=POLICY,
+            action="route.deploy" if move.after == 0 else "route.serve_line",
+            target=Target("route", record.route, record.stable),
+            origin=move.origin,
+            before_digest=before,
+            after_digest=after,
+            details={"serve": record.serve_line},
+        )
+
+
+def act_of_experiment(start: ExperimentStart) -> AuditAct:
+    """Tell that an experiment began, with the share of each arm in parts per million."""
+    arms = {f"arm.{name}": f"{release} {share}" for name, release, share in start.arms}
+    target = Target("experiment", f"{start.route}/{start.name}")
+    return AuditAct(start.at, POLICY, "experiment.start", target, BY_POLICY, details=arms)
+
+
+def act_of_arm_out(arm: ArmOut) -> AuditAct:
+    """Tell that an arm was taken out of traffic, with the digest of what it rests on."""
+    return AuditAct(
+        arm.at,
+        GATEWAY,
+        "experiment.arm_out",
+        Target("experiment", f"{arm.route}/{arm.experiment}", arm.release),
+        reason=arm.reason,
+        details={"evidence": digest(finite(arm.evidence))},
+    )
+
+
+def act_of_served(version: ServedVersion, at: float) -> AuditAct:
+    """Tell that requests can meet a version from now on, so that its content is settled."""
+    target = Target(version.kind, version.name, version.version, version.digest)
+    return AuditAct(at, GATEWAY, "version.serve", target)
+
+
+def _act_of_event(event: RolloutEvent, move: RouteMove) -> AuditAct:
+    rollout = event.rollout
+    details = {"rollout": rollout.id, "stable": rollout.stable, "state": rollout.state.value}
+    details["attempt"] = str(rollout.attempt)
+    if rollout.step_number is not None:
+        details["step"] = str(rollout.step_number)
+    if rollout.evidence is not None:
+        details["evidence"] = digest(finite(rollout.evidence))
+    return AuditAct(
+        at=event.at,
+        actor=rollout.actor,
+        action=f"rollout.{event.verb}",
+        target=Target("route", rollout.route, rollout.candidate),
+        origin=move.origin,
+        reason=rollout.reason,
+        details=details,
+    )
+
+
+def _standing(record: RouteRecord) -> dict[str, Any]:
+    """What serves on a route, for its digest: no reason in it, since those are people's words."""
+    rollout = record.rollout
+    return {
+        "route": record.route,
+        "stable": record.stable,
+        "serve_line": record.serve_line,
+        "revision": record.revision,
+        "out": sorted(record.out),
+        "former": [former.version for former in record.former],
+        "rollout": None if rollout is None else _rollout(rollout),
+    }
+
+
+def _rollout(rollout: Rollout) -> dict[str, Any]:
+    return {
+        "id": rollout.id,
+        "stable": rollout.stable,
+        "candidate": rollout.candidate,
+        "attempt": rollout.attempt,
+        "state": rollout.state.value,
+        "step": rollout.step,
+        "plan": rollout.plan.to_json(),
+        "holds": list(rollout.holds),
+    }

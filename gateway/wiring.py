@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway import __version__
+from gateway.adapters import ed25519_keys
 from gateway.adapters.edge_guard import Limits as EdgeLimits
 from gateway.adapters.edge_protocol import driving
 from gateway.adapters.foreign_logs import journalled
@@ -32,6 +33,8 @@ from gateway.adapters.system_clock import SystemClock
 from gateway.adapters.upstreams import Upstreams
 from gateway.api.applications import Applications
 from gateway.api.operations import Desk, Operations
+from gateway.control.audit_notes import AuditNotes
+from gateway.control.audit_reading import AuditReading
 from gateway.control.breakers import Breakers
 from gateway.control.error_budgets import ErrorBudgets
 from gateway.control.experiments import Experiments
@@ -59,6 +62,9 @@ JUDGE_SECONDS = 1.0
 
 FOLLOW_SECONDS = 1.0
 """How often the store is asked whether others have recorded something."""
+
+NOTE_SECONDS = 1.0
+"""How often denials are written to the audit trail."""
 
 LEDGER_RETRY_SECONDS = 5.0
 """How often a ledger that is away is asked again, at the start, for what it knows of the error budgets."""
@@ -200,6 +206,8 @@ class Gateway:
             breakers=self.breakers,
             served_models=self._served_models,
             store=store,
+            audit=AuditReading(store, store.trail, ed25519_keys.verify),
+            note=self._notes.note,
             ledger=ledger,
             clock=self._clock,
             ready=self._why_not_ready,
@@ -213,6 +221,7 @@ class Gateway:
         self._background(self._every(TICK_SECONDS, self._tick), stack)
         self._background(self._every(JUDGE_SECONDS, self.judging.judge), stack)
         self._background(self._every(FOLLOW_SECONDS, self._follow), stack)
+        self._background(self._every(NOTE_SECONDS, self._notes.write), stack)
 
     async def _open_store(self) -> SqlStore:
         """Open the store; a server that is away is waited for, where there is a copy to serve by meanwhile."""
@@ -230,6 +239,7 @@ class Gateway:
 
     def _join_control(self, store: SqlStore) -> None:
         settings = self._settings
+        self._notes = AuditNotes(store, self.journal, self._clock)
         world = World(
             store=store,
             copy=self._copy(store),
@@ -240,6 +250,7 @@ class Gateway:
             secrets=SecretSources(os.environ),
             new_id=lambda: secrets.token_hex(8),
             located=self._located,
+            note=self._notes.note,
         )
         self._recording = Recording(self.journal)
         terms = Terms(dev=settings.dev, open=is_loopback(settings.host))
@@ -349,6 +360,7 @@ class Gateway:
 
     async def _write_last_records(self) -> None:
         await self._recording.settled(5.0)
+        await self._notes.write()
 
     async def _tick(self) -> None:
         """Look at deadlines, and put what was heard to the evidence."""

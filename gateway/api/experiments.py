@@ -2,25 +2,38 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from gateway.api.audit import Whose
 from gateway.control.experiments import Experiments
+from gateway.core.audit import AuditAct, Target
 from gateway.core.errors import OperatorFault
 
 LINES = "application/x-ndjson"
 MOST_POSITION = (1 << 63) - 1
 
 
-class ExperimentHandlers:
-    """The handlers; `operator` refuses whoever is none."""
+Tell = Callable[[AuditAct], Awaitable[None]]
 
-    def __init__(self, experiments: Experiments, operator: Callable[[Request], str]) -> None:
+
+class ExperimentHandlers:
+    """The handlers; `whose` refuses whoever is no operator, and `tell` writes to the audit trail."""
+
+    def __init__(
+        self,
+        experiments: Experiments,
+        whose: Whose,
+        tell: Callable[[AuditAct], Awaitable[None]],
+        now: Callable[[], float],
+    ) -> None:
         self._experiments = experiments
-        self._operator = operator
+        self._whose = whose
+        self._tell = tell
+        self._now = now
 
     def routes(self) -> list[Route]:
         """Give the routes, for the application that holds them."""
@@ -30,15 +43,17 @@ class ExperimentHandlers:
         ]
 
     async def _report(self, request: Request) -> Response:
-        self._operator(request)
+        self._whose(request)
         told = await self._experiments.report(request.path_params["route"])
         return Response(json.dumps(told, ensure_ascii=False), media_type="application/json")
 
     async def _exposures(self, request: Request) -> Response:
         """Stream JSON lines. A ledger that fails on the way cuts the connection: nobody takes a part for all."""
-        self._operator(request)
+        actor, origin = self._whose(request)
+        route = request.path_params["route"]
         after, since = _after(request.query_params.get("after", "0")), _since(request.query_params.get("since", "0"))
-        lines = await self._experiments.exposures(request.path_params["route"], after, since)
+        lines = await self._experiments.exposures(route, after, since)
+        await self._tell(AuditAct(self._now(), actor, "experiment.export", Target("route", route), origin))
         return StreamingResponse(lines, media_type=LINES)
 
 

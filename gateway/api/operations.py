@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.api.audit import AuditHandlers
 from gateway.api.experiments import ExperimentHandlers
 from gateway.api.openapi import document
+from gateway.control.audit_reading import AuditReading
 from gateway.control.breakers import Breakers
 from gateway.control.experiments import Experiments
 from gateway.control.explain import explain_request, explain_rollout, explain_unit
@@ -24,6 +27,7 @@ from gateway.control.served_models import ServedModels
 from gateway.control.serving import Reload, Serving
 from gateway.control.status import describe_reload, describe_rollout, status
 from gateway.core.address import is_loopback
+from gateway.core.audit import AuditAct, Origin, Target
 from gateway.core.errors import OperatorFault, PinionError, StoreFault, UnknownSubject
 from gateway.core.ports import Clock, Ledger, Store
 from gateway.core.rollout import Rollout
@@ -31,6 +35,9 @@ from gateway.core.text import storable
 
 LOCAL_OPERATOR = "local"
 TOKEN_OPERATOR = "operator"  # noqa: S105 - the name that acts with the token are recorded under, not a secret
+NOBODY = "unknown"
+"""The name that whoever was refused is recorded under."""
+
 MAX_REASON = 500
 MAX_BODY = 64 * 1024
 
@@ -41,12 +48,17 @@ rollout, state and step that its sender has seen."""
 ACTS_AT_ONCE = frozenset({"rollback", "undo"})
 """Verbs that are recorded after they have been carried out; the others before."""
 
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
 _KIND_NAMES: Mapping[type, str] = {str: "a text", bool: "true or false", dict: "an object"}
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What the operations API reads and commands. `ready` says why the gateway may not take traffic, or None."""
+    """What the operations API reads and commands. `ready` says why the gateway may not take traffic, or None.
+
+    `note` has an act that changes nothing written to the audit trail, soon and perhaps.
+    """
 
     live: Live
     serving: Serving
@@ -56,6 +68,8 @@ class Desk:
     breakers: Breakers
     served_models: ServedModels
     store: Store
+    audit: AuditReading
+    note: Callable[[AuditAct], None]
     ledger: Ledger
     clock: Clock
     ready: Callable[[], str | None]
@@ -84,7 +98,8 @@ class Operations:
                 Route("/admin/v1/reload", self._reload, methods=["POST"]),
                 Route("/admin/v1/rollouts/{route}", self._rollout),
                 Route("/admin/v1/rollouts/{route}/{verb}", self._verb, methods=["POST"]),
-                *ExperimentHandlers(self._desk.experiments, self._operator).routes(),
+                *ExperimentHandlers(self._desk.experiments, self._whose, self._told, self._desk.clock.wall).routes(),
+                *AuditHandlers(self._desk.audit, self._whose, _body, self._desk.clock.wall).routes(),
             ],
             exception_handlers={PinionError: _refused, HTTPException: _not_here},
         )
@@ -149,11 +164,11 @@ class Operations:
         return explain_rollout(record.rollout, history, self._desk.judging.describe(route))
 
     async def _verb(self, request: Request) -> Response:
-        actor = self._operator(request, acts=True)
-        wanted = await _body(request)
+        actor, origin = self._whose(request, acts=True)
+        wanted = await _body(request, ACT_FIELDS)
         route, verb = request.path_params["route"], request.path_params["verb"]
         reason = wanted.get("reason") or f"{verb} by {actor}"
-        word = Word(actor, storable(reason[:MAX_REASON]), wanted.get("seen"))
+        word = Word(actor, storable(reason[:MAX_REASON]), wanted.get("seen"), origin)
         try:
             rollout = await self._act(verb, route, word, wanted)
         except StoreFault as fault:
@@ -180,7 +195,48 @@ class Operations:
         known = "start, promote, pause, resume, rollback, retry and undo"
         raise UnknownSubject(f"no verb {verb[:50]!r}; there is {known}")
 
+    async def _told(self, act: AuditAct) -> None:
+        """Have it written who takes what out of here, before it is given."""
+        await self._desk.store.audit([act])
+
+    def _whose(self, request: Request, *, acts: bool = False) -> tuple[str, Origin]:
+        """Name the operator who asks, and how they came."""
+        actor = self._operator(request, acts=acts)
+        auth = "loopback" if self._token is None else "token"
+        revision = self._desk.serving.policies.revision or None
+        return actor, Origin("person", "operator", auth, _request_id(request), revision)
+
     def _operator(self, request: Request, *, acts: bool = False) -> str:
+        """Name the operator who asks; who is none is noted in the audit trail.
+
+        Raises:
+            HTTPException: as `_identified` says.
+        """
+        try:
+            return self._identified(request, acts=acts)
+        except HTTPException as refusal:
+            if refusal.status_code in (401, 403):
+                self._desk.note(self._denial(request, refusal))
+            raise
+
+    def _denial(self, request: Request, refusal: HTTPException) -> AuditAct:
+        """Tell who was refused what; nothing of it is in the words of whoever asked but a route that there is."""
+        asked, route = request.scope["path"], request.path_params.get("route")
+        for name, given in request.path_params.items():
+            asked = asked.replace(f"/{given}", f"/{{{name}}}", 1)
+        known: dict[str, str] = {"route": str(route)} if route in self._desk.live.current.routes else {}
+        return AuditAct(
+            self._desk.clock.wall(),
+            NOBODY,
+            "access.denied",
+            Target("operation", f"{request.method} {asked}"),
+            Origin("person", "none", "none", None, self._desk.serving.policies.revision or None),
+            outcome="denied",
+            reason=refusal.detail,
+            details={"status": str(refusal.status_code), **known},
+        )
+
+    def _identified(self, request: Request, *, acts: bool) -> str:
         """Name the operator who asks.
 
         Without a token, a web page open on this machine could ask too: an act must carry JSON, which a browser sends
@@ -210,8 +266,14 @@ def _names_loopback(host: str) -> bool:
     return bare == "" or is_loopback(bare[1:-1] if bare.startswith("[") else bare)
 
 
-async def _body(request: Request) -> Mapping[str, Any]:
-    """Read what an act asks for, by the fields of `ACT_FIELDS`."""
+def _request_id(request: Request) -> str | None:
+    """Give the id that a request names itself by, where it is one that cannot say anything else."""
+    given = request.headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else None
+
+
+async def _body(request: Request, fields: Mapping[str, type]) -> Mapping[str, Any]:
+    """Read what an act asks for, by the fields that it may have."""
     raw = b""
     async for piece in request.stream():
         raw += piece
@@ -224,9 +286,9 @@ async def _body(request: Request) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise HTTPException(400, "the body must be a JSON object")
     for name, given in value.items():
-        kind = ACT_FIELDS.get(name)
+        kind = fields.get(name)
         if kind is None:
-            raise HTTPException(400, f"unknown field {name[:50]!a}; there is {', '.join(ACT_FIELDS)}")
+            raise HTTPException(400, f"unknown field {name[:50]!a}; there is {', '.join(fields)}")
         if not isinstance(given, kind):
             raise HTTPException(400, f"{name} must be {_KIND_NAMES[kind]}")
     return value

@@ -27,6 +27,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "rollout": "Start, promote, pause, roll back, undo, show and watch rollouts.",
         "experiment": "Report what an experiment shows, and export its requests.",
         "reload": "Read the policy files again.",
+        "audit": "Show, verify and export the audit trail.",
     },
 }
 """Every command under its heading, with its summary, which `pinion --help` shows without importing the command."""

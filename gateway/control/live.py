@@ -56,7 +56,10 @@ RECORD_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The ports that serving needs. `located` names the files of problems as people see them."""
+    """The ports that serving needs. `located` names the files of problems as people see them.
+
+    `note` has an act that changes nothing written to the audit trail, soon and perhaps.
+    """
 
     store: Store
     copy: RecordedCopy
@@ -67,6 +70,7 @@ class World:
     secrets: Secrets
     new_id: Callable[[], str]
     located: Callable[[Sequence[Problem]], tuple[Problem, ...]] = tuple
+    note: Callable[[AuditAct], None] = lambda _act: None
 
 
 @dataclass(slots=True)

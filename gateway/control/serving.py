@@ -10,7 +10,7 @@ from gateway.control.live import Live
 from gateway.control.policies import Policies, Readings, RoutePolicy, load
 from gateway.control.releases import compile_release, resolve_providers
 from gateway.control.snapshots import Releases
-from gateway.core.audit import BY_POLICY, AuditAct, Target
+from gateway.core.audit import BY_POLICY, AuditAct, Target, digest_of_texts
 from gateway.core.errors import Overtaken, PolicyFault, Problem, StoreFault
 from gateway.core.ports import ExperimentStart, RouteMove
 from gateway.core.route_record import POLICY, Decision, RouteRecord, reconcile
@@ -117,6 +117,7 @@ class Serving:
         """Note that a policy set was not taken; the last good one goes on serving."""
         self.last_reload = reload = Reload(accepted=False, at=self._world.clock.wall(), problems=tuple(problems))
         self._world.meters.reload("rejected")
+        self._world.note(self._reject(problems))
         self._world.journal.event("reload_rejected", level="error", problems=[str(problem) for problem in problems])
         return reload
 
@@ -224,6 +225,18 @@ class Serving:
             before_digest=self._live.state.policies.revision or None,
             after_digest=policies.revision,
             details={"routes": str(len(policies.routes))},
+        )
+
+    def _reject(self, problems: Sequence[Problem]) -> AuditAct:
+        said = [str(problem) for problem in problems]
+        return AuditAct(
+            at=self._world.clock.wall(),
+            actor=POLICY,
+            action="policy.reject",
+            target=Target("policy_set", "policies"),
+            origin=replace(BY_POLICY, policy_revision=self._live.state.policies.revision or None),
+            outcome="failed",
+            details={"problems": str(len(said)), "digest": digest_of_texts(*said)},
         )
 
     def _decide(self, route: RoutePolicy, before: RouteRecord | None) -> Decision:

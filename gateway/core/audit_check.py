@@ -122,6 +122,12 @@ class Check:
             self._find("modified", state.seq, "the entries are consistent, and are not those that the tree was made of")
         return Verdict(state.seq, state.edge.root.hex(), state.held, tuple(state.findings), state.count)
 
+    def cut_off(self) -> Verdict:
+        """End where nothing says how long the trail should be: an export that was not given to its end."""
+        seq = self._state.seq
+        self._find("truncated", seq + 1, "the export ends without its last line; export again")
+        return self.end(0, None)
+
     def _admit(self, checkpoint: Checkpoint, key: VerifierKey | None, verify: Verify | None) -> None:
         """Take a checkpoint to compare with, by what its note says, where its signature is good."""
         try:

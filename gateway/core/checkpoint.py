@@ -132,6 +132,22 @@ def read_note(note: str) -> tuple[Checkpoint, list[tuple[str, bytes]]]:
     return Checkpoint(origin, int(size), raw.hex(), note), [_signature(line) for line in below.splitlines()]
 
 
+def split_notes(text: str) -> list[str]:
+    """Take a file of notes apart, one after the other: each ends after the last line of its signatures."""
+    notes: list[str] = []
+    lines: list[str] = []
+    is_signed = False
+    for line in text.splitlines(keepends=True):
+        is_signature = line.startswith("\u2014 ")
+        if is_signed and not is_signature:
+            notes.append("".join(lines))
+            lines = []
+        is_signed = is_signature
+        if lines or line.strip():
+            lines.append(line)
+    return [*notes, "".join(lines)] if lines else notes
+
+
 def is_signed_by(note: str, key: VerifierKey, verify: Verify) -> bool:
     """Say whether a note has a good signature of a key, and is of the log that the key is named for.
 

@@ -7,10 +7,14 @@ from typing import Any
 
 import httpx2
 
+from gateway.adapters.ed25519_keys import verify
 from gateway.api.operations import Desk, Operations
+from gateway.control.audit_reading import AuditReading
 from gateway.control.experiments import Experiments
 from gateway.control.served_models import ServedModels
+from gateway.core.audit import AuditAct
 from gateway.core.errors import StoreFault
+from tests.control.audit_world import Trail
 from tests.control.serving_world import files, rolling, route, serving
 
 TOKEN = "operator-token-0123456789"
@@ -41,6 +45,8 @@ class Office:
         self.ledger = Ledger()
         self.why_not: str | None = None
         self.files = rolling()
+        self.noted: list[AuditAct] = []
+        self.trail = Trail(process.store)
         desk = Desk(
             live=process.live,
             serving=process.serving,
@@ -50,6 +56,8 @@ class Office:
             breakers=process.breakers,
             served_models=ServedModels(process.meters, process.journal, process.rollouts.trip),
             store=process.store,
+            audit=AuditReading(process.store, self.trail, verify),
+            note=self.noted.append,
             ledger=self.ledger,
             clock=process.clock,
             ready=lambda: self.why_not,

@@ -9,7 +9,8 @@ from starlette.exceptions import HTTPException
 
 from gateway.api.experiments import ExperimentHandlers
 from gateway.api.operations import _not_here, _refused
-from gateway.core.errors import PinionError
+from gateway.core.audit import Origin, Target
+from gateway.core.errors import PinionError, StoreFault
 from tests.control.test_experiments import opened
 
 pytestmark = pytest.mark.anyio
@@ -19,13 +20,21 @@ class Office:
     """The handlers over a real ledger, for an operator or for nobody."""
 
     def __init__(self, lab, *, is_operator: bool = True) -> None:
-        def operator(_request):
+        self.told = []
+
+        def whose(_request, *, acts=False):
+            assert not acts
             if not is_operator:
                 raise HTTPException(401, "no")
-            return "local"
+            return "local", Origin("person", "operator", "loopback")
+
+        async def tell(act):
+            if self.told is None:
+                raise StoreFault("the store is away")
+            self.told.append(act)
 
         self.application = Starlette(
-            routes=ExperimentHandlers(lab.experiments, operator).routes(),
+            routes=ExperimentHandlers(lab.experiments, whose, tell, lambda: 9.0).routes(),
             exception_handlers={PinionError: _refused, HTTPException: _not_here},
         )
 
@@ -93,3 +102,19 @@ async def test_a_ledger_that_is_away_is_said_before_anything_is_sent(lab):
     """With its status."""
     await lab.ledger.close()
     assert {503} == {(await Office(lab).get(path)).status_code for path in ("support", "support/exposures")}
+
+
+async def test_an_export_is_told_before_it_is_given(lab):
+    """Who took which lines out is in the audit trail; where that cannot be written, nothing is given."""
+    lab.serve("u-1", "control")
+    office = Office(lab)
+    assert 200 == (await office.get("support/exposures")).status_code
+    (act,) = office.told
+    assert ("experiment.export", "local", 9.0, Target("route", "support")) == (
+        act.action,
+        act.actor,
+        act.at,
+        act.target,
+    )
+    office.told = None
+    assert 503 == (await office.get("support/exposures")).status_code

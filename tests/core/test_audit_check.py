@@ -185,3 +185,11 @@ def test_an_endless_gap_takes_no_endless_memory():
     check.take([late])
     assert len(check._state.known) <= LONGEST_GAP + 1
     assert "<Check 1000000000000000 entries, 1 findings>" == repr(check)
+
+
+def test_an_export_that_was_cut_off_says_so():
+    """Where nothing tells how long the trail is, it is not taken for whole."""
+    check = Check()
+    check.take(chain(3))
+    (finding,) = check.cut_off().findings
+    assert ("truncated", 4) == (finding.kind, finding.seq)

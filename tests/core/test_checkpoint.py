@@ -15,6 +15,7 @@ from gateway.core.checkpoint import (
     read_note,
     signed_checkpoint,
     signing_seed,
+    split_notes,
     verifier_key,
 )
 from gateway.core.errors import SetupFault
@@ -148,3 +149,13 @@ def test_a_name_may_not_break_the_format(name):
     assert "example.com/pinion" == checked_name("example.com/pinion")
     with pytest.raises(SetupFault, match=r"as in example\.com/pinion"):
         checked_name(name)
+
+
+def test_a_file_of_notes_is_taken_apart():
+    """One after the other, however many lines of signatures and blanks are between."""
+    witness = base64.b64encode(b"abcd" + b"w" * 64).decode()
+    second = signed_checkpoint("log.example/a", 2, ROOT, KEY, sign).note + f"\u2014 witness {witness}\n"
+    assert [NOTE, second, NOTE] == split_notes(f"\n{NOTE}\n{second}\n\n{NOTE}\n")
+    assert [NOTE, NOTE] == split_notes(NOTE + NOTE)
+    assert [] == split_notes("\n\n")
+    assert ["half a note\n"] == split_notes("half a note\n")

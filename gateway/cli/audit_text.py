@@ -8,7 +8,7 @@ from rich.text import Text
 
 from gateway.cli.terminal import counted, facts, indented, line, table
 
-OUTCOMES: Mapping[str, str] = {"allowed": "green", "denied": "red", "failed": "yellow"}
+OUTCOMES: Mapping[str, str] = {"denied": "red", "failed": "yellow"}
 
 SHORT = 8
 """How many digits of a digest are enough to tell it by."""
@@ -20,7 +20,7 @@ def page_of(told: Mapping[str, Any]) -> Iterator[RenderableType]:
     if not entries:
         yield line("no entry fits" if told["size"] else "nothing is recorded yet")
         return
-    yield table(("seq", "time (UTC)", "actor", "action", "target", "outcome", "reason"), map(_row, entries), whole=6)
+    yield table(("seq", "time (UTC)", "actor", "action", "target", "reason"), map(_row, entries), whole=4)
     if told["next"] is not None:
         yield line((f"there may be more: --after {told['next']}", "dim"))
     else:
@@ -34,7 +34,7 @@ def told_verdict(told: Mapping[str, Any]) -> Iterator[RenderableType]:
     else:
         yield line(("the audit trail is not whole", "bold red"), f": {counted(told['count'], 'finding')}")
     signed = "" if told["key"] is None else f", signed by {told['key'].partition('+')[0]}"
-    agreed = f"{told['checkpoints']} agree with the entries{signed}"
+    agreed = f"{told['checkpoints']} agree with the entries{signed}" if told["checkpoints"] else "none"
     yield indented(facts([("entries", told["entries"]), ("root", told["root"]), ("checkpoints", agreed)]))
     for finding in told["findings"]:
         yield line((finding["kind"], "bold red"), f" at entry {finding['seq']}: {finding['message']}")
@@ -47,10 +47,11 @@ def _row(entry: Mapping[str, Any]) -> tuple[Text | str | int | None, ...]:
     named = " ".join(str(part) for part in (target.get("id") or "-", target.get("version")) if part is not None)
     return (
         entry["seq"],
-        entry["ts"].removesuffix("Z").replace("T", " "),
+        entry["ts"].partition(".")[0].replace("T", " "),
         actor,
-        entry["action"],
+        entry["action"]
+        if outcome == "allowed"
+        else line(entry["action"], (f" {outcome}", OUTCOMES.get(outcome, "dim"))),
         named if target.get("kind") != "actor" else f"actor {named[:SHORT]}",
-        line((str(outcome), OUTCOMES.get(outcome, "dim"))),
         entry["reason"],
     )

@@ -1,7 +1,7 @@
 """The audit trail to those who may read it: pages, a check, an export, and forgetting a person."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,10 +41,8 @@ class Wanted:
 class AuditReading:
     """Reads the trail of a store. Every method may raise StoreFault."""
 
-    def __init__(
-        self, store: Store, trail: AuditTrail, verify: Verify, key: Callable[[], VerifierKey | None] = lambda: None
-    ) -> None:
-        """`key` gives the key that checkpoints are signed with here, where there is one."""
+    def __init__(self, store: Store, trail: AuditTrail, verify: Verify, key: VerifierKey | None = None) -> None:
+        """`key` checks the checkpoints that are signed here, where there is one."""
         self._store = store
         self._trail = trail
         self._verify = verify
@@ -77,7 +75,7 @@ class AuditReading:
 
     async def verify(self, key: VerifierKey | None) -> dict[str, Any]:
         """Check the whole trail beside the serving loop, in pieces; checkpoints by a key, or by the one here."""
-        by = key or self._key()
+        by = key or self._key
         check = Check([each async for each in self._checkpoints()], by, self._verify)
         head: TreeHead | None = None
         async for piece in self._pieces():

@@ -27,7 +27,7 @@ class Desk:
         self.store = Store()
         self.store.disk.acts += acts
         self.trail = Trail(self.store)
-        self.reading = AuditReading(self.store, self.trail, ed25519_keys.verify, lambda: KEY.verifier)
+        self.reading = AuditReading(self.store, self.trail, ed25519_keys.verify, KEY.verifier)
 
     async def sign(self, key=KEY):
         """Keep a checkpoint of what there is."""

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from gateway.core.audit import BY_POLICY, AuditAct, Target
 from gateway.core.digest import digest, finite
+from gateway.core.plan import Plan
 from gateway.core.ports import ArmOut, ExperimentStart, RolloutEvent, RouteMove, ServedVersion
 from gateway.core.rollout import Rollout
 from gateway.core.route_record import GATEWAY, POLICY, RouteRecord
@@ -92,6 +94,12 @@ def _standing(record: RouteRecord) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=256)
+def _plan(plan: Plan) -> str:
+    """Digest a plan; many routes share one, and each of their records tells it."""
+    return digest(plan.to_json())
+
+
 def _rollout(rollout: Rollout) -> dict[str, Any]:
     return {
         "id": rollout.id,
@@ -100,6 +108,6 @@ def _rollout(rollout: Rollout) -> dict[str, Any]:
         "attempt": rollout.attempt,
         "state": rollout.state.value,
         "step": rollout.step,
-        "plan": rollout.plan.to_json(),
+        "plan": _plan(rollout.plan),
         "holds": list(rollout.holds),
     }

@@ -80,7 +80,7 @@ async def test_names_and_reasons_are_beside_the_entries(place):
         assert ["why", "why", None] == [told.reason and told.reason.text for told in (first, second, third)]
         assert first.actor.digest == second.actor.digest == pseudonym_in(first.entry.raw)
         assert first.reason.digest != second.reason.digest
-        assert b"ada" not in first.entry.raw.replace(first.actor.digest.encode(), b"")
+        assert b'"ada"' not in first.entry.raw
         assert (second, third) == await store.trail.entries(1, 2)
         assert (third,) == await store.trail.entries(2, 1)
 

@@ -4,6 +4,7 @@ import pytest
 
 from gateway.core.audit import Target
 from gateway.core.audit_export import read_line
+from gateway.core.checkpoint import Checkpoint
 from tests.api.office import TOKEN, office, said
 from tests.api.test_openapi import document
 from tests.control.serving_world import ADA
@@ -138,3 +139,12 @@ async def test_every_path_of_the_trail_is_described():
     """With what each may answer."""
     described = document()["paths"]
     assert 5 == sum(path.startswith(PATH) for path in described)
+
+
+async def test_the_latest_checkpoint_is_given():
+    """As anchors get it."""
+    async with office() as desk:
+        made = Checkpoint("log.test", 1, "ab" * 32, "log.test\n1\n...\n")
+        await desk.trail.keep_checkpoint(made)
+        told = (await desk.get(f"{PATH}/checkpoint")).json()
+        assert {"origin": "log.test", "size": 1, "root": "ab" * 32, "note": made.note} == told

@@ -413,3 +413,29 @@ async def test_the_store_going_and_coming_back_is_told_once_each():
         told = [name for name, _ in process.journal.events if name.startswith("store_")]
         assert ["store_away", "store_back"] == told
         assert ("error", "the disk is away") == tuple(process.events("store_away")[0].values())
+
+
+async def test_a_policy_set_is_told_once_a_revision():
+    """With the one before it; a set without routes is one, too, and the same set again is none."""
+    store = Store()
+    async with serving(files(route()), store) as process:
+        first = process.serving.policies.revision
+        assert (await process.serving.reload(files(route()))).accepted
+        assert (await process.serving.reload(files())).accepted
+        accepted = [act for act in store.disk.acts if act.action == "policy.accept"]
+        assert [(None, first), (first, process.serving.policies.revision)] == [
+            (act.before_digest, act.after_digest) for act in accepted
+        ]
+        assert ["1", "0"] == [act.details["routes"] for act in accepted]
+
+
+async def test_a_set_whose_entry_cannot_be_written_is_not_taken():
+    """Even where no route moves: what serves is what is told."""
+    store = Store()
+    async with serving(files(route()), store) as process:
+        before = process.serving.policies.revision
+        assert await process.recording.settled(5)
+        store.away = True
+        assert (await process.serving.reload(files(route()))).accepted
+        assert not (await process.serving.reload(files(route(), "# a remark"))).accepted
+        assert before == process.serving.policies.revision

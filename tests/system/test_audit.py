@@ -67,6 +67,10 @@ def test_a_trail_outlives_its_gateway_and_is_proved_elsewhere(tmp_path):
         assert ("whole", 0, str(key.verifier)) == (verdict["result"], verdict["count"], verdict["key"])
         asked = ("--admin-url", gateway.admin_url)
         assert 0 == pinion("audit", "export", str(trail), *asked, PINION_ADMIN_TOKEN=TOKEN).exit_code
+        signed = pinion("audit", "checkpoint", *asked, PINION_ADMIN_TOKEN=TOKEN)
+        assert is_signed_by(signed.stdout, key.verifier, verify)
+        told = json.loads(pinion("audit", "checkpoint", *asked, "--json", PINION_ADMIN_TOKEN=TOKEN).stdout)
+        assert "log.test" == told["origin"]
         assert 0 == gateway.stop()
         assert TOKEN not in "".join(gateway.log)
     lines, notes = trail.read_text(), split_notes(anchor.read_text())

@@ -2,21 +2,23 @@
 
 import asyncio
 import contextlib
-import gc
 import os
 import secrets
 import signal
 import socket
-import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gateway import __version__
+from gateway.adapters import ed25519_keys
+from gateway.adapters.anchors import anchors_of
 from gateway.adapters.edge_guard import Limits as EdgeLimits
 from gateway.adapters.edge_protocol import driving
 from gateway.adapters.foreign_logs import journalled
+from gateway.adapters.interpreter import settle_interpreter
 from gateway.adapters.json_journal import JsonJournal
 from gateway.adapters.jwt_verifier import JwtVerifier
 from gateway.adapters.listener import Listener, bind
@@ -35,7 +37,10 @@ from gateway.adapters.upstreams import Upstreams
 from gateway.api.applications import Applications
 from gateway.api.operations import Desk, Operations
 from gateway.control.access_uses import AccessUses
+from gateway.control.audit_notes import AuditNotes
+from gateway.control.audit_reading import AuditReading
 from gateway.control.breakers import Breakers
+from gateway.control.checkpoints import Checkpoints, Signer
 from gateway.control.deployments import Deployments
 from gateway.control.error_budgets import ErrorBudgets
 from gateway.control.experiments import Experiments
@@ -50,6 +55,7 @@ from gateway.control.served_models import ServedModels
 from gateway.control.serving import Reload, Serving
 from gateway.control.terms import Terms
 from gateway.core.address import is_loopback
+from gateway.core.checkpoint import VerifierKey
 from gateway.core.errors import PolicyFault, Problem, SetupFault, StoreFault
 from gateway.core.ports import RecordedCopy
 from gateway.core.snapshot import Snapshot
@@ -64,7 +70,7 @@ JUDGE_SECONDS = 1.0
 """How often what rollouts have shown is judged."""
 
 FOLLOW_SECONDS = 1.0
-"""How often the store is asked whether others have recorded something."""
+"""How often the store is asked whether others have recorded something, denials are written, the trail is signed."""
 
 LEDGER_RETRY_SECONDS = 5.0
 """How often a ledger that is away is asked again, at the start, for what it knows of the error budgets."""
@@ -105,6 +111,10 @@ class Settings:
     retention: float = 30 * 86_400.0
     store_copy: Path = Path("pinion-store-copy.json")
     environment: str = "default"
+    audit_key: Path | None = None
+    audit_anchor: tuple[str, ...] = ()
+    audit_every: int = 256
+    audit_webhook_secret: str | None = field(default=None, repr=False)
 
 
 def check_settings(settings: Settings) -> None:
@@ -119,6 +129,8 @@ def check_settings(settings: Settings) -> None:
         raise SetupFault("PINION_ADMIN_TOKEN is shorter than 16 characters; make a longer one")
     if (settings.tls_cert is None) != (settings.tls_key is None):
         raise SetupFault("--tls-cert and --tls-key belong together; give both")
+    if settings.audit_anchor and settings.audit_key is None:
+        raise SetupFault("--audit-anchor sends signed checkpoints and needs --audit-key; `pinion audit key` makes one")
 
 
 class Gateway:
@@ -194,6 +206,7 @@ class Gateway:
         )
         stack.push_async_callback(ledger.close)
         self._join_control(store)
+        verifier = self._join_checkpoints(store, stack)
         self._background(self._recording.run(), stack)
         self._watch(stack)
         await self._first_policies()
@@ -211,6 +224,8 @@ class Gateway:
             breakers=self.breakers,
             served_models=self._served_models,
             store=store,
+            audit=AuditReading(store, store.trail, ed25519_keys.verify, verifier),
+            note=self._notes.note,
             ledger=ledger,
             clock=self._clock,
             ready=self._why_not_ready,
@@ -229,6 +244,7 @@ class Gateway:
         self._background(self._every(FOLLOW_SECONDS, self._follow), stack)
         self._background(self._deployments.run(), stack)
         self._background(self._every(USE_SECONDS, self.access_uses.keep), stack)
+        self._background(self._every(FOLLOW_SECONDS, self._notes.write), stack)
 
     async def _open_store(self) -> SqlStore:
         """Open the store; a server that is away is waited for, where there is a copy to serve by meanwhile."""
@@ -246,6 +262,7 @@ class Gateway:
 
     def _join_control(self, store: SqlStore) -> None:
         settings = self._settings
+        self._notes = AuditNotes(store, self.journal, self._clock)
         world = World(
             store=store,
             copy=self._copy(store),
@@ -256,6 +273,7 @@ class Gateway:
             secrets=SecretSources(os.environ),
             new_id=lambda: secrets.token_hex(8),
             located=self._located,
+            note=self._notes.note,
         )
         self._recording = Recording(self.journal)
         local = is_loopback(settings.admin_host) or settings.admin_token is not None
@@ -273,6 +291,21 @@ class Gateway:
         self.live.tell(self.judging.follow)
         self._deployments = Deployments(self.live)
         self.live.tell(self._deployments.follow)
+
+    def _join_checkpoints(self, store: SqlStore, stack: contextlib.AsyncExitStack) -> VerifierKey | None:
+        """Have the audit trail signed, where there is a key; give the key that checks it."""
+        settings = self._settings
+        if settings.audit_key is None:
+            return None
+        key = ed25519_keys.read_key(settings.audit_key)
+        anchors = anchors_of(settings.audit_anchor, settings.audit_webhook_secret, self._clock)
+        signer = Signer(key.verifier, partial(ed25519_keys.sign, key))
+        checkpoints = Checkpoints(store.trail, signer, anchors, self.journal, self._clock, every=settings.audit_every)
+        for anchoring in checkpoints.anchors:
+            self._background(anchoring.run(), stack)
+        stack.push_async_callback(checkpoints.finish)
+        self._background(self._every(FOLLOW_SECONDS, checkpoints.keep), stack)
+        return key.verifier
 
     async def _remember_requests(self, ledger: SqlLedger) -> None:
         """Learn from the ledger how much of each error budget is used; again, while it is away."""
@@ -373,6 +406,7 @@ class Gateway:
         await self._deployments.settled(LAST_RECORD_SECONDS)
         with contextlib.suppress(StoreFault):
             await self.access_uses.keep()
+        await self._notes.write()
 
     async def _tick(self) -> None:
         """Look at deadlines, those of keys too, and put what was heard to the evidence."""
@@ -409,7 +443,7 @@ class Gateway:
         back = Listener(operations, sockets[1])
         await front.start()
         await back.start()
-        _settle_interpreter()
+        settle_interpreter()
         self._ready = True
         announce(self._welcome(front, back))
         await self._stopping.wait()
@@ -485,16 +519,3 @@ class Gateway:
 
     def _located(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:
         return located(str(self._settings.policies), problems)
-
-
-def _settle_interpreter() -> None:
-    """The one place that tunes the interpreter.
-
-    What the start has made lives as long as the process, so it is taken out of collections, and those come less often:
-    a full one would pause every request that is under way. And the threads that write the log and the ledger, or read
-    policy files, give way to the serving loop within half a millisecond instead of five.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 100)
-    sys.setswitchinterval(0.0005)

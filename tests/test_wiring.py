@@ -30,6 +30,10 @@ REFUSED = {
         "PINION_ADMIN_TOKEN is shorter than 16 characters; make a longer one",
     ),
     "a certificate without its key": ({"tls_cert": CERT}, "--tls-cert and --tls-key belong together; give both"),
+    "an anchor without a key": (
+        {"audit_anchor": ("file:a",)},
+        "--audit-anchor sends signed checkpoints and needs --audit-key; `pinion audit key` makes one",
+    ),
     "a key without its certificate": ({"tls_key": CERT}, "--tls-cert and --tls-key belong together; give both"),
 }
 

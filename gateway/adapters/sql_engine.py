@@ -4,7 +4,6 @@ SQLite is in `sqlite_database`, PostgreSQL in `postgres_database`; SQL itself is
 """
 
 import json
-import math
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +31,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from gateway.adapters.sql_schema import SchemaName
 from gateway.adapters.sqlite_database import SqliteDatabase
+from gateway.core.digest import finite
 from gateway.core.errors import PinionError, SetupFault, StoreFault
 
 NEWEST: Mapping[SchemaName, str] = {"store": "store_0005", "ledger": "ledger_0003"}
@@ -279,18 +279,7 @@ def _json(value: Any) -> str:
     try:
         return json.dumps(value, allow_nan=False)
     except ValueError:
-        return json.dumps(_finite(value), allow_nan=False)
-
-
-def _finite(value: Any) -> Any:
-    match value:
-        case float():
-            return value if math.isfinite(value) else None
-        case Mapping():
-            return {key: _finite(inner) for key, inner in value.items()}
-        case list() | tuple():
-            return [_finite(inner) for inner in value]
-    return value
+        return json.dumps(finite(value), allow_nan=False)
 
 
 def _reason(error: Exception) -> str:

@@ -244,6 +244,63 @@ access_used = Table(
 )
 """On which day, from 1970-01-01, an operator last did what a permission allows."""
 
+audit_entries = Table(
+    "audit_entries",
+    STORE,
+    Column("id", _BIG, primary_key=True),
+    Column("chain", String, nullable=False),
+    Column("seq", _BIG, nullable=False),
+    Column("ts", String, nullable=False),
+    Column("bytes", LargeBinary, nullable=False),
+    Column("hash", String, nullable=False),
+    Column("prev", String, nullable=False),
+    UniqueConstraint("chain", "seq", name="uq_audit_entries_seq"),
+    UniqueConstraint("chain", "prev", name="uq_audit_entries_prev"),
+)
+"""The audit trail, an entry a row: the bytes that are hashed, and what is in them that the database must know.
+
+Two entries after one cannot be committed. No foreign key leads here, so that nothing else can delete an entry.
+"""
+
+audit_actors = Table(
+    "audit_actors",
+    STORE,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("salt", LargeBinary, nullable=False),
+)
+"""Whose name each pseudonym in the entries is, until it is erased."""
+
+audit_texts = Table(
+    "audit_texts",
+    STORE,
+    Column("seq", _BIG, primary_key=True, autoincrement=False),
+    Column("actor", String, nullable=False, index=True),
+    Column("salt", LargeBinary, nullable=False),
+    Column("text", String, nullable=False),
+)
+"""The reason that an entry has as a digest, by its number and its actor's pseudonym, until it is erased."""
+
+audit_tree = Table(
+    "audit_tree",
+    STORE,
+    Column("chain", String, primary_key=True),
+    Column("size", _BIG, nullable=False),
+    Column("hash", String, nullable=False),
+    Column("edge", JSON, nullable=False),
+)
+"""One row: how many entries there are, the hash of the last, and the right edge of the Merkle tree over them all."""
+
+audit_checkpoints = Table(
+    "audit_checkpoints",
+    STORE,
+    Column("size", _BIG, primary_key=True, autoincrement=False),
+    Column("origin", String, nullable=False),
+    Column("root", String, nullable=False),
+    Column("note", String, nullable=False),
+)
+"""The signed checkpoints, by the number of entries that they stand for."""
+
 LEDGER = MetaData(naming_convention=_NAMES)
 
 requests = Table(

@@ -1,7 +1,8 @@
 """The truth, in SQL: what serves on each route, every act on its rollouts, arms out, and versions that have served.
 
 The law: a write is one transaction. It raises the epoch first, which also makes every other writer wait, and has
-happened if and only if the caller is given the new epoch; a caller that is given none may find it written or not.
+happened if and only if the caller is given the new epoch; a caller that is given none may find it written or not. Its
+entries in the audit trail are in the same transaction: where they cannot be written, the change does not happen.
 """
 
 import asyncio
@@ -13,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, Table, or_, select
 
-from gateway.adapters import sql_access, sql_registry, store_rows
+from gateway.adapters import sql_access, sql_audit, sql_registry, store_rows
 from gateway.adapters.sql_engine import Database, insert_if_new, insert_or_replace
 from gateway.adapters.sql_schema import (
     arms_out,
@@ -32,6 +33,8 @@ from gateway.adapters.sql_schema import (
 )
 from gateway.core.access_use import AccessUse
 from gateway.core.api_key import IssuedKey
+from gateway.core.audit import BY_POLICY, AuditAct, Origin
+from gateway.core.audit_acts import act_of_arm_out, act_of_entry, act_of_experiment, act_of_served, acts_of_move
 from gateway.core.deployment import Change, Deployment
 from gateway.core.errors import Overtaken, StoreFault
 from gateway.core.ports import (
@@ -68,6 +71,11 @@ class SqlStore:
         """The store's URL without what is secret in it."""
         return self._database.name
 
+    @property
+    def trail(self) -> sql_audit.SqlAuditTrail:
+        """The audit trail of this store, to read and to erase names from."""
+        return sql_audit.SqlAuditTrail(self._read, self._add, self._write)
+
     @classmethod
     async def open(cls, url: str) -> Self:
         """Open the store of a URL (`sqlite:///FILE` or `postgresql://...`), making or migrating it as needed.
@@ -102,23 +110,42 @@ class SqlStore:
         """Read everything that a snapshot depends on, as it is at one epoch."""
         return await self._run(self._database.snapshot, _recorded)
 
-    async def record_routes(self, moves: Sequence[RouteMove], entries: Sequence[tuple[Entry, Standing]] = ()) -> int:
+    async def record_routes(
+        self,
+        moves: Sequence[RouteMove],
+        entries: Sequence[tuple[Entry, Standing]] = (),
+        acts: Sequence[AuditAct] = (),
+        origin: Origin = BY_POLICY,
+    ) -> int:
         """Write the states of several routes, each with its events, and register versions, in one transaction.
+
+        `acts` are further entries of the audit trail; `origin` is how the versions came.
 
         Raises:
             Overtaken: a route, or a version, is no longer at the revision that is built on; nothing was written.
         """
+        at = time.time()
 
-        def write(connection: Connection) -> None:
+        def write(connection: Connection) -> int:
             sql_registry.put_entries(connection, entries)
             _put_routes(connection, moves)
+            registered = (act_of_entry(entry, standing, origin) for entry, standing in entries)
+            told = (act for move in moves for act in acts_of_move(move, at))
+            sql_audit.append(connection, (*acts, *registered, *told))
+            return _epoch(connection)
 
         return await self._write(write)
 
     async def record_experiment(self, start: ExperimentStart) -> int:
         """Write when an experiment began; one that is known is left as it is."""
         row = store_rows.experiment_row(start)
-        return await self._write(lambda connection: connection.execute(insert_if_new(experiments), [row]))
+
+        def write(connection: Connection) -> int:
+            if _is_new(connection, experiments, row):
+                sql_audit.append(connection, [act_of_experiment(start)])
+            return _epoch(connection)
+
+        return await self._write(write)
 
     async def take_lease(self, name: str, seconds: float) -> bool:
         """Take a lease, or keep it, for so many seconds; a file that no other process has needs none.
@@ -165,27 +192,46 @@ class SqlStore:
     async def record_arm_out(self, arm: ArmOut) -> int:
         """Write that an arm is out; one that is out already is left as it is."""
         row = store_rows.arm_row(arm)
-        return await self._write(lambda connection: connection.execute(insert_if_new(arms_out), [row]))
+
+        def write(connection: Connection) -> int:
+            if _is_new(connection, arms_out, row):
+                sql_audit.append(connection, [act_of_arm_out(arm)])
+            return _epoch(connection)
+
+        return await self._write(write)
 
     async def record_served(self, versions: Sequence[ServedVersion]) -> int:
         """Write that versions have been in the way of requests, and freeze them; one that is known is left as it is."""
         at = time.time()
-        rows = [{**store_rows.served_row(item), "at": at} for item in versions]
 
-        def write(connection: Connection) -> None:
-            if rows:
-                connection.execute(insert_if_new(served_versions), rows)
-                sql_registry.freeze(connection, [item.key for item in versions], at)
+        def write(connection: Connection) -> int:
+            new = _not_known(connection, versions)
+            if new:
+                rows = [{**store_rows.served_row(item), "at": at} for item in new]
+                connection.execute(served_versions.insert(), rows)
+                sql_audit.append(connection, [act_of_served(item, at) for item in new])
+            sql_registry.freeze(connection, [item.key for item in versions], at)
+            return _epoch(connection)
 
         return await self._write(write)
 
-    async def record_standing(self, standing: Standing) -> int:
-        """Write where a version has come to.
+    async def audit(self, acts: Sequence[AuditAct]) -> None:
+        """Write entries of what changes nothing here: a denial, an export. Raises no epoch."""
+        await self._add(lambda connection: sql_audit.append(connection, acts))
+
+    async def record_standing(self, standing: Standing, act: AuditAct) -> int:
+        """Write where a version has come to, and by what act.
 
         Raises:
             Overtaken: somebody else has moved it from where this move rests on; nothing was written.
         """
-        return await self._write(lambda connection: sql_registry.put_standing(connection, standing))
+
+        def write(connection: Connection) -> int:
+            sql_registry.put_standing(connection, standing)
+            sql_audit.append(connection, [act])
+            return _epoch(connection)
+
+        return await self._write(write)
 
     async def entry(self, key: Key) -> tuple[Entry, Standing] | None:
         """Give a registered version with where it stands; None where there is no such."""
@@ -197,7 +243,12 @@ class SqlStore:
 
     async def record_deployments(self, change: Change) -> int:
         """Write what begins to serve and what has ended; what is written already is left as it is."""
-        return await self._write(lambda connection: sql_registry.put_deployments(connection, change))
+
+        def write(connection: Connection) -> int:
+            sql_registry.put_deployments(connection, change)
+            return _epoch(connection)
+
+        return await self._write(write)
 
     async def lasting_deployments(self, environment: str) -> Sequence[Deployment]:
         """Give the deployments of an environment that last."""
@@ -211,9 +262,15 @@ class SqlStore:
             self._database.snapshot, lambda connection: sql_registry.deployments_of(connection, route, limit)
         )
 
-    async def record_keys(self, keys: Sequence[IssuedKey]) -> int:
-        """Write issued keys; one that is known is joined with what is, so that no revocation is ever taken back."""
-        return await self._write(lambda connection: sql_access.put_keys(connection, keys))
+    async def record_keys(self, keys: Sequence[IssuedKey], act: AuditAct) -> int:
+        """Write issued keys, and by what act; one that is known is joined with what is: no revocation is taken back."""
+
+        def write(connection: Connection) -> int:
+            sql_access.put_keys(connection, keys)
+            sql_audit.append(connection, [act])
+            return _epoch(connection)
+
+        return await self._write(write)
 
     async def keep_use(self, use: AccessUse) -> None:
         """Write what access was used lately; what is known of later use stays. Raises no epoch."""
@@ -242,11 +299,20 @@ class SqlStore:
     def _give_leases_back(self, connection: Connection) -> None:
         connection.execute(leases.delete().where(leases.c.holder == self._holder))
 
-    async def _write(self, act: Callable[[Connection], object]) -> int:
-        def write(connection: Connection) -> int:
+    async def _read(self, act: Callable[[Connection], Answer]) -> Answer:
+        return await self._run(self._database.snapshot, act)
+
+    async def _add(self, act: Callable[[Connection], Answer]) -> Answer:
+        def add(connection: Connection) -> Answer:
+            sql_audit.wait_for_writers(connection)
+            return act(connection)
+
+        return await self._run(self._database.transaction, add)
+
+    async def _write(self, act: Callable[[Connection], Answer]) -> Answer:
+        def write(connection: Connection) -> Answer:
             connection.execute(epoch.update().values(epoch=epoch.c.epoch + 1))
-            act(connection)
-            return _epoch(connection)
+            return act(connection)
 
         return await self._run(self._database.transaction, write)
 
@@ -303,6 +369,21 @@ def _put_routes(connection: Connection, moves: Sequence[RouteMove]) -> None:
         connection.execute(insert_or_replace(routes), list(route_rows.values()))
     if event_rows:
         connection.execute(rollout_events.insert(), event_rows)
+
+
+def _is_new(connection: Connection, into: Table, row: dict[str, Any]) -> bool:
+    """Insert a row unless its key is there; say whether it was not."""
+    counted = {"preserve_rowcount": True}
+    return connection.execute(insert_if_new(into), row, execution_options=counted).rowcount == 1
+
+
+def _not_known(connection: Connection, versions: Sequence[ServedVersion]) -> list[ServedVersion]:
+    """Give the versions that no row is of yet, each once."""
+    columns = served_versions.c
+    named = columns.name.in_({each.name for each in versions})
+    asked = select(columns.kind, columns.name, columns.version).where(named)
+    known = {tuple(row) for row in connection.execute(asked)}
+    return list({each.key: each for each in reversed(versions) if each.key not in known}.values())[::-1]
 
 
 def _epoch(connection: Connection) -> int:

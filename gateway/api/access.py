@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from gateway.api.act_body import read_body
 from gateway.api.entrance import Entrance
+from gateway.api.origin import OriginOf
 from gateway.control.access_review import issued_key, review
 from gateway.control.access_uses import AccessUses
 from gateway.control.keys import Keys
@@ -28,10 +29,12 @@ DEFAULT_OVERLAP = "7d"
 class AccessHandlers:
     """The handlers. An issued key is in the answer that issues it, and nowhere else."""
 
-    def __init__(self, live: Live, keys: Keys, uses: AccessUses, *, has_admin_token: bool) -> None:
+    def __init__(self, live: Live, keys: Keys, uses: AccessUses, origin: OriginOf, *, has_admin_token: bool) -> None:
+        """`origin` says how an operator came."""
         self._live = live
         self._keys = keys
         self._uses = uses
+        self._origin = origin
         self._has_admin_token = has_admin_token
 
     def routes(self, entrance: Entrance) -> list[Route]:
@@ -71,7 +74,8 @@ class AccessHandlers:
     async def _issue(self, kind: KeyKind, request: Request, operator: Operator) -> Response:
         wanted = await read_body(request, ISSUE_FIELDS)
         lasts = _seconds("expires", wanted.get("expires"))
-        key, text = await self._keys.issue(kind, request.path_params["name"], operator.name, lasts)
+        name, origin = request.path_params["name"], self._origin(request, operator)
+        key, text = await self._keys.issue(kind, name, operator.name, lasts, origin)
         return _shown_once({"secret": text, **issued_key(key, AccessUse(), key.created_at)})
 
     async def _rotate(self, request: Request, operator: Operator) -> Response:
@@ -79,7 +83,8 @@ class AccessHandlers:
         overlap = _seconds("overlap", wanted.get("overlap", DEFAULT_OVERLAP)) or 0.0
         lasts = _seconds("expires", wanted.get("expires"))
         name = request.path_params["name"]
-        made, old, text = await self._keys.rotate(name, wanted.get("key"), operator.name, overlap, lasts)
+        origin = self._origin(request, operator)
+        made, old, text = await self._keys.rotate(name, wanted.get("key"), operator.name, overlap, lasts, origin)
         now = made.created_at
         return _shown_once(
             {"secret": text, **issued_key(made, AccessUse(), now), "replaces": issued_key(old, AccessUse(), now)}
@@ -93,7 +98,7 @@ class AccessHandlers:
 
     async def _revoke(self, kind: KeyKind, request: Request, operator: Operator) -> Response:
         await read_body(request, {})
-        key = self._keys.revoke(kind, request.path_params["key"], operator.name)
+        key = self._keys.revoke(kind, request.path_params["key"], operator.name, self._origin(request, operator))
         await self._live.caught_up_if_possible()
         told = issued_key(key, AccessUse(), self._live.world.clock.wall())
         return _json({**told, "is_recorded": not len(self._live.recording)})

@@ -39,6 +39,11 @@ PERMISSION_OF: Mapping[tuple[str, str], Permission] = {
     ("POST", "/admin/v1/registry/{kind}/{name}/{version}/revoke"): "release.revoke",
     ("GET", "/admin/v1/deployments"): "registry.read",
     ("POST", "/admin/v1/plan"): "policy.plan",
+    ("GET", "/admin/v1/audit"): "audit.read",
+    ("GET", "/admin/v1/audit/verify"): "audit.read",
+    ("GET", "/admin/v1/audit/checkpoint"): "audit.read",
+    ("GET", "/admin/v1/audit/export"): "audit.export",
+    ("POST", "/admin/v1/audit/forget"): "audit.forget",
     ("GET", "/admin/v1/keys"): "access.review",
     ("POST", "/admin/v1/keys/{key}/revoke"): "key.revoke",
     ("POST", "/admin/v1/apps/{name}/keys"): "key.issue",
@@ -53,6 +58,9 @@ PERMISSION_OF: Mapping[tuple[str, str], Permission] = {
 Handler = Callable[[Request, Operator], Awaitable[Response]]
 """Answers a request of an operator who may ask it."""
 
+Denied = Callable[[str, str, Operator | None, str, int], None]
+"""Told of a refusal: the method, the path as the table has it, the operator, why, and the status."""
+
 MAX_SHOWN = 200
 """How much of a path is written to the journal."""
 
@@ -60,10 +68,12 @@ MAX_SHOWN = 200
 class Entrance:
     """Makes the routes of the operations API, each behind its permission."""
 
-    def __init__(self, identification: Identification, journal: Journal, uses: AccessUses) -> None:
+    def __init__(self, identification: Identification, journal: Journal, uses: AccessUses, note: Denied) -> None:
+        """`note` is told of each refusal, for the audit trail."""
         self._identification = identification
         self._journal = journal
         self._uses = uses
+        self._note = note
 
     def open(self, path: str, handler: Callable[[Request], Awaitable[Response]]) -> Route:
         """Make a route that asks nobody who it is.
@@ -85,12 +95,12 @@ class Entrance:
 
         async def endpoint(request: Request) -> Response:
             method = "GET" if request.method == "HEAD" else request.method
-            operator = await self._admitted(request, needed[method], acts=method != "GET")
+            operator = await self._admitted(request, path, needed[method], acts=method != "GET")
             return await handlers[method](request, operator)
 
         return Route(path, endpoint, methods=list(handlers))
 
-    async def _admitted(self, request: Request, permission: Permission, *, acts: bool) -> Operator:
+    async def _admitted(self, request: Request, path: str, permission: Permission, *, acts: bool) -> Operator:
         """Name the operator who asks, if they may.
 
         A web page open on this machine could ask too: an act must carry JSON, which a browser sends across origins only
@@ -109,10 +119,12 @@ class Entrance:
             operator = await self._identification.identify(bearer, names_loopback=names_loopback)
         except (Unidentified, NotPermitted) as fault:
             self._denied(None, permission, request, fault.message)
+            self._note(request.method, path, None, fault.message, fault.status)
             raise
         if not operator.may(permission):
             why = _why_not(operator, permission)
             self._denied(operator, permission, request, why)
+            self._note(request.method, path, operator, why, NotPermitted.status)
             raise NotPermitted(why)
         self._uses.note(operator, permission, bearer)
         return operator

@@ -2,25 +2,34 @@
 
 import json
 import math
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from gateway.api.entrance import Entrance
+from gateway.api.origin import OriginOf
 from gateway.control.experiments import Experiments
+from gateway.core.audit import AuditAct, Target
 from gateway.core.errors import OperatorFault
 from gateway.core.operator import Operator
 
 LINES = "application/x-ndjson"
 MOST_POSITION = (1 << 63) - 1
 
+Tell = Callable[[AuditAct], Awaitable[None]]
+
 
 class ExperimentHandlers:
     """The handlers."""
 
-    def __init__(self, experiments: Experiments) -> None:
+    def __init__(self, experiments: Experiments, tell: Tell, origin: OriginOf, now: Callable[[], float]) -> None:
+        """`tell` writes to the audit trail, `origin` says how an operator came, `now` gives wall seconds."""
         self._experiments = experiments
+        self._tell = tell
+        self._origin = origin
+        self._now = now
 
     def routes(self, entrance: Entrance) -> list[Route]:
         """Give the routes, for the application that holds them."""
@@ -36,9 +45,11 @@ class ExperimentHandlers:
 
     async def _exposures(self, request: Request, operator: Operator) -> Response:
         """Stream JSON lines. A ledger that fails on the way cuts the connection: nobody takes a part for all."""
-        del operator
+        route = request.path_params["route"]
         after, since = _after(request.query_params.get("after", "0")), _since(request.query_params.get("since", "0"))
-        lines = await self._experiments.exposures(request.path_params["route"], after, since)
+        lines = await self._experiments.exposures(route, after, since)
+        origin = self._origin(request, operator)
+        await self._tell(AuditAct(self._now(), operator.name, "experiment.export", Target("route", route), origin))
         return StreamingResponse(lines, media_type=LINES)
 
 

@@ -12,11 +12,14 @@ from starlette.responses import Response
 
 from gateway.api.access import AccessHandlers
 from gateway.api.act_body import read_body
+from gateway.api.audit import AuditHandlers
 from gateway.api.entrance import Entrance
 from gateway.api.experiments import ExperimentHandlers
 from gateway.api.openapi import document
+from gateway.api.origin import origin_of
 from gateway.api.registry import MOST_DEPLOYMENTS, RegistryHandlers
 from gateway.control.access_uses import AccessUses
+from gateway.control.audit_reading import AuditReading
 from gateway.control.breakers import Breakers
 from gateway.control.experiments import Experiments
 from gateway.control.explain import explain_request, explain_rollout, explain_unit
@@ -29,12 +32,16 @@ from gateway.control.rollouts import Rollouts, Word
 from gateway.control.served_models import ServedModels
 from gateway.control.serving import Reload, Serving
 from gateway.control.status import describe_reload, describe_rollout, status
+from gateway.core.audit import AuditAct, Origin, Target
 from gateway.core.errors import OperatorFault, PinionError, StoreFault, Unidentified, UnknownSubject
 from gateway.core.operator import Operator
 from gateway.core.ports import Clock, Ledger, Store, TokenVerifier
 from gateway.core.record import Record
 from gateway.core.rollout import Rollout
 from gateway.core.text import storable
+
+NOBODY = "unknown"
+"""The name that whoever was refused and could not be identified is recorded under."""
 
 MAX_REASON = 500
 
@@ -48,7 +55,10 @@ ACTS_AT_ONCE = frozenset({"rollback", "undo"})
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What the operations API reads and commands. `ready` says why the gateway may not take traffic, or None."""
+    """What the operations API reads and commands. `ready` says why the gateway may not take traffic, or None.
+
+    `note` has an act that changes nothing written to the audit trail, soon and perhaps.
+    """
 
     live: Live
     serving: Serving
@@ -59,6 +69,8 @@ class Desk:
     breakers: Breakers
     served_models: ServedModels
     store: Store
+    audit: AuditReading
+    note: Callable[[AuditAct], None]
     ledger: Ledger
     clock: Clock
     ready: Callable[[], str | None]
@@ -78,13 +90,15 @@ class Operations:
 
     def __init__(self, desk: Desk, token: str | None) -> None:
         self._desk = desk
-        self._access = AccessHandlers(desk.live, desk.keys, desk.access_uses, has_admin_token=token is not None)
+        self._access = AccessHandlers(
+            desk.live, desk.keys, desk.access_uses, self._origin, has_admin_token=token is not None
+        )
         identification = Identification(lambda: desk.live.current, desk.verifier, token)
-        self._entrance = Entrance(identification, desk.live.world.journal, desk.access_uses)
+        self._entrance = Entrance(identification, desk.live.world.journal, desk.access_uses, self._denied)
 
     def application(self) -> Starlette:
         """Make the ASGI application."""
-        entrance = self._entrance
+        entrance, desk = self._entrance, self._desk
         application = Starlette(
             routes=[
                 entrance.open("/healthz", self._healthz),
@@ -97,8 +111,9 @@ class Operations:
                 entrance.route("/admin/v1/rollouts/{route}", GET=self._rollout),
                 entrance.route("/admin/v1/rollouts/{route}/rollback", POST=self._verb),
                 entrance.route("/admin/v1/rollouts/{route}/{verb}", POST=self._verb),
-                *ExperimentHandlers(self._desk.experiments).routes(entrance),
-                *RegistryHandlers(self._desk.registries, self._desk.serving, self._desk.store).routes(entrance),
+                *ExperimentHandlers(desk.experiments, self._tell, self._origin, desk.clock.wall).routes(entrance),
+                *AuditHandlers(desk.audit, self._origin, desk.clock.wall).routes(entrance),
+                *RegistryHandlers(desk.registries, desk.serving, desk.store, self._origin).routes(entrance),
                 *self._access.routes(entrance),
             ],
             exception_handlers={PinionError: _refused, HTTPException: _not_here},
@@ -176,13 +191,49 @@ class Operations:
         wanted = await read_body(request, ACT_FIELDS)
         route, verb = request.path_params["route"], request.path_params.get("verb", "rollback")
         reason = wanted.get("reason") or f"{verb} by {operator.name}"
-        word = Word(operator.name, storable(reason[:MAX_REASON]), wanted.get("seen"))
+        word = Word(operator.name, storable(reason[:MAX_REASON]), wanted.get("seen"), self._origin(request, operator))
         try:
             rollout = await self._act(verb, route, word, wanted)
         except StoreFault as fault:
             raise StoreFault(f"{fault.message}; nothing was changed, try again once the store is back") from fault
         is_recorded = verb not in ACTS_AT_ONCE or not len(self._desk.live.recording)
         return _json({**describe_rollout(rollout), "is_recorded": is_recorded})
+
+    async def _tell(self, act: AuditAct) -> None:
+        """Have it written who takes what out of here, before it is given."""
+        await self._desk.store.audit([act])
+
+    def _denied(self, method: str, path: str, operator: Operator | None, why: str, status: int) -> None:
+        """Have a refusal noted: who was refused what; nothing of it is in the words of whoever asked."""
+        revision = self._desk.serving.policies.revision or None
+        unknown = Origin("person", "none", "none", None, revision)
+        known = (
+            unknown
+            if operator is None
+            else Origin(
+                "person" if operator.is_person else "service",
+                " ".join(sorted(operator.roles)),
+                operator.identified,
+                None,
+                revision,
+            )
+        )
+        self._desk.note(
+            AuditAct(
+                self._desk.clock.wall(),
+                NOBODY if operator is None else operator.name,
+                "access.denied",
+                Target("operation", f"{method} {path}"),
+                known,
+                outcome="denied",
+                reason=why,
+                details={"status": str(status)},
+            )
+        )
+
+    def _origin(self, request: Request, operator: Operator) -> Origin:
+        """Say how an operator came."""
+        return origin_of(request, operator, self._desk.serving.policies.revision)
 
     async def _act(self, verb: str, route: str, word: Word, wanted: Mapping[str, Any]) -> Rollout:
         rollouts = self._desk.rollouts

@@ -14,10 +14,12 @@ from starlette.routing import Route
 
 from gateway.api.act_body import read_body
 from gateway.api.entrance import Entrance
+from gateway.api.origin import OriginOf
 from gateway.control.planned import Planned
 from gateway.control.registries import Registries
 from gateway.control.serving import Serving
 from gateway.control.status import describe_problem
+from gateway.core.audit import By
 from gateway.core.deployment import Deployment
 from gateway.core.errors import OperatorFault, PolicyFault, UnknownSubject
 from gateway.core.operator import Operator
@@ -37,10 +39,12 @@ MOST_DEPLOYMENTS = 1_000
 class RegistryHandlers:
     """The handlers."""
 
-    def __init__(self, registries: Registries, serving: Serving, store: Store) -> None:
+    def __init__(self, registries: Registries, serving: Serving, store: Store, origin: OriginOf) -> None:
+        """`origin` says how an operator came."""
         self._registries = registries
         self._serving = serving
         self._store = store
+        self._origin = origin
 
     def routes(self, entrance: Entrance) -> list[Route]:
         """Give the routes, for the application that holds them."""
@@ -59,7 +63,7 @@ class RegistryHandlers:
 
     async def _register(self, request: Request, operator: Operator) -> Response:
         files = await _files(request)
-        standings = await self._registries.register(files, operator.name)
+        standings = await self._registries.register(files, operator.name, self._origin(request, operator))
         return _json({"registered": [told_standing(each) for each in standings]})
 
     async def _list(self, request: Request, operator: Operator) -> Response:
@@ -83,16 +87,20 @@ class RegistryHandlers:
         if retire_at is not None and not math.isfinite(retire_at):
             raise HTTPException(400, "retire_at must be a time in seconds since 1970-01-01 UTC")
         successor = wanted.get("successor")
-        after = await self._registries.deprecate(_key(request), reason, retire_at=retire_at, successor=successor)
+        key, by = _key(request), self._by(request, operator)
+        after = await self._registries.deprecate(key, reason, by, retire_at=retire_at, successor=successor)
         return _json(told_standing(after))
 
     async def _retire(self, request: Request, operator: Operator) -> Response:
-        wanted = await read_body(request, {"reason": str})
-        return _json(told_standing(await self._registries.retire(_key(request), _reason(wanted, "retired", operator))))
+        reason = _reason(await read_body(request, {"reason": str}), "retired", operator)
+        return _json(told_standing(await self._registries.retire(_key(request), reason, self._by(request, operator))))
 
     async def _revoke(self, request: Request, operator: Operator) -> Response:
-        wanted = await read_body(request, {"reason": str})
-        return _json(told_standing(await self._registries.revoke(_key(request), _reason(wanted, "revoked", operator))))
+        reason = _reason(await read_body(request, {"reason": str}), "revoked", operator)
+        return _json(told_standing(await self._registries.revoke(_key(request), reason, self._by(request, operator))))
+
+    def _by(self, request: Request, operator: Operator) -> By:
+        return By(operator.name, self._origin(request, operator))
 
     async def _deployments(self, request: Request, operator: Operator) -> Response:
         del operator

@@ -57,9 +57,15 @@ def _since(ctx: click.Context, param: click.Parameter, text: str | None) -> floa
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
+since_option = click.option(
+    "--since", metavar="TIME", callback=_since, help="Only what is from this time on, or from so long ago."
+)
+"""Gives a command wall seconds, or None, as `since`."""
+
+
 @experiment.command()
 @route_argument
-@click.option("--since", metavar="TIME", callback=_since, help="Only requests from this time on, or from so long ago.")
+@since_option
 @click.option(
     "--output", type=click.File("wb", atomic=True), default="-", help="A file instead, written once all are there."
 )

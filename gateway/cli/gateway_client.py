@@ -11,6 +11,7 @@ import httpx2
 
 from gateway.cli.terminal import printable
 from gateway.core.api_key import KeyKind
+from gateway.core.checkpoint import VerifierKey
 
 TIMEOUT = httpx2.Timeout(30.0, connect=5.0)
 """In seconds; a reload of a large policy set may take some of them."""
@@ -98,7 +99,31 @@ class GatewayClient:
         `since` is in wall seconds. An answer that breaks off is Misused, too.
         """
         query = {} if since is None else {"since": repr(since)}
-        url = f"{self._url}/admin/v1/experiments/{quote(route, safe='')}/exposures"
+        return self._lines(f"experiments/{quote(route, safe='')}/exposures", query)
+
+    def audit(self, asked: dict[str, str]) -> dict[str, Any]:
+        """Ask for entries of the audit trail; `asked` holds after, limit, actor, action, target and since."""
+        return self._ask("GET", "audit", query=asked)
+
+    def audit_verdict(self, key: VerifierKey | None) -> dict[str, Any]:
+        """Ask whether the audit trail is whole, its checkpoints by a verifier key."""
+        return self._ask("GET", "audit/verify", query={} if key is None else {"key": str(key)}, timeout=PATIENCE)
+
+    def audit_export(self) -> Iterator[bytes]:
+        """Ask for the whole audit trail as JSON lines, in pieces as they come."""
+        return self._lines("audit/export", {})
+
+    def audit_checkpoint(self) -> dict[str, Any]:
+        """Ask for the latest signed checkpoint."""
+        return self._ask("GET", "audit/checkpoint")
+
+    def audit_forget(self, name: str, reason: str) -> dict[str, Any]:
+        """Have a person's name and words erased."""
+        return self._ask("POST", "audit/forget", body={"name": name, "reason": reason})
+
+    def _lines(self, path: str, query: dict[str, str]) -> Iterator[bytes]:
+        """Ask for JSON lines, in pieces as they come; an answer that breaks off is Misused."""
+        url = f"{self._url}/admin/v1/{path}"
         with self._reaching(TIMEOUT) as client, client.stream("GET", url, params=query) as response:
             if response.headers.get("content-type", "").partition(";")[0] != LINES:
                 response.read()

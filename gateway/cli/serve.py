@@ -89,6 +89,16 @@ _duration = _read_by(parse_duration)
 @click.option(
     "--retention", metavar="DURATION", default="30d", callback=_duration, help="Age at which records leave the ledger."
 )
+@click.option("--audit-key", type=FILE, help="Key that signs the audit trail; `pinion audit key` makes one.")
+@click.option(
+    "--audit-anchor",
+    metavar="ANCHOR",
+    multiple=True,
+    help="Where checkpoints are sent: file:PATH, git:PATH or https://HOST/PATH; may be given again.",
+)
+@click.option(
+    "--audit-every", type=click.IntRange(1), default=256, help="Entries after which the audit trail is signed again."
+)
 def serve(fleet: str | None, **settings: Any) -> None:
     """Serve the routes of a policy folder.
 
@@ -98,7 +108,11 @@ def serve(fleet: str | None, **settings: Any) -> None:
     try:
         if fleet is not None:
             raise SetupFault("fleets of replicas are not supported yet; run one process without --fleet")
-        told = Settings(**settings, admin_token=os.environ.get("PINION_ADMIN_TOKEN") or None)
+        told = Settings(
+            **settings,
+            admin_token=os.environ.get("PINION_ADMIN_TOKEN") or None,
+            audit_webhook_secret=os.environ.get("PINION_AUDIT_WEBHOOK_SECRET") or None,
+        )
         with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
             runner.run(_run(told))
     except PolicyFault as fault:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 
 from gateway.control.live import Live
 from gateway.core.api_key import ID_LENGTH, SECRET_LENGTH, IssuedKey, KeyKind, digest_of, named_key
+from gateway.core.audit import BY_GATEWAY, AuditAct, By, Origin
+from gateway.core.audit_acts import act_of_keys
 from gateway.core.duration import format_duration
 from gateway.core.errors import OperatorFault, UnknownSubject, VerbRefused
 
@@ -39,7 +41,9 @@ class Keys:
         keys = self._live.state.keys.values()
         return tuple(key for key in keys if key.kind == kind and owner in (None, key.owner))
 
-    async def issue(self, kind: KeyKind, owner: str, actor: str, lasts: float | None) -> tuple[IssuedKey, str]:
+    async def issue(
+        self, kind: KeyKind, owner: str, actor: str, lasts: float | None, origin: Origin = BY_GATEWAY
+    ) -> tuple[IssuedKey, str]:
         """Issue a key that lasts so many seconds, None for as long as it is not revoked; give it, this once.
 
         Raises:
@@ -48,12 +52,18 @@ class Keys:
         """
         self._check_owner(kind, owner)
         made, text = self._made(kind, owner, actor, _checked_life(lasts))
-        await self._record([made])
+        await self._record([made], act_of_keys([made], "issue", By(actor, origin), self._now()))
         self._live.world.journal.event("key_issued", key=made.id, kind=kind, owner=owner, actor=actor)
         return made, text
 
     async def rotate(
-        self, owner: str, key_id: str | None, actor: str, overlap: float, lasts: float | None
+        self,
+        owner: str,
+        key_id: str | None,
+        actor: str,
+        overlap: float,
+        lasts: float | None,
+        origin: Origin = BY_GATEWAY,
     ) -> tuple[IssuedKey, IssuedKey, str]:
         """Issue an application's key in place of another, which lasts `overlap` seconds more; give both, and the key.
 
@@ -72,11 +82,11 @@ class Keys:
             lasts = old.expires_at - old.created_at
         made, text = self._made("app", owner, actor, _checked_life(lasts))
         replaced = old.replaced(made.id, self._now() + overlap)
-        await self._record([made, replaced])
+        await self._record([made, replaced], act_of_keys([made, replaced], "rotate", By(actor, origin), self._now()))
         self._live.world.journal.event("key_rotated", key=old.id, to=made.id, kind="app", owner=owner, actor=actor)
         return made, replaced, text
 
-    def revoke(self, kind: KeyKind, key_id: str, actor: str) -> IssuedKey:
+    def revoke(self, kind: KeyKind, key_id: str, actor: str, origin: Origin = BY_GATEWAY) -> IssuedKey:
         """Let nobody in by a key from now on; that is recorded right after. A revoked one stays as it was revoked."""
         key = self._live.state.keys.get(key_id)
         if key is None or key.kind != kind:
@@ -84,7 +94,8 @@ class Keys:
         revoked = key.revoked(self._now(), actor)
         if revoked is not key:
             self._hold([revoked])
-            self._live.record_keys_later(f"key {key_id} revoked", [revoked])
+            act = act_of_keys([revoked], "revoke", By(actor, origin), self._now())
+            self._live.record_keys_later(f"key {key_id} revoked", [revoked], act)
             self._live.world.journal.event(
                 "key_revoked", level="warning", key=key_id, kind=kind, owner=key.owner, actor=actor
             )
@@ -130,8 +141,8 @@ class Keys:
             )
         return current[0]
 
-    async def _record(self, keys: Sequence[IssuedKey]) -> None:
-        await self._live.write_keys(keys)
+    async def _record(self, keys: Sequence[IssuedKey], act: AuditAct) -> None:
+        await self._live.write_keys(keys, act)
         self._hold(keys)
 
     def _hold(self, keys: Sequence[IssuedKey]) -> None:

@@ -16,6 +16,7 @@ from gateway.control.snapshots import Releases, build_route, build_snapshot, wit
 from gateway.control.standings import Standings
 from gateway.control.terms import Terms
 from gateway.core.api_key import IssuedKey
+from gateway.core.audit import BY_GATEWAY, BY_POLICY, AuditAct, Origin
 from gateway.core.errors import Overtaken, Problem, StoreFault, UnknownSubject
 from gateway.core.ports import (
     ArmOut,
@@ -37,9 +38,6 @@ from gateway.core.route import Route
 from gateway.core.route_record import POLICY, RouteRecord
 from gateway.core.snapshot import Snapshot
 from gateway.core.standing import SERVED, Entry, Key, Standing, review
-
-GATEWAY = "gateway"
-"""The actor of what Pinion does by itself."""
 
 NOTHING = Policies(
     revision="",
@@ -64,7 +62,10 @@ RECORD_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The ports that serving needs. `located` names the files of problems as people see them."""
+    """The ports that serving needs. `located` names the files of problems as people see them.
+
+    `note` has an act that changes nothing written to the audit trail, soon and perhaps.
+    """
 
     store: Store
     copy: RecordedCopy
@@ -75,6 +76,7 @@ class World:
     secrets: Secrets
     new_id: Callable[[], str]
     located: Callable[[Sequence[Problem]], tuple[Problem, ...]] = tuple
+    note: Callable[[AuditAct], None] = lambda _act: None
 
 
 @dataclass(slots=True)
@@ -225,19 +227,25 @@ class Live:
         """Wait a moment for what has been done to be recorded; it stands either way."""
         await self.recording.settled(RECORD_SECONDS)
 
-    async def write(self, moves: Sequence[RouteMove], entries: Sequence[tuple[Entry, Standing]] = ()) -> None:
-        """Record moves, and register versions, in one transaction; where there are none, let requests be served.
+    async def write(
+        self,
+        moves: Sequence[RouteMove],
+        entries: Sequence[tuple[Entry, Standing]] = (),
+        acts: Sequence[AuditAct] = (),
+        origin: Origin = BY_POLICY,
+    ) -> None:
+        """Record moves, register versions, and acts beside them, in one transaction; with nothing to do, wait.
 
         Raises:
             StoreFault: the store cannot be written.
             Overtaken: somebody else has moved one of the routes.
         """
-        if not moves and not entries:
+        if not moves and not entries and not acts:
             await asyncio.sleep(0)
             return
         self._writing = {move.record.route: move.record.revision for move in moves}
         try:
-            self.noted(await self.world.store.record_routes(moves, entries))
+            self.noted(await self.world.store.record_routes(moves, entries, acts, origin))
             self.state.standings |= {standing.key: standing for _, standing in entries}
         except (StoreFault, Overtaken):
             self._epoch = UNKNOWN_EPOCH  # it may be recorded all the same, or something else is: look again
@@ -249,17 +257,29 @@ class Live:
         """Give a record that stands whatever is being written the revision that the store will give it."""
         return replace(record, revision=max(record.revision, 1 + self._writing.get(record.route, 0)))
 
+    def move(
+        self,
+        before: RouteRecord | None,
+        record: RouteRecord,
+        acts: Iterable[tuple[str, Rollout]],
+        origin: Origin = BY_GATEWAY,
+    ) -> RouteMove:
+        """Make the move from one record of a route to the next, by acts that came as `origin` says."""
+        after = 0 if before is None else before.revision
+        revision = origin.policy_revision or self.state.policies.revision or None
+        return RouteMove(record, self.events(acts), after, before, replace(origin, policy_revision=revision))
+
     def events(self, acts: Iterable[tuple[str, Rollout]]) -> tuple[RolloutEvent, ...]:
         """Make events, of this moment, of acts: each a verb with the rollout that it led to."""
         now = self.world.clock.wall()
         return tuple(RolloutEvent(now, verb, rollout) for verb, rollout in acts)
 
-    def record_out_later(self, what: str, after: RouteRecord, events: tuple[RolloutEvent, ...]) -> None:
+    def record_out_later(self, what: str, taken: RouteMove) -> None:
         """Have it recorded that a rollout was taken out, which already serves; `what` names it for the log.
 
         Where others have moved the route meanwhile, their record stays, and it is taken out of that one.
         """
-        move = RouteMove(after, events, after.revision - 1)
+        move = replace(taken, after=taken.record.revision - 1)
 
         async def write() -> None:
             try:
@@ -274,11 +294,11 @@ class Live:
         while True:
             found = (await self.world.store.recorded()).routes.get(route)
             if found is None:  # the store is another than it was, and knows nothing of the route
-                await self.world.store.record_routes([replace(move, after=0)])
+                await self.world.store.record_routes([replace(move, after=0, before=None)])
                 return
             merged = found.without(event.rollout, move.record.stable)
             try:
-                await self.world.store.record_routes([RouteMove(merged, move.events, found.revision)])
+                await self.world.store.record_routes([replace(move, record=merged, after=found.revision, before=found)])
             except Overtaken:
                 continue
             if self.state.records.get(route) is move.record:
@@ -296,21 +316,21 @@ class Live:
         """Have it recorded that an arm is out."""
         self.record_later(f"arm {arm.release} of {arm.route} out", lambda: self.world.store.record_arm_out(arm))
 
-    async def write_keys(self, keys: Sequence[IssuedKey]) -> None:
-        """Record keys.
+    async def write_keys(self, keys: Sequence[IssuedKey], act: AuditAct) -> None:
+        """Record keys, and by what act.
 
         Raises:
             StoreFault: the store cannot be written.
         """
         try:
-            self.noted(await self.world.store.record_keys(keys))
+            self.noted(await self.world.store.record_keys(keys, act))
         except StoreFault:
             self._epoch = UNKNOWN_EPOCH  # they may be recorded all the same: look again
             raise
 
-    def record_keys_later(self, what: str, keys: Sequence[IssuedKey]) -> None:
+    def record_keys_later(self, what: str, keys: Sequence[IssuedKey], act: AuditAct) -> None:
         """Have keys recorded as they are already held; `what` names the act for the log."""
-        self.record_later(what, lambda: self.world.store.record_keys(keys))
+        self.record_later(what, lambda: self.world.store.record_keys(keys, act))
 
     def record_later(self, what: str, record: Callable[[], Awaitable[int]]) -> None:
         """Have something recorded, sooner or later; `what` names it for the log, `record` gives the new epoch."""

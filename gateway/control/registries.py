@@ -9,6 +9,8 @@ from gateway.control.policy_schema import meant
 from gateway.control.registration import entries_registered
 from gateway.control.standings import keys_of
 from gateway.core import standing as rules
+from gateway.core.audit import BY_GATEWAY, ITSELF, By, Origin
+from gateway.core.audit_acts import act_of_standing
 from gateway.core.dependent import RECENT_SECONDS, Dependent, dependents
 from gateway.core.deployment import tracks_of
 from gateway.core.errors import Overtaken, UnknownSubject, VerbRefused
@@ -30,7 +32,7 @@ class Registries:
     def __repr__(self) -> str:
         return f"<Registries {len(self._live.state.standings)} versions>"
 
-    async def register(self, files: Mapping[str, str], author: str) -> list[Standing]:
+    async def register(self, files: Mapping[str, str], author: str, origin: Origin = BY_GATEWAY) -> list[Standing]:
         """Register the model, prompt and dataset documents of some files (name to text); give where each stands.
 
         Raises:
@@ -44,7 +46,8 @@ class Registries:
             await live.caught_up()
             known = live.state.standings
             made = [(entry, rules.registered(entry, known.get(entry.key), author=author, now=now)) for entry in found]
-            await live.write((), [(entry, after) for entry, after in made if after is not known.get(entry.key)])
+            changed = [(entry, after) for entry, after in made if after is not known.get(entry.key)]
+            await live.write((), changed, origin=origin)
         return [after for _, after in made]
 
     async def listed(self, kind: Kind, use_case: str = "") -> Sequence[tuple[Entry, Standing]]:
@@ -79,7 +82,9 @@ class Registries:
         known = self._live.state.standings
         return [self._now(standing), *(known[key] for key in parts if key in known)]
 
-    async def deprecate(self, key: Key, reason: str, *, retire_at: float | None, successor: str | None) -> Standing:
+    async def deprecate(
+        self, key: Key, reason: str, by: By = ITSELF, *, retire_at: float | None, successor: str | None
+    ) -> Standing:
         """Say that a version will end. Its answers say so from then on.
 
         Raises:
@@ -89,11 +94,13 @@ class Registries:
         if successor is not None:
             self._known((*key[:2], successor))
         now = self._live.world.clock.wall()
-        return await self._record(
-            key, lambda known: rules.deprecate(known, reason, now, retire_at=retire_at, successor=successor)
-        )
 
-    async def retire(self, key: Key, reason: str) -> Standing:
+        def move(known: Standing) -> Standing:
+            return rules.deprecate(known, reason, now, retire_at=retire_at, successor=successor)
+
+        return await self._record(key, "deprecate", by, move)
+
+    async def retire(self, key: Key, reason: str, by: By = ITSELF) -> Standing:
         """End a version that nobody depends on any more.
 
         Raises:
@@ -109,9 +116,9 @@ class Registries:
                 raise VerbRefused(_needed(title(*key), serving, recent))
             return after
 
-        return await self._record(key, move)
+        return await self._record(key, "retire", by, move)
 
-    async def revoke(self, key: Key, reason: str) -> Standing:
+    async def revoke(self, key: Key, reason: str, by: By = ITSELF) -> Standing:
         """Take a version out of traffic for good: here at once, elsewhere once it is recorded.
 
         Raises:
@@ -119,7 +126,7 @@ class Registries:
             VerbRefused: it is revoked or rejected already.
         """
         now = self._live.world.clock.wall()
-        after = self._end(self._known(key), lambda known: rules.review(known, "revoke", reason, now))
+        after = self._end(self._known(key), "revoke", by, lambda known: rules.review(known, "revoke", reason, now))
         await self._live.caught_up_if_possible()
         return self._live.state.standings.get(key, after)
 
@@ -128,9 +135,9 @@ class Registries:
         now = self._live.world.clock.wall()
         due = [each for each in self._live.state.standings.values() if each.is_due(now)]
         for standing in due:
-            self._end(standing, lambda known: rules.retire(known, rules.DUE, now))
+            self._end(standing, "retire", ITSELF, lambda known: rules.retire(known, rules.DUE, now))
 
-    def _end(self, standing: Standing, move: Callable[[Standing], Standing]) -> Standing:
+    def _end(self, standing: Standing, verb: str, by: By, move: Callable[[Standing], Standing]) -> Standing:
         """Take a version out of traffic at once, and have it recorded; where others have moved it, from there."""
         live, after = self._live, move(standing)
         self._take(after)
@@ -138,7 +145,8 @@ class Registries:
 
         async def write() -> None:
             try:
-                live.noted(await live.world.store.record_standing(due[0]))
+                act = act_of_standing(due[0], verb, by)
+                live.noted(await live.world.store.record_standing(due[0], act))
             except Overtaken:
                 known = (await live.world.store.recorded()).standings
                 theirs = next((each for each in known if each.key == standing.key), None)
@@ -209,13 +217,13 @@ class Registries:
         known = self._live.state.standings.get(standing.key)
         return standing if known is None or known.revision < standing.revision else known
 
-    async def _record(self, key: Key, move: Callable[[Standing], Standing]) -> Standing:
+    async def _record(self, key: Key, verb: str, by: By, move: Callable[[Standing], Standing]) -> Standing:
         """Move a version once the move is recorded."""
         live = self._live
         async with live.changing:
             await live.caught_up()
             after = move(self._known(key))
-            live.noted(await live.world.store.record_standing(after))
+            live.noted(await live.world.store.record_standing(after, act_of_standing(after, verb, by)))
             self._take(after)
         return after
 

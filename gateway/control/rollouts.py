@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.control.live import GATEWAY, Live
+from gateway.control.live import Live
 from gateway.control.reasons import reason_of
 from gateway.core import rollout as rules
+from gateway.core.audit import BY_GATEWAY, Origin
 from gateway.core.errors import Overtaken, VerbRefused
 from gateway.core.ports import ArmOut, RouteMove
 from gateway.core.rollout import Rollout, RolloutState
-from gateway.core.route_record import RouteRecord
+from gateway.core.route_record import GATEWAY, RouteRecord
 
 Act = Callable[[RouteRecord, Rollout, float], Rollout]
 """Makes of a route's record, its latest rollout and the wall time what the rollout becomes."""
@@ -21,11 +22,15 @@ Act = Callable[[RouteRecord, Rollout, float], Rollout]
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """Who wants something, why, and what they had seen before: the rollout's id, state and step (from 1)."""
+    """Who wants something, why, and what they had seen before: the rollout's id, state and step (from 1).
+
+    `origin` says how it came, for the audit trail.
+    """
 
     actor: str
     reason: str
     seen: Mapping[str, Any] | None = None
+    origin: Origin = BY_GATEWAY
 
 
 class Rollouts:
@@ -175,7 +180,8 @@ class Rollouts:
             raise VerbRefused(f"route {route} has no rollout to roll back")
         told, now = {"rule": rule, **evidence}, self._world.clock.wall()
         rollout = rules.rollback(record.rollout, word.actor, word.reason, now, evidence=told)
-        self._out_at_once("rollback", self._live.overriding(record.moved(rollout)), rollout, rule)
+        after = self._live.overriding(record.moved(rollout))
+        self._out_at_once("rollback", self._live.move(record, after, [("rollback", rollout)], word.origin), rule)
         return rollout
 
     def _take_back(self, route: str, word: Word, evidence: dict[str, Any], rule: str, to: str | None) -> Rollout:
@@ -191,17 +197,19 @@ class Rollouts:
             known = ", ".join(servable) or "none"
             wanted = "" if to is None else f" {to}"
             raise VerbRefused(f"route {route} has no warm release{wanted} to go back to; those that are: {known}")
-        self._out_at_once("undo", self._live.overriding(record.undone(rollout, target)), rollout, rule)
+        after = self._live.overriding(record.undone(rollout, target))
+        self._out_at_once("undo", self._live.move(record, after, [("undo", rollout)], word.origin), rule)
         return rollout
 
-    def _out_at_once(self, verb: str, after: RouteRecord, rollout: Rollout, rule: str) -> None:
+    def _out_at_once(self, verb: str, move: RouteMove, rule: str) -> None:
         """Serve what a rollback or an undo has decided, and have it recorded, whatever has been recorded meanwhile."""
-        live, route = self._live, after.route
-        live.state.records[route] = after
+        (event,) = move.events
+        live, route = self._live, move.record.route
+        live.state.records[route] = move.record
         live.swap_route(route)
-        live.record_out_later(f"{verb} of {route}/{rollout.candidate}", after, live.events([(verb, rollout)]))
+        live.record_out_later(f"{verb} of {route}/{event.rollout.candidate}", move)
         self._world.meters.rollback(route, rule)
-        live.moved(verb, rollout)
+        live.moved(verb, event.rollout)
 
     def _take_arm_out(self, arm: ArmOut, rule: str) -> None:
         live = self._live
@@ -230,7 +238,7 @@ class Rollouts:
             _check_seen(record, word)
             after = act(record, record.rollout, self._world.clock.wall())
             new = record.moved(after)
-            await live.write([RouteMove(new, live.events([(verb, after)]), record.revision)])
+            await live.write([live.move(record, new, [(verb, after)], word.origin)])
             if live.state.records[route] is not record:
                 raise VerbRefused(f"route {route} was rolled back meanwhile; nothing was changed")
             live.state.records[route] = new

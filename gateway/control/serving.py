@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.control import admitted
 from gateway.control.experiment_arms import arms_of
@@ -12,9 +12,10 @@ from gateway.control.policies import Policies, Readings, RoutePolicy, load
 from gateway.control.registration import registration_of
 from gateway.control.releases import compile_release, resolve_providers
 from gateway.control.snapshots import Releases
+from gateway.core.audit import BY_POLICY, AuditAct, Target, digest_of_texts
 from gateway.core.errors import Overtaken, PolicyFault, Problem, StoreFault
 from gateway.core.ports import ExperimentStart, RouteMove
-from gateway.core.route_record import Decision, RouteRecord, reconcile
+from gateway.core.route_record import POLICY, Decision, RouteRecord, reconcile
 from gateway.core.standing import Entry, Standing
 
 RACES = 3
@@ -49,6 +50,7 @@ class Serving:
         self._readings = Readings()
         self._is_start_due = False
         self._is_away = False
+        self._audited = ""
         self.last_reload: Reload | None = None
 
     def __repr__(self) -> str:
@@ -127,6 +129,7 @@ class Serving:
         """Note that a policy set was not taken; the last good one goes on serving."""
         self.last_reload = reload = Reload(accepted=False, at=self._world.clock.wall(), problems=tuple(problems))
         self._world.meters.reload("rejected")
+        self._world.note(self._reject(problems))
         self._world.journal.event("reload_rejected", level="error", problems=[str(problem) for problem in problems])
         return reload
 
@@ -236,16 +239,18 @@ class Serving:
         From a copy nothing is decided: what is recorded serves, and a route of which nothing is known does not.
         """
         decided: dict[str, tuple[RouteRecord | None, Decision]] = {}
+        origin = replace(BY_POLICY, policy_revision=policies.revision)
         records = self._live.state.records
         if self._live.is_from_copy:
             return {name: Decision(records[name]) for name in policies.routes if name in records}
+        is_due = not policies.routes or bool(entries)
         while (
             undecided := [
                 route
                 for name, route in policies.routes.items()
                 if name not in decided or decided[name][0] is not records.get(name)
             ]
-        ) or entries:
+        ) or is_due:
             await self._live.caught_up()
             moves = []
             for route in undecided:
@@ -253,11 +258,45 @@ class Serving:
                 decision = self._decide(route, before)
                 decided[route.name] = before, decision
                 if decision.record != before:
-                    after = 0 if before is None else before.revision
-                    moves.append(RouteMove(decision.record, self._live.events(decision.events), after))
-            await self._live.write(moves, entries)
-            entries = ()
+                    moves.append(self._live.move(before, decision.record, decision.events, origin))
+            await self._write(moves, entries, policies)
+            entries, is_due = (), False
         return {name: decision for name, (_, decision) in decided.items()}
+
+    async def _write(
+        self, moves: Sequence[RouteMove], entries: Sequence[tuple[Entry, Standing]], policies: Policies
+    ) -> None:
+        """Record moves, and what is registered, together with the policy set that they come of, which is told once.
+
+        A set that came while only a copy of the store was known is told when the store is back.
+        """
+        is_told = policies.revision == self._audited
+        await self._live.write(moves, entries, () if is_told else (self._accept(policies),))
+        self._audited = policies.revision
+
+    def _accept(self, policies: Policies) -> AuditAct:
+        return AuditAct(
+            at=self._world.clock.wall(),
+            actor=POLICY,
+            action="policy.accept",
+            target=Target("policy_set", "policies", digest=policies.revision),
+            origin=replace(BY_POLICY, policy_revision=policies.revision),
+            before_digest=self._live.state.policies.revision or None,
+            after_digest=policies.revision,
+            details={"routes": str(len(policies.routes))},
+        )
+
+    def _reject(self, problems: Sequence[Problem]) -> AuditAct:
+        said = [str(problem) for problem in problems]
+        return AuditAct(
+            at=self._world.clock.wall(),
+            actor=POLICY,
+            action="policy.reject",
+            target=Target("policy_set", "policies"),
+            origin=replace(BY_POLICY, policy_revision=self._live.state.policies.revision or None),
+            outcome="failed",
+            details={"problems": str(len(said)), "digest": digest_of_texts(*said)},
+        )
 
     def _decide(self, route: RoutePolicy, before: RouteRecord | None) -> Decision:
         return reconcile(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +28,18 @@ def canonical(value: Any) -> bytes:
 def digest(value: Any) -> str:
     """Digest a JSON value: SHA-256 of its canonical form, as 64 hexadecimal digits."""
     return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def finite(value: Any) -> Any:
+    """Give a JSON value with null for each number that JSON has no form for."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case Mapping():
+            return {key: finite(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [finite(inner) for inner in value]
+    return value
 
 
 def hash_of(text: str) -> int:

@@ -12,6 +12,7 @@
             - Overtaken: somebody else's act was recorded first
     - PolicyFault: a set of policy files is not acceptable; carries every problem
     - StoreFault: the store cannot be read or written
+    - AnchorFault: a checkpoint of the audit trail could not be sent to a place outside
     - SetupFault: the process cannot start as it was told to
 
 Foreign exceptions are mapped into this tree by the adapter that meets them, with their cause kept.
@@ -203,6 +204,12 @@ class StoreFault(PinionError):
     """The store cannot be read or written."""
 
     status = 503
+
+
+class AnchorFault(PinionError):
+    """A checkpoint of the audit trail could not be sent to a place outside."""
+
+    status = 502
 
 
 class SetupFault(PinionError):

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 from gateway.core.access_use import AccessUse
 from gateway.core.api_key import IssuedKey
 from gateway.core.arm_units import ArmUnits, Wanted
+from gateway.core.audit import BY_GATEWAY, BY_POLICY, AuditAct, Origin, ToldEntry, TreeHead
+from gateway.core.checkpoint import Checkpoint
 from gateway.core.dependent import Traffic
 from gateway.core.deployment import Change, Deployment
 from gateway.core.errors import PinionError, UpstreamFault
@@ -312,12 +314,14 @@ class RouteMove:
     """A route's new record, the acts that led to it, and the revision that it rests on.
 
     Where another record of the route has taken that one's place, nothing is written. `after` is 0 where nothing is
-    recorded of the route.
+    recorded of the route. The audit trail tells `before`, the record that it takes the place of, and `origin`.
     """
 
     record: RouteRecord
     events: tuple[RolloutEvent, ...] = ()
     after: int = 0
+    before: RouteRecord | None = None
+    origin: Origin = BY_GATEWAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,7 +391,8 @@ class Recorded:
 class Store(Protocol):
     """The truth. Each write is one transaction that also raises the epoch, and returns the new epoch.
 
-    Every method raises StoreFault when the store cannot be read or written.
+    Its entries in the audit trail are in the same transaction; where they cannot be written, nothing is. Every method
+    raises StoreFault when the store cannot be read or written.
     """
 
     async def epoch(self) -> int:
@@ -398,8 +403,16 @@ class Store(Protocol):
         """Read everything that a snapshot depends on."""
         ...
 
-    async def record_routes(self, moves: Sequence[RouteMove], entries: Sequence[tuple[Entry, Standing]] = ()) -> int:
+    async def record_routes(
+        self,
+        moves: Sequence[RouteMove],
+        entries: Sequence[tuple[Entry, Standing]] = (),
+        acts: Sequence[AuditAct] = (),
+        origin: Origin = BY_POLICY,
+    ) -> int:
         """Write the states of several routes, each with its events, and register versions, in one transaction.
+
+        `acts` are further entries of the audit trail; `origin` is how the versions came.
 
         Raises:
             Overtaken: a route, or a version, is no longer at the revision that is built on; nothing was written.
@@ -430,8 +443,8 @@ class Store(Protocol):
         """Write that versions have been in the way of requests; one that is known is left as it is."""
         ...
 
-    async def record_standing(self, standing: Standing) -> int:
-        """Write where a version has come to.
+    async def record_standing(self, standing: Standing, act: AuditAct) -> int:
+        """Write where a version has come to, and by what act.
 
         Raises:
             Overtaken: somebody else has moved it from where this move rests on; nothing was written.
@@ -458,8 +471,8 @@ class Store(Protocol):
         """Give the newest deployments, of one route or of all, the newest first."""
         ...
 
-    async def record_keys(self, keys: Sequence[IssuedKey]) -> int:
-        """Write issued keys; one that is known is joined with what is, so that no revocation is ever taken back."""
+    async def record_keys(self, keys: Sequence[IssuedKey], act: AuditAct) -> int:
+        """Write issued keys, and by what act; one that is known is joined with what is: no revocation is taken back."""
         ...
 
     async def keep_use(self, use: AccessUse) -> None:
@@ -470,12 +483,50 @@ class Store(Protocol):
         """Give the latest use of every key and every grant."""
         ...
 
+    async def audit(self, acts: Sequence[AuditAct]) -> None:
+        """Write entries of what changes nothing here: a denial, an export. Raises no epoch."""
+        ...
+
     async def history(self, route: str, limit: int) -> Sequence[RolloutEvent]:
         """Give a route's newest rollout events, the newest first."""
         ...
 
     async def close(self) -> None:
         """Let go of the store."""
+        ...
+
+
+class AuditTrail(Protocol):
+    """The audit trail of a store, to read, to prove and to erase names from. Every method may raise StoreFault."""
+
+    async def head(self) -> TreeHead | None:
+        """Give how far the chain has come, with its latest checkpoint; None before its first entry."""
+
+    async def entries(self, after: int, most: int) -> Sequence[ToldEntry]:
+        """Give the entries of at most `most` numbers after one, in order; none where the trail ends."""
+        ...
+
+    async def forget(self, name: str, act: AuditAct) -> int:
+        """Erase a person's name and words, and write that it was done; give how many pseudonyms they had, perhaps 0."""
+        ...
+
+    async def keep_checkpoint(self, checkpoint: Checkpoint) -> bool:
+        """Keep a signed checkpoint; say whether there was none of its size."""
+        ...
+
+    async def checkpoints(self, after: int, most: int) -> Sequence[Checkpoint]:
+        """Give at most `most` checkpoints of a size beyond `after`, by size."""
+        ...
+
+
+class Anchor(Protocol):
+    """A place outside the store that checkpoints are sent to, so that nobody can rewrite the trail unseen."""
+
+    name: str
+    """What messages call it; nothing secret."""
+
+    async def send(self, checkpoint: Checkpoint) -> None:
+        """Send a checkpoint, or raise AnchorFault where it did not arrive as far as is known."""
         ...
 
 

@@ -10,6 +10,9 @@ from gateway.core import rollout as rules
 from gateway.core.plan import Plan
 from gateway.core.rollout import NOT_STARTED, Rollout, RolloutState
 
+GATEWAY = "gateway"
+"""The actor of what Pinion does by itself."""
+
 POLICY = "policy"
 """The actor of what a changed policy file means."""
 

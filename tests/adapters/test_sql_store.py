@@ -29,6 +29,7 @@ from gateway.core.ports import (
 )
 from gateway.core.rollout import NOT_STARTED, Rollout, RolloutState, rollback, start
 from gateway.core.route_record import Former, RouteRecord
+from tests.adapters.audit_trails import verdict_of
 from tests.adapters.databases import PostgresPlace
 from tests.postgres_server import PostgresServer
 
@@ -498,6 +499,7 @@ async def state_of(place):
     """What a store holds, and each route's history."""
     async with opened(place) as store:
         recorded = await store.recorded()
+        assert (await verdict_of(store.trail)).is_whole
         return recorded, {name: await store.history(name, 2) for name in recorded.routes}
 
 

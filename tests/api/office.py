@@ -7,12 +7,16 @@ from typing import Any
 
 import httpx2
 
+from gateway.adapters.ed25519_keys import verify
 from gateway.api.operations import Desk, Operations
+from gateway.control.audit_reading import AuditReading
 from gateway.control.experiments import Experiments
 from gateway.control.registries import Registries
 from gateway.control.served_models import ServedModels
 from gateway.core.api_key import digest_of, named_key
+from gateway.core.audit import AuditAct
 from gateway.core.errors import StoreFault
+from tests.control.audit_world import Trail
 from tests.control.serving_world import TokenVerifier, files, rolling, route, serving
 
 TOKEN = "operator-token-0123456789"
@@ -76,6 +80,8 @@ class Office:
         self.ledger, self.verifier = Ledger(), TokenVerifier()
         self.why_not: str | None = None
         self.files = {**rolling(), "more.yaml": more} if more else rolling()
+        self.noted: list[AuditAct] = []
+        self.trail = Trail(process.store)
         desk = Desk(
             live=process.live,
             serving=process.serving,
@@ -86,6 +92,8 @@ class Office:
             breakers=process.breakers,
             served_models=ServedModels(process.meters, process.journal, process.rollouts.trip),
             store=process.store,
+            audit=AuditReading(process.store, self.trail, verify),
+            note=self.noted.append,
             ledger=self.ledger,
             clock=process.clock,
             ready=lambda: self.why_not,

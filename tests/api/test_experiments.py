@@ -12,7 +12,8 @@ from gateway.api.experiments import ExperimentHandlers
 from gateway.api.operations import _not_here, _refused
 from gateway.control.access_uses import AccessUses
 from gateway.control.identification import Identification
-from gateway.core.errors import PinionError
+from gateway.core.audit import Origin, Target
+from gateway.core.errors import PinionError, StoreFault
 from gateway.core.snapshot import Snapshot
 from tests.control.serving_world import Process, Store, TokenVerifier
 from tests.control.test_experiments import opened
@@ -20,17 +21,26 @@ from tests.proxy.playbook import Journal
 
 pytestmark = pytest.mark.anyio
 
+ORIGIN = Origin("person", "local", "local")
+
 
 class Office:
     """The handlers over a real ledger, for whoever is on the machine, or for who has the token."""
 
     def __init__(self, lab, token: str | None = None) -> None:
+        self.told, self.refused = [], []
         identification = Identification(lambda: Snapshot(1, "r", {}), TokenVerifier(), token)
-        entrance = Entrance(identification, Journal(), AccessUses(Process(Store()).live))
+        uses = AccessUses(Process(Store()).live)
+        entrance = Entrance(identification, Journal(), uses, lambda *refusal: self.refused.append(refusal))
         self.application = Starlette(
-            routes=ExperimentHandlers(lab.experiments).routes(entrance),
+            routes=ExperimentHandlers(lab.experiments, self._tell, lambda *_: ORIGIN, lambda: 9.0).routes(entrance),
             exception_handlers={PinionError: _refused, HTTPException: _not_here},
         )
+
+    async def _tell(self, act):
+        if self.told is None:
+            raise StoreFault("the store is away")
+        self.told.append(act)
 
     async def get(self, path: str) -> httpx2.Response:
         transport = httpx2.ASGITransport(self.application)
@@ -96,3 +106,19 @@ async def test_a_ledger_that_is_away_is_said_before_anything_is_sent(lab):
     """With its status."""
     await lab.ledger.close()
     assert {503} == {(await Office(lab).get(path)).status_code for path in ("support", "support/exposures")}
+
+
+async def test_an_export_is_told_before_it_is_given(lab):
+    """Who took which lines out is in the audit trail; where that cannot be written, nothing is given."""
+    lab.serve("u-1", "control")
+    office = Office(lab)
+    assert 200 == (await office.get("support/exposures")).status_code
+    (act,) = office.told
+    assert ("experiment.export", "local", 9.0, Target("route", "support")) == (
+        act.action,
+        act.actor,
+        act.at,
+        act.target,
+    )
+    office.told = None
+    assert 503 == (await office.get("support/exposures")).status_code

@@ -37,6 +37,9 @@ GIVEN = {
     "drain-grace": ("1m", 60.0),
     "max-body": ("1MiB", 1_048_576),
     "retention": ("2d", 172_800.0),
+    "audit-key": ("k", Path("k")),
+    "audit-anchor": ("file:a", ("file:a",)),
+    "audit-every": ("9", 9),
 }
 """Each option that takes a value, what is given, and what is read."""
 
@@ -67,11 +70,11 @@ def unconfigured(monkeypatch):
 
 
 def test_left_out_options_are_the_settings_own():
-    """Every setting but the operator token has its option, and the defaults are the same."""
+    """Every setting but the secrets has its option, and the defaults are the same."""
     options = read()
     assert options.pop("fleet") is None
     assert Settings() == Settings(**options)
-    assert {one.name for one in fields(Settings)} - {"admin_token"} == set(options)
+    assert {one.name for one in fields(Settings)} - {"admin_token", "audit_webhook_secret"} == set(options)
 
 
 @pytest.mark.parametrize("name", GIVEN)

@@ -20,6 +20,14 @@ from gateway.control.rollouts import Rollouts, Word
 from gateway.control.serving import Serving
 from gateway.control.terms import Terms
 from gateway.core.access_use import AccessUse
+from gateway.core.audit import BY_POLICY
+from gateway.core.audit_acts import (
+    act_of_arm_out,
+    act_of_entry,
+    act_of_experiment,
+    act_of_served,
+    acts_of_move,
+)
 from gateway.core.errors import Overtaken, SetupFault, StoreFault
 from gateway.core.ports import Recorded
 from gateway.core.standing import SERVED, review
@@ -67,6 +75,7 @@ class Disk:
     def __init__(self) -> None:
         self.recorded = Recorded()
         self.events = []
+        self.acts = []
         self.evidence = {}
         self.entries = {}
         self.deployments = []
@@ -97,7 +106,7 @@ class Store:
         await self.reading()
         return found
 
-    async def record_routes(self, moves, entries=()):
+    async def record_routes(self, moves, entries=(), acts=(), origin=BY_POLICY):
         await self.before()
         for _, standing in entries:
             self._expect(standing)
@@ -110,13 +119,16 @@ class Store:
             routes[name] = move.record
         events = [event for move in moves for event in move.events]
         standings = self._with(standing for _, standing in entries)
-        epoch = await self._write(routes={**self.disk.recorded.routes, **routes}, events=events, standings=standings)
+        told = [*acts, *(act_of_entry(entry, standing, origin) for entry, standing in entries)]
+        told += (act for move in moves for act in acts_of_move(move, 0.0))
+        changed = {**self.disk.recorded.routes, **routes}
+        epoch = await self._write(routes=changed, events=events, standings=standings, acts=told)
         self.disk.entries |= {entry.key: entry for entry, _ in entries}
         await self.after()
         return epoch
 
     async def record_experiment(self, start):
-        return await self._write(experiments=(*self.disk.recorded.experiments, start))
+        return await self._write(experiments=(*self.disk.recorded.experiments, start), acts=[act_of_experiment(start)])
 
     async def take_lease(self, name, seconds):
         del seconds
@@ -133,7 +145,7 @@ class Store:
         return list(self.disk.evidence.values())
 
     async def record_arm_out(self, arm):
-        return await self._write(arms_out=(*self.disk.recorded.arms_out, arm))
+        return await self._write(arms_out=(*self.disk.recorded.arms_out, arm), acts=[act_of_arm_out(arm)])
 
     async def record_served(self, versions):
         keys, standings = {version.key for version in versions}, self.disk.recorded.standings
@@ -141,12 +153,13 @@ class Store:
             review(each, "freeze", SERVED, each.changed_at) if each.key in keys and not each.is_frozen else each
             for each in standings
         ]
-        return await self._write(served=(*self.disk.recorded.served, *versions), standings=tuple(frozen))
+        served, acts = (*self.disk.recorded.served, *versions), [act_of_served(version, 0.0) for version in versions]
+        return await self._write(served=served, standings=tuple(frozen), acts=acts)
 
-    async def record_standing(self, standing):
+    async def record_standing(self, standing, act):
         await self.before()
         self._expect(standing)
-        epoch = await self._write(standings=self._with([standing]))
+        epoch = await self._write(standings=self._with([standing]), acts=[act])
         await self.after()
         return epoch
 
@@ -182,10 +195,10 @@ class Store:
         known = {each.key: each for each in self.disk.recorded.standings}
         return tuple((known | {each.key: each for each in standings}).values())
 
-    async def record_keys(self, keys):
+    async def record_keys(self, keys, act):
         known = {key.id: key for key in self.disk.recorded.keys}
         joined = {key.id: known[key.id].merged(key) if key.id in known else key for key in keys}
-        epoch = await self._write(keys=tuple({**known, **joined}.values()))
+        epoch = await self._write(keys=tuple({**known, **joined}.values()), acts=[act])
         await self.after()
         return epoch
 
@@ -197,6 +210,10 @@ class Store:
         self._reach()
         return self.disk.use
 
+    async def audit(self, acts):
+        self._reach()
+        self.disk.acts += acts
+
     async def history(self, route, limit):
         self._reach()
         return [event for event in reversed(self.disk.events) if event.rollout.route == route][:limit]
@@ -207,11 +224,12 @@ class Store:
         if self.away:
             raise StoreFault("the disk is away")
 
-    async def _write(self, events=(), **changes):
+    async def _write(self, events=(), acts=(), **changes):
         self._reach()
         json.dumps([event.rollout.reason for event in events], ensure_ascii=False).encode()
         self.disk.recorded = replace(self.disk.recorded, epoch=self.disk.recorded.epoch + 1, **changes)
         self.disk.events += events
+        self.disk.acts += acts
         return self.disk.recorded.epoch
 
 

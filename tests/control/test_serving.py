@@ -46,7 +46,7 @@ async def test_the_policies_that_serve_are_known():
 
 
 async def test_the_routes_of_a_set_are_recorded_in_one_write():
-    """However many they are; where none of them has moved, nothing is written."""
+    """However many they are, with the set itself; where neither a route nor the set has changed, nothing is written."""
     writes, store = [], Store()
 
     async def count():
@@ -60,7 +60,9 @@ async def test_the_routes_of_a_set_are_recorded_in_one_write():
         assert (await process.serving.reload(files(*new))).accepted
         assert (2, {"start"}) == (len(writes), {event.verb for event in store.disk.events})
         assert (await process.serving.reload(files(*new, "# a remark"))).accepted
-        assert (2, 3) == (len(writes), len(store.disk.events))
+        assert (3, 3) == (len(writes), len(store.disk.events))
+        assert (await process.serving.reload(files(*new, "# a remark"))).accepted
+        assert (3, 3) == (len(writes), len(store.disk.events))
 
 
 async def test_an_empty_store_exposes_nobody():
@@ -475,3 +477,29 @@ async def test_two_gateways_that_register_the_same_set_at_once():
         assert await one.recording.settled(60)
         assert one.live.state.standings.keys() == {each.key for each in disk.recorded.standings}
         assert "1.0.0" == one.desk.stable.version
+
+
+async def test_a_policy_set_is_told_once_a_revision():
+    """With the one before it; a set without routes is one, too, and the same set again is none."""
+    store = Store()
+    async with serving(files(route()), store) as process:
+        first = process.serving.policies.revision
+        assert (await process.serving.reload(files(route()))).accepted
+        assert (await process.serving.reload(files())).accepted
+        accepted = [act for act in store.disk.acts if act.action == "policy.accept"]
+        assert [(None, first), (first, process.serving.policies.revision)] == [
+            (act.before_digest, act.after_digest) for act in accepted
+        ]
+        assert ["1", "0"] == [act.details["routes"] for act in accepted]
+
+
+async def test_a_set_whose_entry_cannot_be_written_is_not_taken():
+    """Even where no route moves: what serves is what is told."""
+    store = Store()
+    async with serving(files(route()), store) as process:
+        before = process.serving.policies.revision
+        assert await process.recording.settled(5)
+        store.away = True
+        assert (await process.serving.reload(files(route()))).accepted
+        assert not (await process.serving.reload(files(route(), "# a remark"))).accepted
+        assert before == process.serving.policies.revision

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.digest import canonical, digest
+from gateway.core.digest import canonical, digest, finite
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -60,3 +60,8 @@ def test_what_is_no_json_is_refused():
         canonical({"a": float("nan")})
     with pytest.raises(TypeError):
         canonical({"a": object()})
+
+
+def test_what_has_no_form_becomes_null():
+    """Numbers that are not finite, wherever they stand."""
+    assert {"a": [None, 1.5, [None]], "b": "x"} == finite({"a": (float("inf"), 1.5, [float("nan")]), "b": "x"})

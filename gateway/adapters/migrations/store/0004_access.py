@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "store_0004"
-down_revision = "store_0002"
+down_revision = "store_0003"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,112 @@
+"""The Merkle tree of RFC 6962, against its definition and the vectors of Certificate Transparency."""
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.merkle import (
+    EMPTY_ROOT,
+    Edge,
+    consistency_proof,
+    inclusion_proof,
+    leaf_hash,
+    node_hash,
+    proves_consistency,
+    proves_inclusion,
+)
+
+LEAVES = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
+ROOTS = [
+    "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+    "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+    "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+    "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+    "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+    "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+    "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+    "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+]
+"""Google's certificate-transparency reference tree: the root after each leaf."""
+
+HASHES = st.lists(st.binary(max_size=4).map(leaf_hash), max_size=40)
+
+
+def naive_root(leaves):
+    """`MTH` as RFC 6962, section 2.1, defines it."""
+    if not leaves:
+        return hashlib.sha256(b"").digest()
+    if len(leaves) == 1:
+        return leaves[0]
+    split = max(2**power for power in range(8) if 2**power < len(leaves))
+    return node_hash(naive_root(leaves[:split]), naive_root(leaves[split:]))
+
+
+def grown(leaves):
+    """The edge of a tree that got these leaves, one after the other."""
+    edge = Edge()
+    for leaf in leaves:
+        edge = edge.with_leaf(leaf)
+    return edge
+
+
+def test_the_known_roots():
+    """The reference tree's roots come out, and the empty tree's is the hash of nothing."""
+    edge = Edge()
+    assert hashlib.sha256(b"").digest() == EMPTY_ROOT == edge.root
+    for leaf, root in zip(LEAVES, ROOTS, strict=True):
+        edge = edge.with_leaf(leaf_hash(bytes.fromhex(leaf)))
+        assert root == edge.root.hex()
+
+
+@given(HASHES)
+def test_the_edge_grows_to_the_defined_root(leaves):
+    """Leaf by leaf, its root is the recursive definition's, and it holds one hash for each bit of the size."""
+    edge = grown(leaves)
+    assert (len(leaves), naive_root(leaves)) == (edge.size, edge.root)
+    assert edge.size.bit_count() == len(edge.roots)
+
+
+@given(HASHES.filter(bool), st.data())
+def test_inclusion_is_proved_of_the_leaf_alone(leaves, data):
+    """Every leaf is proved at its place; another leaf, place, size, root or a changed proof is not."""
+    index = data.draw(st.integers(0, len(leaves) - 1))
+    proof, root, size = inclusion_proof(leaves, index), naive_root(leaves), len(leaves)
+    assert proves_inclusion(leaves[index], index, size, proof, root)
+    assert not proves_inclusion(leaf_hash(b"another leaf"), index, size, proof, root)
+    assert not proves_inclusion(leaves[index], index, size, proof, EMPTY_ROOT)
+    assert not proves_inclusion(leaves[index], index, size, [*proof, root], root)
+    assert not proves_inclusion(leaves[index], size, size, proof, root)
+    if proof:
+        assert not proves_inclusion(leaves[index], index, size, proof[:-1], root)
+
+
+@given(HASHES.filter(bool), st.data())
+def test_consistency_is_proved_of_the_beginning_alone(leaves, data):
+    """Every earlier tree is proved to be the beginning; another root, size or a changed proof is not."""
+    size = data.draw(st.integers(1, len(leaves)))
+    old, new = (size, naive_root(leaves[:size])), (len(leaves), naive_root(leaves))
+    proof = consistency_proof(leaves, size)
+    assert proves_consistency(old, new, proof)
+    assert not proves_consistency((size, EMPTY_ROOT), new, proof)
+    assert not proves_consistency(old, (len(leaves), EMPTY_ROOT), proof)
+    assert not proves_consistency(old, new, [*proof, EMPTY_ROOT])
+    if proof:
+        assert not proves_consistency(old, new, proof[:-1])
+        assert not proves_consistency(new, old, proof)
+
+
+def test_of_nothing_every_tree_is_a_continuation():
+    """The empty tree needs no proof, and takes none."""
+    root = leaf_hash(b"a")
+    assert proves_consistency((0, EMPTY_ROOT), (1, root), [])
+    assert not proves_consistency((0, root), (1, root), [])
+    assert not proves_consistency((0, EMPTY_ROOT), (1, root), [root])
+
+
+@pytest.mark.parametrize(("prove", "place"), [(inclusion_proof, 1), (inclusion_proof, -1), (consistency_proof, 0)])
+def test_what_is_not_there_has_no_proof(prove, place):
+    """A leaf or a size outside the tree is refused."""
+    with pytest.raises(IndexError):
+        prove([leaf_hash(b"a")], place)

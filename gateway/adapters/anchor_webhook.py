@@ -51,7 +51,9 @@ class _CheckedNetwork(httpcore2.AnyIOBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        stream = await super().connect_tcp(host, port, timeout, local_address, socket_options)
+        return self._checked(await super().connect_tcp(host, port, timeout, local_address, socket_options))
+
+    def _checked(self, stream: httpcore2.AsyncNetworkStream) -> httpcore2.AsyncNetworkStream:
         self._opened.append(stream)
         peer = str(stream.get_extra_info("server_addr")[0])
         if not self._is_allowed(peer):

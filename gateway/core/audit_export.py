@@ -23,7 +23,7 @@ def line_of(told: Line) -> str:
             value |= {"actor": _salted(actor), "reason": _salted(reason)}
         case Checkpoint():
             value = {"checkpoint": told.note}
-        case TreeHead():
+        case _:
             value = {"chain": told.chain, "size": told.size, "root": told.root}
     return json.dumps(value) + "\n"
 

@@ -52,6 +52,13 @@ async def test_a_query_that_means_nothing_is_refused(query):
         assert f"{query.partition('=')[0]}= is " in said(answer)
 
 
+async def test_a_time_is_in_seconds():
+    """Entries from then on; of the future there are none."""
+    async with office() as desk:
+        assert (await desk.get(f"{PATH}?since=0.5")).json()["entries"]
+        assert [] == (await desk.get(f"{PATH}?since=99999999999")).json()["entries"]
+
+
 async def test_a_denial_is_noted():
     """What was asked for by its form, a route by its name where there is one, and no word of whoever asked."""
     async with office(TOKEN) as desk:

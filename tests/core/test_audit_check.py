@@ -193,3 +193,16 @@ def test_an_export_that_was_cut_off_says_so():
     check.take(chain(3))
     (finding,) = check.cut_off().findings
     assert ("truncated", 4) == (finding.kind, finding.seq)
+
+
+def test_an_altered_copy_of_an_earlier_entry():
+    """It is found where it stands, and what follows is checked on."""
+    told = chain(5)
+    assert [("modified", 2)] == found([*told[:4], altered(told[1]), told[4]], original=told)
+
+
+def test_a_checkpoint_that_cannot_be_compared_is_no_second_finding():
+    """Where entries are missing, no root can be made out; one finding says why."""
+    told = chain(5)
+    ended = verdict([told[0], *told[2:]], original=told, checkpoints=[checkpoint(told[:4])])
+    assert ([("missing", 2)], 0) == ([(each.kind, each.seq) for each in ended.findings], ended.checkpoints)

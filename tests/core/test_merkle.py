@@ -110,3 +110,15 @@ def test_what_is_not_there_has_no_proof(prove, place):
     """A leaf or a size outside the tree is refused."""
     with pytest.raises(IndexError):
         prove([leaf_hash(b"a")], place)
+
+
+def test_every_proof_of_small_trees_holds():
+    """Of each leaf and each beginning, in every shape that a tree of up to 17 leaves has."""
+    leaves = [leaf_hash(bytes([number])) for number in range(17)]
+    roots = [naive_root(leaves[:size]) for size in range(18)]
+    for size in range(1, 18):
+        for part in range(1, size + 1):
+            proof = inclusion_proof(leaves[:size], part - 1)
+            assert proves_inclusion(leaves[part - 1], part - 1, size, proof, roots[size])
+            proof = consistency_proof(leaves[:size], part)
+            assert proves_consistency((part, roots[part]), (size, roots[size]), proof)

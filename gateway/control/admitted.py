@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from gateway.control.experiment_arms import are_comparable, arms_of
 from gateway.control.policies import Policies, RoutePolicy
+from gateway.control.signatures import unsigned
 from gateway.control.snapshots import Releases
 from gateway.control.terms import Terms
 from gateway.core.errors import Problem
@@ -23,6 +24,7 @@ def problems(
     found = [problem for route in policies.routes.values() for problem in _of_route(route, records.get(route.name))]
     if not terms.dev:
         found += _changed(policies, releases, served)
+        found += unsigned(policies)
     if not policies.app_names and not terms.open:
         found.append(
             Problem(

@@ -2,7 +2,9 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 
+from gateway.control.policy_attestations import attestations_of, is_attached, signing_keys_of
 from gateway.control.policy_declared import Declared, Findings, Readings, declare
 from gateway.control.policy_documents import AppDocument, ProviderDocument
 from gateway.control.policy_routes import Parts, apps_of, plans_of, route_of
@@ -20,6 +22,7 @@ from gateway.control.policy_values import (
     Where,
 )
 from gateway.control.route_documents import PromptDocument, RouteDocument
+from gateway.control.signatures import stale
 from gateway.core.errors import PolicyFault, Problem
 
 __all__ = [
@@ -45,13 +48,14 @@ def load(files: Mapping[str, str], readings: Readings | None = None) -> Policies
         PolicyFault: the set is not acceptable; it carries every problem of every file, by file and line.
     """
     findings = Findings()
-    declared = declare(files, findings, Readings() if readings is None else readings)
+    documents = {name: text for name, text in files.items() if not is_attached(name)}
+    declared = declare(documents, findings, Readings() if readings is None else readings)
     if not declared.found and not findings.problems:
         raise PolicyFault([Problem(".", 1, "there is no policy here", "write one in a file that ends in .yaml")])
     policies = _put_together(files, declared)
     if findings.problems:
         raise PolicyFault(sorted(set(findings.problems)))
-    return policies
+    return replace(policies, warnings=tuple(sorted({*policies.warnings, *stale(policies)})))
 
 
 def revision_of(files: Mapping[str, str]) -> str:
@@ -73,7 +77,8 @@ def _put_together(files: Mapping[str, str], declared: Declared) -> Policies:
         str(prompt): prompt for each in declared.all_of(PromptDocument) for prompt in [prompt_of(each, findings)]
     }
     app_names = frozenset(each.keys.name for each in declared.all_of(AppDocument))
-    parts = Parts(declared, providers, models, prompts, plans_of(declared), app_names)
+    signing_keys = signing_keys_of(declared, files)
+    parts = Parts(declared, providers, models, prompts, plans_of(declared), app_names, signing_keys)
     documents = {each.keys.name: each for each in declared.all_of(RouteDocument)}
     made = {name: route_of(each, parts) for name, each in documents.items()}
     if not documents:
@@ -88,6 +93,8 @@ def _put_together(files: Mapping[str, str], declared: Declared) -> Policies:
         apps=apps_of(declared, documents),
         app_names=app_names,
         routes={name: route for name, route in made.items() if route is not None},
-        warnings=tuple(sorted(set(findings.warnings))),
+        warnings=tuple(findings.warnings),
         credential_files=tuple(source.removeprefix("file:") for source in sources if source.startswith("file:")),
+        signing_keys=signing_keys,
+        attestations=attestations_of(files, findings),
     )

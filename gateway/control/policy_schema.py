@@ -7,7 +7,14 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from gateway.control.policy_documents import AppDocument, Keys, ModelDocument, PlanDocument, ProviderDocument
+from gateway.control.policy_documents import (
+    AppDocument,
+    Keys,
+    ModelDocument,
+    PlanDocument,
+    ProviderDocument,
+    SigningKeyDocument,
+)
 from gateway.control.policy_fields import brief
 from gateway.control.policy_text import Document, Place, one_line
 from gateway.control.route_documents import PromptDocument, RouteDocument
@@ -21,13 +28,20 @@ KINDS: Mapping[str, type[Keys]] = {
     "rollout_plan": PlanDocument,
     "route": RouteDocument,
     "prompt": PromptDocument,
+    "signing_key": SigningKeyDocument,
 }
 
 _SCHEMAS: Mapping[str, Any] = {kind: keys.model_json_schema() for kind, keys in KINDS.items()}
 
 _ANY_DOCUMENT: TypeAdapter[Any] = TypeAdapter(
     Annotated[
-        ProviderDocument | ModelDocument | AppDocument | PlanDocument | RouteDocument | PromptDocument,
+        ProviderDocument
+        | ModelDocument
+        | AppDocument
+        | PlanDocument
+        | RouteDocument
+        | PromptDocument
+        | SigningKeyDocument,
         Field(discriminator="kind"),
     ]
 )

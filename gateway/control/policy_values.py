@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from gateway.control.signing_key import PublicKey
 from gateway.core.app import App
+from gateway.core.attestation import Envelope, Statement
 from gateway.core.breaker import BreakerPolicy
 from gateway.core.error_budget import Slo
 from gateway.core.errors import Problem
@@ -144,6 +146,26 @@ class RoutePolicy:
     experiment: ExperimentPolicy | None
     slo: Slo | None
     where: Where
+    require_signature: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyPolicy:
+    """A key whose signatures count where a route asks for it."""
+
+    name: str
+    key: PublicKey
+    owner: str | None
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """A signed statement on a release, as a file of the set holds it; its signature is not checked yet."""
+
+    file: str
+    envelope: Envelope
+    statement: Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +173,8 @@ class Policies:
     """A whole policy set, acceptable by itself.
 
     `revision` is the SHA-256 of its files; `models` and `prompts` are keyed `name@version`, `apps` by the
-    SHA-256 digest of a key; `credential_files` are the paths that credentials are read from.
+    SHA-256 digest of a key; `credential_files` are the paths that credentials are read from. `attestations` are in the
+    order of their files.
     """
 
     revision: str
@@ -163,3 +186,5 @@ class Policies:
     routes: Mapping[str, RoutePolicy]
     warnings: tuple[Problem, ...]
     credential_files: tuple[str, ...]
+    signing_keys: Mapping[str, SigningKeyPolicy] = field(default_factory=dict)
+    attestations: tuple[Attestation, ...] = ()

@@ -47,7 +47,8 @@ def test_problems_are_printed_one_a_line(run):
     result = run({"conf/x/a.yaml": broken, "conf/b.yaml": "a: 1\n"}, "./conf")
     assert 1 == result.exit_code
     assert [
-        "conf/b.yaml:1: the document has no kind; write one of provider, model, app, rollout_plan, route, prompt",
+        "conf/b.yaml:1: the document has no kind; write one of provider, model, app, rollout_plan, route, prompt, "
+        "signing_key",
         "conf/x/a.yaml:9: route r: rules is a set of keys, not a list; "
         "write it in brackets, or one item a line after a dash",
         "./conf: not acceptable, 2 problems",

@@ -13,6 +13,7 @@ from gateway.core.ports import ExperimentStart
 from gateway.core.rollout import RolloutState
 from gateway.core.route_record import UNDO_SECONDS, Former, RouteRecord
 from tests.control.serving_world import PriceBook, files, route
+from tests.control.signed_sets import signed_set, unsigned_set
 from tests.control.test_snapshots import in_state, mirroring_record, rolling_record
 
 PROMPT = "---\nkind: prompt\nname: support\nversion: 1.0.0\n---\nAnswer briefly.\n"
@@ -233,3 +234,11 @@ def test_a_release_that_an_undo_could_go_back_to_is_missed():
 def test_a_release_that_nobody_can_go_back_to_is_not_missed(record, now):
     """Still declared, rolled back, or too long ago."""
     assert [] == missing(record, now)
+
+
+@pytest.mark.parametrize("dev", [False, True])
+def test_releases_are_signed_where_their_route_asks_for_it(dev):
+    """Whatever is recorded; not in development, where content may change."""
+    found = said(unsigned_set(), terms=Terms(dev=dev))
+    assert ([] if dev else ["release desk/1.0.0 is not signed by ada or ben"]) == found
+    assert [] == said(signed_set("1.0.0", by="ben"))

@@ -41,12 +41,14 @@ def test_the_least_of_each_kind_is_enough(text):
     [
         (
             "name: a\n",
-            "a.yaml:1: the document has no kind; write one of provider, model, app, rollout_plan, route, prompt",
+            "a.yaml:1: the document has no kind; write one of provider, model, app, rollout_plan, route, prompt, "
+            "signing_key",
         ),
         ("name: a\nkind: rute\n", "a.yaml:2: there is no kind 'rute'; did you mean 'route'? correct it"),
         (
             "kind: [a]\n",
-            "a.yaml:1: there is no kind a list; write one of provider, model, app, rollout_plan, route, prompt",
+            "a.yaml:1: there is no kind a list; write one of provider, model, app, rollout_plan, route, prompt, "
+            "signing_key",
         ),
         ("kind: app\nkeys: []\n", "a.yaml:1: this app: name is missing; add it"),
         (
@@ -339,7 +341,7 @@ def test_the_schema_for_editors_is_one_of_its_draft():
     schema = json_schema()
     Draft202012Validator.check_schema(schema)
     assert "https://json-schema.org/draft/2020-12/schema" == schema["$schema"]
-    assert 6 == len(schema["oneOf"])
+    assert 7 == len(schema["oneOf"])
     silent = {
         name
         for definition in schema["$defs"].values()

@@ -18,7 +18,7 @@ from gateway.core.errors import PolicyFault, Problem
 MAX_FILE_BYTES = 1 << 20
 MAX_FILES = 2_000
 MAX_FOLDER_DEPTH = 16
-SUFFIXES = (".yaml", ".prompt", ".dsse.json", ".pub.pem")
+SUFFIXES = (".yaml", ".prompt", ".card.md", ".dsse.json", ".pub.pem")
 
 POLL_SECONDS = 0.1
 QUIET_SECONDS = 0.2

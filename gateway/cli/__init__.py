@@ -20,6 +20,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "check": "Check a folder of policy files.",
         "schema": "Write JSON Schema for policy files.",
         "app": "Make what an application needs.",
+        "card": "Check, fill in and export model cards.",
         "release": "Sign releases, and check their signatures.",
     },
     "A running gateway": {

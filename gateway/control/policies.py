@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gateway.control.policy_attestations import attestations_of, is_attached, signing_keys_of
+from gateway.control.policy_cards import cards_of
 from gateway.control.policy_declared import Declared, Findings, Readings, declare
 from gateway.control.policy_documents import AppDocument, ProviderDocument
 from gateway.control.policy_routes import Parts, apps_of, plans_of, route_of
@@ -81,6 +82,7 @@ def _put_together(files: Mapping[str, str], declared: Declared) -> Policies:
     parts = Parts(declared, providers, models, prompts, plans_of(declared), app_names, signing_keys)
     documents = {each.keys.name: each for each in declared.all_of(RouteDocument)}
     made = {name: route_of(each, parts) for name, each in documents.items()}
+    cards = cards_of(declared, models.found, documents)
     if not documents:
         remedy = "declare one, or every request is refused"
         findings.warnings.append(Problem(".", 1, "the set declares no route", remedy))
@@ -97,4 +99,5 @@ def _put_together(files: Mapping[str, str], declared: Declared) -> Policies:
         credential_files=tuple(source.removeprefix("file:") for source in sources if source.startswith("file:")),
         signing_keys=signing_keys,
         attestations=attestations_of(files, findings),
+        cards=cards,
     )

@@ -5,6 +5,7 @@ A reader raises ValueError with `problem; remedy`, as the readers of the core do
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -162,6 +163,19 @@ def _percent(value: Any) -> int:
 
 Percent = Annotated[int, PlainValidator(_percent), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100})]
 """Parts per million, from a percent with up to four decimals."""
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{one_line(text)!r} is not a day; write one like 2027-03-31") from None
+
+
+Day = Annotated[
+    date, _read(_day, "a day; write one like 2027-03-31"), _shown("[0-9]{4}-[0-9]{2}-[0-9]{2}", format="date")
+]
+"""A day of the calendar, as ISO 8601 writes it."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 """A fraction."""

@@ -8,6 +8,7 @@ from gateway.control.signing_key import PublicKey
 from gateway.core.app import App
 from gateway.core.attestation import Envelope, Statement
 from gateway.core.breaker import BreakerPolicy
+from gateway.core.card import Card
 from gateway.core.error_budget import Slo
 from gateway.core.errors import Problem
 from gateway.core.plan import Criterion, Plan
@@ -169,12 +170,20 @@ class Attestation:
 
 
 @dataclass(frozen=True, slots=True)
+class CardPolicy:
+    """A model card of the set."""
+
+    card: Card
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
 class Policies:
     """A whole policy set, acceptable by itself.
 
     `revision` is the SHA-256 of its files; `models` and `prompts` are keyed `name@version`, `apps` by the
     SHA-256 digest of a key; `credential_files` are the paths that credentials are read from. `attestations` are in the
-    order of their files.
+    order of their files, `cards` keyed by their subjects: `name@version` or `route/version`.
     """
 
     revision: str
@@ -188,3 +197,4 @@ class Policies:
     credential_files: tuple[str, ...]
     signing_keys: Mapping[str, SigningKeyPolicy] = field(default_factory=dict)
     attestations: tuple[Attestation, ...] = ()
+    cards: Mapping[str, CardPolicy] = field(default_factory=dict)

@@ -15,10 +15,11 @@ def statement_of(policies: Policies, route: str, version: str, signed_at: str) -
         UnknownSubject: the set declares no such release.
     """
     subjects = subjects_of(policies, route, version)
-    release = f"{route}/{version}"
-    made_of = {name.partition(":")[0]: name.partition(":")[2] for name in subjects if name != release}
-    predicate: Mapping[str, Any] = {**made_of, "policy_revision": policies.revision, "signed_at": signed_at}
-    return Statement(release, subjects, predicate)
+    own = policies.routes[route].releases[version]
+    predicate: dict[str, Any] = {"model": own.model, "policy_revision": policies.revision, "signed_at": signed_at}
+    if own.prompt is not None:
+        predicate["prompt"] = own.prompt
+    return Statement(f"{route}/{version}", subjects, predicate)
 
 
 def subjects_of(policies: Policies, route: str, version: str) -> dict[str, str]:
@@ -36,7 +37,8 @@ def subjects_of(policies: Policies, route: str, version: str) -> dict[str, str]:
     subjects = {f"{route}/{version}": release.digest, f"model:{release.model}": policies.models[release.model].digest}
     if release.prompt is not None:
         subjects[f"prompt:{release.prompt}"] = policies.prompts[release.prompt].digest
-    return subjects
+    cards = (policies.cards[name] for name in (f"{route}/{version}", release.model) if name in policies.cards)
+    return subjects | {f"card:{each.card.subject}": each.card.digest for each in cards}
 
 
 def doubts(policies: Policies, statement: Statement) -> list[str]:

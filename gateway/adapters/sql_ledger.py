@@ -17,6 +17,7 @@ from sqlalchemy import Table
 from gateway.adapters.sql_engine import Database, is_outage, scheme_of
 from gateway.adapters.sql_exposures import PAGE, WINDOW, SqlExposures
 from gateway.adapters.sql_feedback import SqlFeedback
+from gateway.adapters.sql_figures import SqlFigures
 from gateway.adapters.sql_outcomes import outcome_counts
 from gateway.adapters.sql_records import SqlRecords, forget
 from gateway.adapters.sql_schema import feedback, requests
@@ -25,6 +26,7 @@ from gateway.core.arm_units import ArmUnits, Wanted
 from gateway.core.errors import StoreFault
 from gateway.core.ports import Clock, Exposure, ExposurePage, Feedback, Journal
 from gateway.core.record import Record
+from gateway.core.release_figures import ReleaseFigures
 
 BATCH = 2_500
 """Records in one transaction. Larger ones cost less each, and hold the database for longer."""
@@ -82,6 +84,7 @@ class SqlLedger:
         self._records = SqlRecords(database)
         self._feedback = SqlFeedback(database)
         self._exposures = SqlExposures(database)
+        self._figures = SqlFigures(database)
         self._losses = _Losses(meters_dropped, journal, clock)
         self._journal = journal
         self._clock = clock
@@ -174,19 +177,27 @@ class SqlLedger:
     async def arm_units(self, wanted: Wanted) -> ArmUnits:
         """Add up an experiment's requests and feedback by unit."""
         units = ArmUnits(wanted.metrics)
-        start, last = await self._ask(lambda: self._bounds(wanted, requests))
+        start, last = await self._ask(lambda: self._bounds(wanted.since, requests))
         for after in range(start, last, WINDOW):
             await self._ask(partial(self._exposures.add_units, wanted, after, units))
-        start, last = await self._ask(lambda: self._bounds(wanted, feedback))
+        start, last = await self._ask(lambda: self._bounds(wanted.since, feedback))
         for after in range(start, last, WINDOW):
             await self._ask(partial(self._exposures.add_feedback, wanted, after, units))
         return units
 
     async def exposures(self, wanted: Wanted, after: int) -> ExposurePage:
         """Give some of an experiment's requests, in the order of the ledger, from after a position (0: the first)."""
-        start, last = await self._ask(lambda: self._bounds(wanted, requests, after))
+        start, last = await self._ask(lambda: self._bounds(wanted.since, requests, after))
         found: Sequence[Exposure] = await self._ask(lambda: self._exposures.page(wanted, start))
         return ExposurePage(found, start + PAGE if start + PAGE < last else None)
+
+    async def figures_of(self, route: str, release: str, since: float) -> ReleaseFigures:
+        """Add up what a release of a route has shown since a wall time; copies apart."""
+        figures = ReleaseFigures()
+        start, last = await self._ask(lambda: self._bounds(since, requests))
+        for after in range(start, last, WINDOW):
+            await self._ask(partial(self._figures.add, route, release, since, after, figures))
+        return figures
 
     async def close(self) -> None:
         """Write what waits and let go of the file. What cannot be written by then is dropped and counted."""
@@ -271,12 +282,12 @@ class SqlLedger:
             name = "ledger cannot be written" if outage else "ledger is written again"
             self._journal.event(name, level="warning", **fields)
 
-    def _bounds(self, wanted: Wanted, table: Table, after: int = 0) -> tuple[int, int]:
+    def _bounds(self, since: float, table: Table, after: int = 0) -> tuple[int, int]:
         """Write what came since the last turn, then say between which ids the wanted rows lie."""
         now = self._clock.monotonic()
         if now >= self._next_write:
             self._write_waiting(now)
-        return self._exposures.bounds(wanted.since, table, after)
+        return self._exposures.bounds(since, table, after)
 
     def _newest_of_unit(self, app: str, unit_digest: str, route: str | None) -> Record | None:
         waiting = (*self._batch, *tuple(self._queue))

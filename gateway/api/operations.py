@@ -13,12 +13,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.api.experiments import ExperimentHandlers
+from gateway.api.figures import FigureHandlers
 from gateway.api.openapi import document
 from gateway.control.breakers import Breakers
 from gateway.control.experiments import Experiments
 from gateway.control.explain import explain_request, explain_rollout, explain_unit
 from gateway.control.judging import Judging
 from gateway.control.live import Live
+from gateway.control.measured import Measured
 from gateway.control.rollouts import Rollouts, Word
 from gateway.control.served_models import ServedModels
 from gateway.control.serving import Reload, Serving
@@ -73,6 +75,7 @@ class Operations:
 
     def application(self) -> Starlette:
         """Make the ASGI application."""
+        measured = Measured(lambda: self._desk.live.state, self._desk.ledger, self._desk.clock)
         application = Starlette(
             routes=[
                 Route("/healthz", self._healthz),
@@ -85,6 +88,7 @@ class Operations:
                 Route("/admin/v1/rollouts/{route}", self._rollout),
                 Route("/admin/v1/rollouts/{route}/{verb}", self._verb, methods=["POST"]),
                 *ExperimentHandlers(self._desk.experiments, self._operator).routes(),
+                *FigureHandlers(measured, self._operator).routes(),
             ],
             exception_handlers={PinionError: _refused, HTTPException: _not_here},
         )

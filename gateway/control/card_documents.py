@@ -96,6 +96,27 @@ class DataKeys(Keys):
     """Parts of the people or cases, such as languages."""
 
 
+class MeasuredFigureKeys(Keys):
+    """A figure of live requests."""
+
+    release: Line
+    metric: Line
+    value: Figure | None = None
+    """Its value; undefined when left out."""
+    n: Count
+    """Over how many requests."""
+    unknown: Count = 0
+    """For how many others it is not known."""
+
+
+class MeasuredKeys(Keys):
+    """Figures of live requests, with the time that they are from."""
+
+    since: Line
+    until: Line
+    figures: list[MeasuredFigureKeys]
+
+
 class GovernanceKeys(Keys):
     """What Pinion asks of a card."""
 
@@ -131,7 +152,7 @@ class GovernanceKeys(Keys):
     """What evaluations have shown."""
     data: DataKeys = DataKeys()
     """Which data it meets."""
-    measured: dict[str, Any] | None = None
+    measured: MeasuredKeys | None = None
     """What its releases have shown on live requests; `pinion card render` writes it."""
 
 

@@ -3,14 +3,23 @@
 from collections.abc import Mapping
 from datetime import date
 
-from gateway.control.card_documents import CardDocument
+from gateway.control.card_documents import CardDocument, MeasuredKeys
 from gateway.control.card_sections import section_texts
 from gateway.control.policy_declared import Declaration, Declared, Findings
 from gateway.control.policy_schema import problem_at, read_keys
 from gateway.control.policy_text import CARD, plain, read_documents
 from gateway.control.policy_values import CardPolicy
 from gateway.control.route_documents import RouteDocument
-from gateway.core.card import Card, Evaluation, GroupFigure, Risk, card_digest, completeness
+from gateway.core.card import (
+    Card,
+    Evaluation,
+    GroupFigure,
+    MeasuredFigure,
+    Measurement,
+    Risk,
+    card_digest,
+    completeness,
+)
 from gateway.core.errors import Problem
 
 OURS = ("kind", "name", "text")
@@ -116,11 +125,18 @@ def _card(declared: Declaration[CardDocument], findings: Findings) -> Card | Non
         evaluations=tuple(Evaluation(**each.model_dump()) for each in own.evaluations),
         data_classes=tuple(own.data.classes),
         data_segments=tuple(own.data.segments),
+        measured=_measurement(own.measured),
         sections=section_texts(declared.keys.text),
         front=front,
         text=declared.keys.text,
         digest=digest,
     )
+
+
+def _measurement(keys: MeasuredKeys | None) -> Measurement | None:
+    if keys is None:
+        return None
+    return Measurement(keys.since, keys.until, tuple(MeasuredFigure(**each.model_dump()) for each in keys.figures))
 
 
 def is_card(file: str) -> bool:

@@ -30,6 +30,7 @@ _HEADER = "[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}"
 _SCHEME = "[A-Za-z0-9._-]{0,64}"
 _SHA256 = "[0-9a-fA-F]{64}"
 _DURATION = "[0-9]{1,12}(ms|s|m|h|d)"
+_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _SIZE = "[0-9]{1,12}(B|KiB|MiB|GiB)?"
 
 _DECIDED_ELSEWHERE = ("messages", "model", "prompt", "stream")
@@ -167,14 +168,14 @@ Percent = Annotated[int, PlainValidator(_percent), WithJsonSchema({"type": "numb
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        if re.fullmatch(_DAY, text):
+            return date.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{one_line(text)!r} is not a day; write one like 2027-03-31") from None
+        pass
+    raise ValueError(f"{one_line(text)!r} is not a day; write one like 2027-03-31")
 
 
-Day = Annotated[
-    date, _read(_day, "a day; write one like 2027-03-31"), _shown("[0-9]{4}-[0-9]{2}-[0-9]{2}", format="date")
-]
+Day = Annotated[date, _read(_day, "a day; write one like 2027-03-31"), _shown(_DAY, format="date")]
 """A day of the calendar, as ISO 8601 writes it."""
 
 Share = Annotated[float, Field(ge=0, le=1)]

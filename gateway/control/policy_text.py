@@ -312,6 +312,11 @@ def _number(text: str) -> WrittenInt | WrittenFloat:
     return number
 
 
+def stays_text(text: str) -> bool:
+    """Say whether a plain scalar of these characters is read as text, not as a number, a truth or nothing."""
+    return text not in _WORDS and not _INTEGER.fullmatch(text) and not _FLOAT.fullmatch(text)
+
+
 def one_line(text: str) -> str:
     """Give a text as it may stand in a message: on one line, of fair length, whatever the file holds."""
     shown = text if len(text) <= 80 else text[:77] + "..."

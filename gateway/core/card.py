@@ -69,6 +69,26 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredFigure:
+    """What a release has shown on live requests: a metric over `n` of them, unknown for `unknown` others."""
+
+    release: str
+    metric: str
+    value: float | None
+    n: int
+    unknown: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Figures of live requests from `since` until `until`, times as ISO 8601 writes them."""
+
+    since: str
+    until: str
+    figures: tuple[MeasuredFigure, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """A card of `subject`: a model version `NAME@VERSION` or a release `ROUTE/VERSION`.
 
@@ -93,6 +113,7 @@ class Card:
     evaluations: tuple[Evaluation, ...]
     data_classes: tuple[str, ...]
     data_segments: tuple[str, ...]
+    measured: Measurement | None
     sections: Mapping[str, str]
     front: Mapping[str, Any] = field(repr=False)
     text: str = field(repr=False)

@@ -20,6 +20,7 @@ from tests.control.serving_world import (
     route,
     serving,
 )
+from tests.control.signed_sets import signed_set, unsigned_set
 
 pytestmark = pytest.mark.anyio
 
@@ -411,3 +412,15 @@ async def test_the_store_going_and_coming_back_is_told_once_each():
         told = [name for name, _ in process.journal.events if name.startswith("store_")]
         assert ["store_away", "store_back"] == told
         assert ("error", "the disk is away") == tuple(process.events("store_away")[0].values())
+
+
+async def test_a_set_that_is_not_signed_as_its_route_asks_is_refused():
+    """The last good one goes on serving; once it is signed, it is taken."""
+    async with serving(unsigned_set(required=False)) as process:
+        refused = await process.serving.reload(unsigned_set())
+        assert (False, ["release desk/1.0.0 is not signed by ada or ben"]) == (
+            refused.accepted,
+            [problem.problem for problem in refused.problems],
+        )
+        assert () == process.serving.policies.routes["desk"].require_signature
+        assert (await process.serving.reload(signed_set("1.0.0", by="ada"))).accepted

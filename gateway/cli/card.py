@@ -230,8 +230,6 @@ def _texts(path: Path) -> tuple[str, Mapping[str, str], Sequence[Problem]]:
 
 def _checked(file: str, text: str) -> tuple[list[Problem], dict[str, Any]]:
     """Check one card; give what is wrong with it, and how complete it is where it can be read."""
-    if not is_card(file):
-        return [Problem(file, 1, "the file's name says no card", "let it end in .card.md")], {}
     declared, found, problems = read_card(file, text)
     if declared is None or found is None:
         return problems, {}

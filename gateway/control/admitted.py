@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from gateway.control import signatures
 from gateway.control.experiment_arms import are_comparable, arms_of
 from gateway.control.policies import Policies, RoutePolicy
-from gateway.control.signatures import unsigned
 from gateway.control.snapshots import Releases
 from gateway.control.terms import Terms
 from gateway.core.errors import Problem
@@ -24,7 +24,6 @@ def problems(
     found = [problem for route in policies.routes.values() for problem in _of_route(route, records.get(route.name))]
     if not terms.dev:
         found += _changed(policies, releases, served)
-        found += unsigned(policies)
     if not policies.app_names and not terms.open:
         found.append(
             Problem(
@@ -35,6 +34,14 @@ def problems(
             )
         )
     return sorted(found)
+
+
+def unsigned(policies: Policies, terms: Terms) -> list[Problem]:
+    """Find the releases that are not signed as their routes ask; in development, where content may change, none.
+
+    It checks signatures, so it is not for the serving loop.
+    """
+    return [] if terms.dev else signatures.unsigned(policies)
 
 
 def _first_file(policies: Policies) -> str:

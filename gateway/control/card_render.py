@@ -16,6 +16,9 @@ END = "<!-- to here -->"
 LIVE = "live requests"
 """What stands for a dataset where figures are measured."""
 
+_LOST = re.compile("[\r\x85\u2028\u2029\ufeff]")
+"""Characters that YAML takes for the end of a line, or for none, unless they are escaped."""
+
 _WRITTEN = re.compile(rf"\n*{re.escape(BEGIN)}.*?{re.escape(END)}\n?", re.DOTALL)
 
 
@@ -165,9 +168,9 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _written_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    style = None if stays_text(text) else '"'
-    if "\n" in text:
-        style = "|"
+    style = '"'
+    if stays_text(text) and not _LOST.search(text):
+        style = "|" if "\n" in text else ""
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

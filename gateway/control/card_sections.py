@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from markdown_it import MarkdownIt
@@ -40,25 +41,38 @@ class Section:
     end: int
 
 
-def sections_in(text: str) -> Iterator[Section]:
+def sections_in(text: str) -> list[Section]:
     """Find the sections of a Markdown text, in their order; one goes on until a heading as high as its own."""
-    lines = text.count("\n") + 1
-    headings = list(_headings(text))
-    for place, (level, title, _, start) in enumerate(headings):
-        name = _KNOWN.get(_plain(title))
-        if name is not None:
-            end = next((line for other, _, line, _ in headings[place + 1 :] if other <= level), lines)
-            yield Section(name, start, end)
+    found: list[Section] = []
+    open_ones: list[tuple[int, str, int]] = []
+
+    def close(level: int, end: int) -> None:
+        """End the sections that a heading of a level is not within."""
+        while open_ones and open_ones[-1][0] >= level:
+            _, title, start = open_ones.pop()
+            name = _KNOWN.get(_plain(title))
+            if name is not None:
+                found.append(Section(name, start, end))
+
+    for level, title, first, after in _headings(text):
+        close(level, first)
+        open_ones.append((level, title, after))
+    close(0, text.count("\n") + 1)
+    return sorted(found, key=lambda section: section.start)
 
 
-def section_texts(text: str) -> dict[str, str]:
-    """Give the texts of the sections by name, headings apart; one that stands there twice is joined."""
+@lru_cache(maxsize=512)
+def section_texts(text: str) -> Mapping[str, str]:
+    """Give the texts of the sections by name, headings apart; one that stands there twice is joined.
+
+    A reload asks again for every card, and most have not changed.
+    """
     lines = text.split("\n")
-    found: dict[str, str] = {}
+    parts: dict[str, list[str]] = {}
     for section in sections_in(text):
         own = "\n".join(line for line in lines[section.start : section.end] if not line.startswith("#")).strip()
-        found[section.name] = "\n\n".join(part for part in (found.get(section.name), own) if part)
-    return found
+        parts.setdefault(section.name, []).append(own)
+    return {name: "\n\n".join(part for part in own if part) for name, own in parts.items()}
 
 
 def _headings(text: str) -> Iterator[tuple[int, str, int, int]]:

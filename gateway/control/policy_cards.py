@@ -42,16 +42,17 @@ def cards_of(
 
 def read_card(file: str, text: str) -> tuple[Declaration[CardDocument] | None, Card | None, list[Problem]]:
     """Read one card by itself: its document, its value, and everything wrong with it; no card where there is."""
+    if not is_card(file):
+        return None, None, [Problem(file, 1, "the file's name says no card", f"let it end in {CARD}")]
     reading = read_documents(file, text)
     findings = Findings(problems=list(reading.problems))
     for document in reading.documents:
         keys = read_keys(document)
-        if isinstance(keys, list):
-            findings.problems += keys
-        elif isinstance(keys, CardDocument):
+        if isinstance(keys, CardDocument):
             declared = Declaration(document, keys)
             card = _card(declared, findings)
             return declared, None if findings.problems else card, sorted(findings.problems)
+        findings.problems += keys if isinstance(keys, list) else []
     return None, None, sorted(findings.problems)
 
 

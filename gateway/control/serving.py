@@ -130,11 +130,12 @@ class Serving:
     async def _take(self, files: Mapping[str, str]) -> Reload:
         live, state = self._live, self._live.state
         policies = await asyncio.to_thread(load, files, self._readings)
+        unsigned = await asyncio.to_thread(admitted.unsigned, policies, live.terms)
         async with live.changing:
             await live.caught_up()
             releases = await asyncio.to_thread(self._compile, policies)
             problems = admitted.problems(policies, releases, state.records, state.served, live.terms)
-            problems += admitted.changed_experiments(policies, state.experiments)
+            problems += [*admitted.changed_experiments(policies, state.experiments), *unsigned]
             if problems:
                 raise PolicyFault(problems)
             await asyncio.sleep(0)  # each of these steps takes a thousand routes' time, in which nobody is served

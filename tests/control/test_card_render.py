@@ -107,7 +107,22 @@ def test_no_text_leaves_its_cell():
             | st.floats(allow_nan=False, allow_infinity=False)
             | st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]))
             | st.sampled_from(
-                ["1e3", "0o7", "1.0", "no", "true", "null", "~", "2026-01-01", "a: b", "- x", "|", "a\nb\n"]
+                [
+                    "1e3",
+                    "0o7",
+                    "1.0",
+                    "no",
+                    "true",
+                    "null",
+                    "~",
+                    "2026-01-01",
+                    "a: b",
+                    "- x",
+                    "|",
+                    "a\nb\n",
+                    "a\x85",
+                    "a\r\nb",
+                ]
             ),
             lambda inner: st.lists(inner, max_size=3),
             max_leaves=8,

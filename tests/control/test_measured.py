@@ -38,6 +38,7 @@ async def test_figures_are_of_a_window(lab):
     assert 2 == (await measured(lab).figures("support", "1.0.0", 86_400.0 - 3.5))["requests"]
     assert 0 == (await measured(lab).figures("support", "1.1.0"))["requests"]
     assert START < told["until"]
+    assert repr(measured(lab)).startswith("<Measured in SqlLedger(")
 
 
 async def test_many_windows_are_added_up(lab, monkeypatch):

@@ -18,7 +18,7 @@ from gateway.core.errors import PolicyFault, Problem
 MAX_FILE_BYTES = 1 << 20
 MAX_FILES = 2_000
 MAX_FOLDER_DEPTH = 16
-SUFFIXES = (".yaml", ".prompt")
+SUFFIXES = (".yaml", ".prompt", ".card.md", ".dsse.json", ".pub.pem")
 
 POLL_SECONDS = 0.1
 QUIET_SECONDS = 0.2
@@ -33,7 +33,7 @@ Fingerprint = frozenset[tuple[str, State | str]]
 
 
 def read_folder(folder: Path) -> dict[str, str]:
-    """Read every `*.yaml` and `*.prompt` below a folder: relative name, with `/`, to text.
+    """Read every policy file below a folder, known by the `SUFFIXES` of their names: relative name, with `/`, to text.
 
     Symlinks are followed; names that start with a dot are passed over (a mounted volume and editors keep
     their own there); a file that has several names is read once, under the first in order.
@@ -59,6 +59,18 @@ def read_folder(folder: Path) -> dict[str, str]:
     if problems:
         raise PolicyFault(sorted(problems))
     return texts
+
+
+def read_file(path: Path) -> str:
+    """Read the text of one file that a policy folder may hold.
+
+    Raises:
+        PolicyFault: it cannot be read, or there is too much of it.
+    """
+    try:
+        return _read(path, _look(path))
+    except _Unreadable as error:
+        raise PolicyFault([Problem(str(path), 1, str(error), "correct this, or name another file")]) from error
 
 
 def located(folder: str, problems: Iterable[Problem]) -> tuple[Problem, ...]:

@@ -17,6 +17,7 @@ from sqlalchemy import Table
 from gateway.adapters.sql_engine import Database, is_outage, scheme_of
 from gateway.adapters.sql_exposures import PAGE, WINDOW, SqlExposures
 from gateway.adapters.sql_feedback import SqlFeedback
+from gateway.adapters.sql_figures import SqlFigures
 from gateway.adapters.sql_outcomes import outcome_counts
 from gateway.adapters.sql_records import SqlRecords, forget
 from gateway.adapters.sql_schema import feedback, requests
@@ -28,6 +29,7 @@ from gateway.core.dependent import Traffic
 from gateway.core.errors import StoreFault
 from gateway.core.ports import Clock, Exposure, ExposurePage, Feedback, Journal
 from gateway.core.record import Record
+from gateway.core.release_figures import ReleaseFigures
 
 BATCH = 2_500
 """Records in one transaction. Larger ones cost less each, and hold the database for longer."""
@@ -85,6 +87,7 @@ class SqlLedger:
         self._records = SqlRecords(database)
         self._feedback = SqlFeedback(database)
         self._exposures = SqlExposures(database)
+        self._figures = SqlFigures(database)
         self._losses = _Losses(meters_dropped, journal, clock)
         self._journal = journal
         self._clock = clock
@@ -198,6 +201,14 @@ class SqlLedger:
         start, last = await self._ask(lambda: self._bounds(wanted.since, requests, after))
         found: Sequence[Exposure] = await self._ask(lambda: self._exposures.page(wanted, start))
         return ExposurePage(found, start + PAGE if start + PAGE < last else None)
+
+    async def figures_of(self, route: str, release: str, since: float) -> ReleaseFigures:
+        """Add up what a release of a route has shown since a wall time; copies apart."""
+        figures = ReleaseFigures()
+        start, last = await self._ask(lambda: self._bounds(since, requests))
+        for after in range(start, last, WINDOW):
+            await self._ask(partial(self._figures.add, route, release, since, after, figures))
+        return figures
 
     async def close(self) -> None:
         """Write what waits and let go of the file. What cannot be written by then is dropped and counted."""

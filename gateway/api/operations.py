@@ -15,6 +15,7 @@ from gateway.api.act_body import read_body
 from gateway.api.audit import AuditHandlers
 from gateway.api.entrance import Entrance
 from gateway.api.experiments import ExperimentHandlers
+from gateway.api.figures import FigureHandlers
 from gateway.api.openapi import document
 from gateway.api.origin import origin_of
 from gateway.api.registry import MOST_DEPLOYMENTS, RegistryHandlers
@@ -27,6 +28,7 @@ from gateway.control.identification import Identification
 from gateway.control.judging import Judging
 from gateway.control.keys import Keys
 from gateway.control.live import Live
+from gateway.control.measured import Measured
 from gateway.control.registries import Registries
 from gateway.control.rollouts import Rollouts, Word
 from gateway.control.served_models import ServedModels
@@ -99,6 +101,7 @@ class Operations:
     def application(self) -> Starlette:
         """Make the ASGI application."""
         entrance, desk = self._entrance, self._desk
+        measured = Measured(lambda: desk.live.state, desk.ledger, desk.clock)
         application = Starlette(
             routes=[
                 entrance.open("/healthz", self._healthz),
@@ -115,6 +118,7 @@ class Operations:
                 *AuditHandlers(desk.audit, self._origin, desk.clock.wall).routes(entrance),
                 *RegistryHandlers(desk.registries, desk.serving, desk.store, self._origin).routes(entrance),
                 *self._access.routes(entrance),
+                *FigureHandlers(measured).routes(entrance),
             ],
             exception_handlers={PinionError: _refused, HTTPException: _not_here},
         )

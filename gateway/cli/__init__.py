@@ -19,6 +19,8 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Policies": {
         "check": "Check a folder of policy files.",
         "schema": "Write JSON Schema for policy files.",
+        "card": "Check, fill in and export model cards.",
+        "release": "Sign, verify, list, show, compare, deprecate, retire and revoke releases.",
     },
     "A running gateway": {
         "status": "Show what serves now.",

@@ -8,6 +8,7 @@ import click
 
 from gateway.adapters.policy_folder import located, read_folder
 from gateway.control.policies import Policies, load
+from gateway.control.signatures import unsigned
 from gateway.core.errors import PolicyFault, Problem
 
 
@@ -28,6 +29,7 @@ def check(folder: str, *, as_json: bool) -> None:
     problems: tuple[Problem, ...] = ()
     try:
         policies = load(read_folder(Path(folder)))
+        problems = located(folder, unsigned(policies))
     except PolicyFault as fault:
         problems = located(folder, fault.problems)
     warnings = () if policies is None else located(folder, policies.warnings)

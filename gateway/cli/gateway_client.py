@@ -93,6 +93,11 @@ class GatewayClient:
         """Ask what the experiment of a route shows."""
         return self._ask("GET", f"experiments/{quote(route, safe='')}", timeout=PATIENCE)
 
+    def figures(self, route: str, version: str, window: str | None) -> dict[str, Any]:
+        """Ask what a release has shown on live requests, over a window such as 28d or the gateway's own."""
+        path = f"releases/{quote(route, safe='')}/{quote(version, safe='')}/figures"
+        return self._ask("GET", path, query={} if window is None else {"window": window}, timeout=PATIENCE)
+
     def exposures(self, route: str, since: float | None) -> Iterator[bytes]:
         """Ask for the requests that the experiment of a route decided, as JSON lines, in pieces as they come.
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 
+from gateway.control import signatures
 from gateway.control.experiment_arms import are_comparable, arms_of
 from gateway.control.policies import ModelPolicy, Policies, RoutePolicy
 from gateway.control.snapshots import Releases
@@ -104,6 +105,14 @@ def opened(policies: Policies, before: Policies) -> list[Problem]:
         return []
     said = "the set declares no operator any more, which would let everybody on the machine act"
     return [Problem(_first_file(policies), 1, said, "keep one, or start the gateway anew without")]
+
+
+def unsigned(policies: Policies, terms: Terms) -> list[Problem]:
+    """Find the releases that are not signed as their routes ask; in development, where content may change, none.
+
+    It checks signatures, so it is not for the serving loop.
+    """
+    return [] if terms.dev else signatures.unsigned(policies)
 
 
 def _first_file(policies: Policies) -> str:

@@ -2,8 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 
 from gateway.control.policy_access import identity_providers_of, operators_of
+from gateway.control.policy_attestations import attestations_of, is_attached, signing_keys_of
+from gateway.control.policy_cards import cards_of
 from gateway.control.policy_declared import Declared, Findings, Readings, declare
 from gateway.control.policy_documents import AppDocument, ProviderDocument
 from gateway.control.policy_routes import Parts, callers_of, keys_of, plans_of, route_of
@@ -22,6 +25,7 @@ from gateway.control.policy_values import (
     Where,
 )
 from gateway.control.route_documents import PromptDocument, RouteDocument
+from gateway.control.signatures import stale
 from gateway.core.errors import PolicyFault, Problem
 
 __all__ = [
@@ -48,13 +52,14 @@ def load(files: Mapping[str, str], readings: Readings | None = None) -> Policies
         PolicyFault: the set is not acceptable; it carries every problem of every file, by file and line.
     """
     findings = Findings()
-    declared = declare(files, findings, Readings() if readings is None else readings)
+    documents = {name: text for name, text in files.items() if not is_attached(name)}
+    declared = declare(documents, findings, Readings() if readings is None else readings)
     if not declared.found and not findings.problems:
         raise PolicyFault([Problem(".", 1, "there is no policy here", "write one in a file that ends in .yaml")])
     policies = _put_together(files, declared)
     if findings.problems:
         raise PolicyFault(sorted(set(findings.problems)))
-    return policies
+    return replace(policies, warnings=tuple(sorted({*policies.warnings, *stale(policies)})))
 
 
 def revision_of(files: Mapping[str, str]) -> str:
@@ -76,9 +81,11 @@ def _put_together(files: Mapping[str, str], declared: Declared) -> Policies:
     written = {f"{each.keys.name}@{each.keys.version}": each for each in declared.all_of(PromptDocument)}
     prompts = {name: prompt_of(each, findings) for name, each in written.items()}
     app_names = frozenset(each.keys.name for each in declared.all_of(AppDocument))
-    parts = Parts(declared, providers, models, prompts, plans_of(declared), app_names)
+    signing_keys = signing_keys_of(declared, files)
+    parts = Parts(declared, providers, models, prompts, plans_of(declared), app_names, signing_keys)
     documents = {each.keys.name: each for each in declared.all_of(RouteDocument)}
     made = {name: route_of(each, parts) for name, each in documents.items()}
+    cards = cards_of(declared, models.found, documents)
     if not documents:
         remedy = "declare one, or every request is refused"
         findings.warnings.append(Problem(".", 1, "the set declares no route", remedy))
@@ -97,9 +104,12 @@ def _put_together(files: Mapping[str, str], declared: Declared) -> Policies:
         apps=apps,
         app_names=app_names,
         routes={name: route for name, route in made.items() if route is not None},
-        warnings=tuple(sorted(set(findings.warnings))),
+        warnings=tuple(findings.warnings),
         credential_files=tuple(source.removeprefix("file:") for source in sources if source.startswith("file:")),
         callers=callers,
         operators=operators,
         identity_providers=identity_providers,
+        signing_keys=signing_keys,
+        attestations=attestations_of(files, findings),
+        cards=cards,
     )

@@ -5,7 +5,7 @@ The text under a key is its description in the JSON Schema that editors read.
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from gateway.control.policy_fields import (
     BaseUrl,
@@ -19,6 +19,7 @@ from gateway.control.policy_fields import (
     PositiveDuration,
     ProxyUrl,
     Scheme,
+    Text,
     Version,
 )
 from gateway.core.bucket import BUCKETS
@@ -148,6 +149,35 @@ class AppDocument(Keys):
     """Whom it serves; each model version that it meets must say that it may serve them."""
     may_force_release: bool = False
     """Whether its header x-pinion-release may choose the release."""
+
+
+class PublicKeyKeys(Keys):
+    """A public key, written out or in a file of the policy folder."""
+
+    pem: Text | None = None
+    """The key itself, as PEM."""
+    file: Line | None = None
+    """The file of the policy folder that holds it; its name ends in .pub.pem."""
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> "PublicKeyKeys":
+        _exactly_one(self, "pem", "file")
+        return self
+
+
+def _pem_for_short(value: Any) -> Any:
+    return {"pem": value} if isinstance(value, str) else value
+
+
+class SigningKeyDocument(Keys):
+    """A key whose signatures of releases count where a route asks for it by name."""
+
+    kind: Literal["signing_key"]
+    name: Name
+    owner: Line | None = None
+    """Who holds the private key."""
+    public_key: Annotated[PublicKeyKeys, BeforeValidator(_pem_for_short, json_schema_input_type=Text | PublicKeyKeys)]
+    """The public key: its PEM, or the file that holds it. Ed25519 or ECDSA P-256."""
 
 
 class CriterionKeys(Keys):

@@ -148,17 +148,6 @@ Duration = Annotated[
 PositiveDuration = Annotated[Duration, Field(gt=0)]
 """Seconds, more than none."""
 
-
-def _day(text: str) -> str:
-    try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError:
-        raise ValueError(f"{one_line(text)!r} is not a day; write one like 2027-01-31") from None
-
-
-Day = Annotated[str, _WRITTEN, AfterValidator(_day), _shown(_DAY, format="date")]
-"""A day of the calendar, as text: 2027-01-31."""
-
 Size = Annotated[
     int,
     _read(parse_size, "a size; write one like 65536, 512KiB or 1MiB"),
@@ -175,6 +164,19 @@ def _percent(value: Any) -> int:
 
 Percent = Annotated[int, PlainValidator(_percent), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100})]
 """Parts per million, from a percent with up to four decimals."""
+
+
+def _day(text: str) -> date:
+    try:
+        if re.fullmatch(_DAY, text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise ValueError(f"{one_line(text)!r} is not a day; write one like 2027-03-31")
+
+
+Day = Annotated[date, _read(_day, "a day; write one like 2027-03-31"), _shown(_DAY, format="date")]
+"""A day of the calendar, as ISO 8601 writes it."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 """A fraction."""

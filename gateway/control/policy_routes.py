@@ -16,6 +16,7 @@ from gateway.control.policy_values import (
     ReleasePolicy,
     RoutePolicy,
     ShadowPolicy,
+    SigningKeyPolicy,
 )
 from gateway.control.route_documents import ExperimentKeys, ReleaseKeys, RouteDocument, RuleKeys, WhenKeys
 from gateway.core.app import ANYONE, App
@@ -41,6 +42,7 @@ class Parts:
     prompts: Mapping[str, PromptVersion]
     plans: Mapping[str, Plan]
     app_names: frozenset[str]
+    signing_keys: Mapping[str, SigningKeyPolicy]
 
 
 def plans_of(declared: Declared) -> dict[str, Plan]:
@@ -55,6 +57,8 @@ def route_of(route: Route, parts: Parts) -> RoutePolicy | None:
     for place, version in _named_releases(keys):
         parts.declared.refer(route, place, "release", version, keys.releases)
     _check_fallback(route, parts)
+    for index, name in enumerate(keys.require_signature or ()):
+        parts.declared.refer(route, ("require_signature", index), "signing_key", name, parts.signing_keys)
     plan = _plan(route, parts)
     experiment = None if keys.experiment is None else _experiment(route, keys.experiment, parts)
     rules = tuple(_rule(route, index, rule, parts) for index, rule in enumerate(keys.rules))
@@ -81,6 +85,7 @@ def route_of(route: Route, parts: Parts) -> RoutePolicy | None:
         experiment=experiment,
         slo=None if keys.slo is None else Slo(**keys.slo.model_dump()),
         where=route.where,
+        require_signature=tuple(keys.require_signature or ()),
     )
 
 

@@ -8,10 +8,11 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.control.access_documents import IdentityProviderDocument, OperatorDocument
+from gateway.control.card_documents import CardDocument
 from gateway.control.model_documents import DatasetDocument, ModelDocument
-from gateway.control.policy_documents import AppDocument, Keys, PlanDocument, ProviderDocument
+from gateway.control.policy_documents import AppDocument, Keys, PlanDocument, ProviderDocument, SigningKeyDocument
 from gateway.control.policy_fields import brief
-from gateway.control.policy_text import Document, Place, one_line
+from gateway.control.policy_text import CARD, Document, Place, one_line
 from gateway.control.route_documents import PromptDocument, RouteDocument
 from gateway.core.duration import format_duration
 from gateway.core.errors import Problem
@@ -26,6 +27,8 @@ KINDS: Mapping[str, type[Keys]] = {
     "prompt": PromptDocument,
     "operator": OperatorDocument,
     "identity_provider": IdentityProviderDocument,
+    "signing_key": SigningKeyDocument,
+    "card": CardDocument,
 }
 
 _SCHEMAS: Mapping[str, Any] = {kind: keys.model_json_schema() for kind, keys in KINDS.items()}
@@ -40,7 +43,8 @@ _ANY_DOCUMENT: TypeAdapter[Any] = TypeAdapter(
         | RouteDocument
         | PromptDocument
         | OperatorDocument
-        | IdentityProviderDocument,
+        | IdentityProviderDocument
+        | SigningKeyDocument,
         Field(discriminator="kind"),
     ]
 )
@@ -70,8 +74,12 @@ def read_keys(document: Document) -> Keys | list[Problem]:
     kind = document.value.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         said = "the document has no kind" if "kind" not in document.value else f"there is no kind {brief(kind)}"
-        remedy = meant(kind, KINDS) or f"write one of {', '.join(KINDS)}"
+        known = [name for name in KINDS if name != "card"]
+        remedy = meant(kind, known) or f"write one of {', '.join(known)}"
         return [Problem(document.file, document.line_of(("kind",)), said, remedy)]
+    if kind == "card" and not document.file.endswith(CARD):
+        remedy = f"write its keys as the front matter of a file whose name ends in {CARD}"
+        return [Problem(document.file, document.line_of(("kind",)), "a card stands in a file of its own", remedy)]
     empty = list(_without_value(document.value, ()))
     problems = [problem_at(document, place, " has no value", "write one, or remove the key") for place in empty]
     try:

@@ -23,6 +23,9 @@ MAX_DEPTH = 32
 MAX_NODES = 20_000
 MAX_NUMBER_CHARS = 64
 
+CARD = ".card.md"
+"""How the names of model cards end."""
+
 _FASTEST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's, ten times as fast, where PyYAML was built with it."""
 
@@ -82,9 +85,11 @@ class Reading:
 
 
 def read_documents(file: str, text: str) -> Reading:
-    """Read one file, `*.prompt` or YAML by its name. YAML stops at its first error of syntax."""
+    """Read one file: `*.prompt`, `*.card.md`, or YAML, by its name. YAML stops at its first error of syntax."""
     if file.endswith(".prompt"):
         return _read_prompt(file, text)
+    if file.endswith(CARD):
+        return _read_card(file, text)
     return _read_yaml(file, text, first_line=1)
 
 
@@ -120,35 +125,61 @@ def _read_exactly(file: str, text: str, *, first_line: int) -> Reading:
 
 
 def _read_prompt(file: str, text: str) -> Reading:
-    """Split the front matter from a prompt's text, which becomes the document's `text` as it stands.
+    """Read a prompt's front matter; its text becomes the document's `text` as it stands.
 
     The line end after the closing marker and one at the end of the file belong to the file, not to the text.
     """
+    reading, rest, line = _read_front(file, text, "prompt")
+    for front in reading.documents:
+        if front.value.get("kind", "prompt") != "prompt":
+            remedy = "write kind: prompt, or move the document to a .yaml file"
+            problem = "a .prompt file holds a document of another kind"
+            reading.problems.append(Problem(file, front.line_of(("kind",)), problem, remedy))
+        _refuse_key(reading, front, "text", "remove it; what follows the second --- is the text")
+        lines_known = {**front.lines, ("text",): line}
+        reading.documents = [Document(file, {**front.value, "text": re.sub(r"\r?\n\Z", "", rest)}, lines_known)]
+    return reading
+
+
+def _read_card(file: str, text: str) -> Reading:
+    """Read a card's front matter and its Markdown, which becomes `text` with LF for its line ends.
+
+    The document's kind is `card`, and its name the subject that its front matter says.
+    """
+    reading, rest, line = _read_front(file, text.replace("\r\n", "\n"), "card")
+    for front in reading.documents:
+        for key in ("kind", "name", "text"):
+            _refuse_key(reading, front, key, "remove it; what a card is about stands in governance.subject")
+        governance = front.value.get("governance")
+        subject = governance.get("subject") if isinstance(governance, Mapping) else None
+        value = {**front.value, "kind": "card", "name": str(subject), "text": rest}
+        lines_known = {**front.lines, ("text",): line}
+        reading.documents = [Document(file, value, lines_known)]
+    return reading
+
+
+def _read_front(file: str, text: str, noun: str) -> tuple[Reading, str, int]:
+    """Read the front matter of a file: one document, unless the reading was cut; and what follows, with its line."""
     lines = re.findall(r"[^\n]*\n|[^\n]+", text.removeprefix("\N{BYTE ORDER MARK}"))
     markers = [number for number, line in enumerate(lines) if line.rstrip() == "---"]
     if len(markers) < 2 or markers[0] != 0:
         remedy = "write --- on the first line, the keys below it, --- again, and then the text"
-        return Reading(problems=[Problem(file, 1, "the prompt file has no front matter", remedy)], cut=True)
+        return Reading(problems=[Problem(file, 1, f"the {noun} file has no front matter", remedy)], cut=True), "", 1
     end = markers[1]
     reading = _read_yaml(file, "".join(lines[1:end]), first_line=2)
-    if reading.cut:
-        return reading
-    if len(reading.documents) != 1:
+    if len(reading.documents) != 1 and not reading.cut:
         problem = f"the front matter holds {len(reading.documents)} documents"
         reading.problems.append(Problem(file, 1, problem, "write one set of keys between the --- lines"))
-        return Reading(problems=reading.problems, cut=True)
-    front = reading.documents[0]
-    if front.value.get("kind", "prompt") != "prompt":
-        remedy = "write kind: prompt, or move the document to a .yaml file"
-        problem = "a .prompt file holds a document of another kind"
-        reading.problems.append(Problem(file, front.line_of(("kind",)), problem, remedy))
-    if "text" in front.value:
-        remedy = "remove it; what follows the second --- is the text"
-        reading.problems.append(Problem(file, front.line_of(("text",)), "the front matter has a key 'text'", remedy))
-    body = re.sub(r"\r?\n\Z", "", "".join(lines[end + 1 :]))
-    lines_known = {**front.lines, ("text",): end + 2}
-    reading.documents = [Document(file, {**front.value, "text": body}, lines_known)]
-    return reading
+        reading.cut = True
+    if reading.cut:
+        reading.documents = []
+    return reading, "".join(lines[end + 1 :]), end + 2
+
+
+def _refuse_key(reading: Reading, front: Document, key: str, remedy: str) -> None:
+    if key in front.value:
+        problem = f"the front matter has a key {key!r}"
+        reading.problems.append(Problem(front.file, front.line_of((key,)), problem, remedy))
 
 
 class _Unbuildable(Exception):
@@ -279,6 +310,11 @@ def _number(text: str) -> WrittenInt | WrittenFloat:
         number = WrittenFloat(re.sub(r"\.(?=inf|nan)", "", text.lower()))
     number.written = text
     return number
+
+
+def stays_text(text: str) -> bool:
+    """Say whether a plain scalar of these characters is read as text, not as a number, a truth or nothing."""
+    return text not in _WORDS and not _INTEGER.fullmatch(text) and not _FLOAT.fullmatch(text)
 
 
 def one_line(text: str) -> str:

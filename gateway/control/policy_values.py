@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from gateway.control.signing_key import PublicKey
 from gateway.core.app import App
+from gateway.core.attestation import Envelope, Statement
 from gateway.core.breaker import BreakerPolicy
+from gateway.core.card import Card
 from gateway.core.error_budget import Slo
 from gateway.core.errors import Problem
 from gateway.core.identity_provider import IdentityProvider
@@ -170,6 +173,34 @@ class RoutePolicy:
     experiment: ExperimentPolicy | None
     slo: Slo | None
     where: Where
+    require_signature: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyPolicy:
+    """A key whose signatures count where a route asks for it."""
+
+    name: str
+    key: PublicKey
+    owner: str | None
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """A signed statement on a release, as a file of the set holds it; its signature is not checked yet."""
+
+    file: str
+    envelope: Envelope
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True)
+class CardPolicy:
+    """A model card of the set."""
+
+    card: Card
+    where: Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +209,8 @@ class Policies:
 
     `revision` is the SHA-256 of its files; `models`, `datasets` and `prompts` are keyed `name@version`, `apps` by the
     SHA-256 digest of a key; `credential_files` are the paths that credentials are read from, `callers` the applications
-    and `identity_providers` those by name.
+    and `identity_providers` those by name. `attestations` are in the order of their files, `cards` keyed by their
+    subjects: `name@version` or `route/version`.
     """
 
     revision: str
@@ -195,3 +227,6 @@ class Policies:
     callers: Mapping[str, App] = field(default_factory=dict)
     operators: Operators = field(default_factory=Operators)
     identity_providers: Mapping[str, IdentityProvider] = field(default_factory=dict)
+    signing_keys: Mapping[str, SigningKeyPolicy] = field(default_factory=dict)
+    attestations: tuple[Attestation, ...] = ()
+    cards: Mapping[str, CardPolicy] = field(default_factory=dict)

@@ -268,6 +268,8 @@ class RouteDocument(Keys):
     """An A/B test between releases."""
     slo: SloKeys | None = None
     """The share of its requests that must go well, which its rollouts heed."""
+    require_signature: Annotated[list[Name], Field(min_length=1)] | None = None
+    """The signing keys one of which must have signed each of its releases; none is asked for when left out."""
 
 
 class PromptDocument(Keys):

@@ -148,9 +148,10 @@ class Serving:
     async def _take(self, files: Mapping[str, str], *, is_start: bool) -> Reload:
         live, state = self._live, self._live.state
         policies = await asyncio.to_thread(load, files, self._readings)
+        unsigned = await asyncio.to_thread(admitted.unsigned, policies, live.terms)
         async with live.changing:
             await live.caught_up()
-            found = await self._examined(policies, is_start=is_start)
+            found = await self._examined(policies, is_start=is_start, unsigned=unsigned)
             decisions = await self._reconcile(policies, found.entries)
             state.policies, state.releases = policies, found.releases
             state.records |= {name: decision.record for name, decision in decisions.items()}
@@ -171,14 +172,15 @@ class Serving:
         """
         live, state = self._live, self._live.state
         policies = await asyncio.to_thread(load, files)
+        unsigned = await asyncio.to_thread(admitted.unsigned, policies, live.terms)
         async with live.changing:
-            found = await self._examined(policies, is_start=False)
+            found = await self._examined(policies, is_start=False, unsigned=unsigned)
             records = state.records
             decisions = [self._decide(route, records.get(name)) for name, route in policies.routes.items()]
             cooled = admitted.no_longer_warm(policies, records, self._world.clock.wall())
         return planned(state.policies, policies, found.entries, decisions, (*policies.warnings, *cooled))
 
-    async def _examined(self, policies: Policies, *, is_start: bool) -> _Examined:
+    async def _examined(self, policies: Policies, *, is_start: bool, unsigned: Sequence[Problem]) -> _Examined:
         """Hold a policy set against what has served, what is registered and what is recorded.
 
         Raises:
@@ -189,7 +191,7 @@ class Serving:
         unregistered = {key: digest for key, digest in state.served.items() if key not in state.standings}
         problems = admitted.problems(policies, releases, state.records, unregistered, live.terms)
         problems += admitted.changed_experiments(policies, state.experiments)
-        problems += admitted.opened(policies, state.policies)
+        problems += [*admitted.opened(policies, state.policies), *unsigned]
         barred = admitted.barred(policies, releases, live.standings)
         entries, changed = await asyncio.to_thread(self._registration, policies)
         problems += changed if is_start else changed + barred

@@ -20,6 +20,7 @@ from gateway.core.identity_provider import IdentityProvider
 from gateway.core.price import Pricing
 from gateway.core.provider import DialectName, Provider
 from gateway.core.record import Record
+from gateway.core.release_figures import ReleaseFigures
 from gateway.core.rollout import Rollout
 from gateway.core.route_record import RouteRecord
 from gateway.core.standing import Entry, Key, Kind, Standing
@@ -281,6 +282,10 @@ class Ledger(Protocol):
 
     async def exposures(self, wanted: Wanted, after: int) -> ExposurePage:
         """Give some of an experiment's requests, in the order of the ledger, from after a position (0: the first)."""
+        ...
+
+    async def figures_of(self, route: str, release: str, since: float) -> ReleaseFigures:
+        """Add up what a release of a route has shown since a wall time; copies apart."""
         ...
 
     async def close(self) -> None:

@@ -137,6 +137,14 @@ def test_experiments_fit(client):
     fits(client.get("/admin/v1/experiments/drafts/exposures?after=x"), f"{path}/exposures")
 
 
+def test_figures_fit(client):
+    """A release's figures answer as described, and refusals too."""
+    path = "/admin/v1/releases/{route}/{version}/figures"
+    assert "1.0.0" == fits(client.get("/admin/v1/releases/support/1.0.0/figures?window=1h"), path)["release"]
+    fits(client.get("/admin/v1/releases/support/9/figures"), path)
+    fits(client.get("/admin/v1/releases/support/1.0.0/figures?window=x"), path)
+
+
 def test_acts_fit(client):
     """Verbs, a reload and their refusals answer as described."""
     path = "/admin/v1/rollouts/{route}/{verb}"

@@ -16,6 +16,7 @@ from gateway.core.rollout import RolloutState
 from gateway.core.route_record import UNDO_SECONDS, Former, RouteRecord
 from gateway.core.standing import Standing
 from tests.control.serving_world import PriceBook, files, route
+from tests.control.signed_sets import signed_set, unsigned_set
 from tests.control.test_snapshots import in_state, mirroring_record, rolling_record
 
 PROMPT = "---\nkind: prompt\nname: support\nversion: 1.0.0\n---\nAnswer briefly.\n"
@@ -322,3 +323,11 @@ def test_what_the_registry_bars_is_named_at_its_place(place):
     (problem,) = admitted.barred(policies, releases, Standings({out.key: out}, 0.0))
     assert f"route desk: {place} names {version}, which is revoked: it leaks" == problem.problem
     assert "name another release" == problem.remedy
+
+
+@pytest.mark.parametrize("dev", [False, True])
+def test_releases_are_signed_where_their_route_asks_for_it(dev):
+    """Whatever is recorded; not in development, where content may change."""
+    found = [problem.problem for problem in admitted.unsigned(load(unsigned_set()), Terms(dev=dev))]
+    assert ([] if dev else ["release desk/1.0.0 is not signed by ada or ben"]) == found
+    assert [] == admitted.unsigned(load(signed_set("1.0.0", by="ben")), Terms(dev=dev))

@@ -1,5 +1,6 @@
 """The kinds of value in policy files: what each is read as, and what it says of anything else."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -44,6 +45,7 @@ def read(kind: str, text: str) -> Any:
         ("Duration", "0s", 0.0),
         ("Duration", "1500ms", 1.5),
         ("PositiveDuration", "3d", 259_200.0),
+        ("Day", "2027-03-31", date(2027, 3, 31)),
         ("Size", "65536", 65536),
         ("Size", "1MiB", 1 << 20),
         ("Percent", "0", 0),
@@ -100,6 +102,8 @@ def test_values_are_read(kind, text, value):
         ("Duration", "{}", "a set of keys is not a duration"),
         ("Duration", "null", "nothing is not a duration"),
         ("PositiveDuration", "0s", "greater than 0"),
+        ("Day", "2027-02-30", "'2027-02-30' is not a day; write one like 2027-03-31"),
+        ("Day", "20270331", "'20270331' is not a day"),
         ("Size", "1MB", "'1MB' is not a size; write bytes"),
         ("Size", "1.5", "'1.5' is not a size"),
         ("Percent", "'5'", "'5' is not a percentage; write a number from 0 to 100"),

@@ -44,13 +44,13 @@ def test_the_least_of_each_kind_is_enough(text):
         (
             "name: a\n",
             "a.yaml:1: the document has no kind; write one of provider, model, dataset, app, rollout_plan, route, "
-            "prompt, operator, identity_provider",
+            "prompt, operator, identity_provider, signing_key, card",
         ),
         ("name: a\nkind: rute\n", "a.yaml:2: there is no kind 'rute'; did you mean 'route'? correct it"),
         (
             "kind: [a]\n",
             "a.yaml:1: there is no kind a list; write one of provider, model, dataset, app, rollout_plan, route, "
-            "prompt, operator, identity_provider",
+            "prompt, operator, identity_provider, signing_key, card",
         ),
         ("kind: app\nkeys: []\n", "a.yaml:1: this app: name is missing; add it"),
         (
@@ -348,7 +348,7 @@ def test_the_schema_for_editors_is_one_of_its_draft():
     schema = json_schema()
     Draft202012Validator.check_schema(schema)
     assert "https://json-schema.org/draft/2020-12/schema" == schema["$schema"]
-    assert 9 == len(schema["oneOf"])
+    assert 10 == len(schema["oneOf"])
     silent = {
         name
         for definition in schema["$defs"].values()

@@ -15,6 +15,7 @@ from gateway.control.policy_text import (
     one_line,
     plain,
     read_documents,
+    stays_text,
 )
 
 
@@ -293,3 +294,19 @@ def test_any_text_is_read_or_told(text):
 def test_messages_stay_on_one_line(text, shown):
     """What a file holds cannot break a message or paint a terminal."""
     assert shown == one_line(text)
+
+
+@pytest.mark.parametrize("text", ["1", "1e3", "0o7", "null", "~", "", "true"])
+def test_what_is_no_text_without_quotes_is_known(text):
+    """A number, a truth or nothing."""
+    assert not stays_text(text)
+    (document,) = read_documents("a.yaml", f"a: {text}\n").documents
+    assert not isinstance(document.value["a"], str)
+
+
+@pytest.mark.parametrize("text", ["no", "2027-03-31", "1.0.0", "a"])
+def test_what_stays_text_without_quotes_is_known(text):
+    """Whatever other readers make of it."""
+    assert stays_text(text)
+    (document,) = read_documents("a.yaml", f"a: {text}\n").documents
+    assert text == document.value["a"]

@@ -21,6 +21,7 @@ from tests.control.serving_world import (
     route,
     serving,
 )
+from tests.control.signed_sets import signed_set, unsigned_set
 
 pytestmark = pytest.mark.anyio
 
@@ -503,3 +504,15 @@ async def test_a_set_whose_entry_cannot_be_written_is_not_taken():
         assert (await process.serving.reload(files(route()))).accepted
         assert not (await process.serving.reload(files(route(), "# a remark"))).accepted
         assert before == process.serving.policies.revision
+
+
+async def test_a_set_that_is_not_signed_as_its_route_asks_is_refused():
+    """The last good one goes on serving; once it is signed, it is taken."""
+    async with serving(unsigned_set(required=False)) as process:
+        refused = await process.serving.reload(unsigned_set())
+        assert (False, ["release desk/1.0.0 is not signed by ada or ben"]) == (
+            refused.accepted,
+            [problem.problem for problem in refused.problems],
+        )
+        assert () == process.serving.policies.routes["desk"].require_signature
+        assert (await process.serving.reload(signed_set("1.0.0", by="ada"))).accepted

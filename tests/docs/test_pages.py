@@ -7,7 +7,7 @@ import pytest
 from tests.docs.walk import fits, steps, walked
 
 DOCS = Path(__file__).parents[2] / "docs"
-WALKS = ("rollouts.md", "experiments.md")
+WALKS = ("rollouts.md", "experiments.md", "attestation.md", "cards.md")
 
 
 @pytest.mark.parametrize("name", WALKS)
@@ -24,6 +24,7 @@ def test_a_page_can_be_walked(name):
         ("a 1 b\n", "a 22.5 b\n", True),
         ("a\n...\nd\n", "a\nb\nc\nd\n", True),
         ("a\n...\nd\n", "a\nb\nc\n", False),
+        ("key 0a1b2c3d4e5f\n", "key f0e1d2c3b4a5\n", True),
         ("running\n", "held\n", False),
         ("running...\n", "running, step 2\n", True),
         ("running...\nc\n", "running, step 2\nb\nc\n", False),

@@ -7,7 +7,8 @@ import pytest
 
 from gateway.adapters.sql_store import SqlStore
 from gateway.core.errors import PolicyFault, SetupFault, StoreFault
-from gateway.wiring import Gateway, Settings, check_settings
+from gateway.settings import Settings, check_settings
+from gateway.wiring import Gateway
 from tests.control.serving_world import files, route
 from tests.gateway_process import running_gateway, wait_until, write_policies
 

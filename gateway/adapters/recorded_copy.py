@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway.adapters.store_rows import recorded_from, rows_of
-from gateway.core.ports import Journal, Recorded
+from gateway.core.ports import Journal
+from gateway.core.recorded import Recorded
 
 FORMAT = 2
 

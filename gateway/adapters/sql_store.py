@@ -37,7 +37,7 @@ from gateway.core.audit import BY_POLICY, AuditAct, Origin
 from gateway.core.audit_acts import act_of_arm_out, act_of_entry, act_of_experiment, act_of_served, acts_of_move
 from gateway.core.deployment import Change, Deployment
 from gateway.core.errors import Overtaken, StoreFault
-from gateway.core.ports import (
+from gateway.core.recorded import (
     ArmOut,
     ExperimentStart,
     KeptEvidence,

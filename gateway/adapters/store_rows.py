@@ -7,7 +7,7 @@ from typing import Any
 from gateway.adapters.registry_rows import Row, standing_from, standing_row
 from gateway.core.api_key import IssuedKey
 from gateway.core.plan import Plan
-from gateway.core.ports import ArmOut, ExperimentStart, KeptEvidence, Recorded, RolloutEvent, ServedVersion
+from gateway.core.recorded import ArmOut, ExperimentStart, KeptEvidence, Recorded, RolloutEvent, ServedVersion
 from gateway.core.rollout import Rollout, RolloutState
 from gateway.core.route_record import Former, RouteRecord
 from gateway.core.text import storable

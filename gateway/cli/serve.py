@@ -13,7 +13,8 @@ from uvicorn.loops.auto import auto_loop_factory
 from gateway.core.duration import parse_duration
 from gateway.core.errors import PinionError, PolicyFault, SetupFault
 from gateway.core.size import parse_size
-from gateway.wiring import Gateway, Settings
+from gateway.settings import Settings
+from gateway.wiring import Gateway
 
 FILE = click.Path(path_type=Path)
 PORT = click.IntRange(0, 65_535)

@@ -11,7 +11,7 @@ from gateway.control.standings import Standings
 from gateway.control.terms import Terms
 from gateway.core.app import App
 from gateway.core.errors import Problem
-from gateway.core.ports import ExperimentStart, ServedVersion
+from gateway.core.recorded import ExperimentStart, ServedVersion
 from gateway.core.release import Release
 from gateway.core.route_record import RouteRecord
 from gateway.core.snapshot import Snapshot

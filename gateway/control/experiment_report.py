@@ -12,7 +12,7 @@ from gateway.core.arm_units import ArmUnits, Wanted
 from gateway.core.effect import LEAST_UNITS, Effect, effect_of, moments_of
 from gateway.core.experiment_metrics import better
 from gateway.core.moments import Moments
-from gateway.core.ports import ArmOut, ExperimentStart
+from gateway.core.recorded import ArmOut, ExperimentStart
 from gateway.core.split_check import BROKEN_P, split_p
 
 UNBELIEVED = ("split_broken", "changed")

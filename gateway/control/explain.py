@@ -10,8 +10,8 @@ from gateway.core.assignment import Facts, assign
 from gateway.core.deployment import Deployment
 from gateway.core.errors import UnknownSubject
 from gateway.core.plan import Step
-from gateway.core.ports import RolloutEvent
 from gateway.core.record import Record
+from gateway.core.recorded import RolloutEvent
 from gateway.core.rollout import Rollout
 from gateway.core.snapshot import Snapshot
 from gateway.core.standing import Standing

@@ -16,9 +16,9 @@ from gateway.control.watched_arms import WatchedArms
 from gateway.control.watched_steps import Restored, WatchedStep, begin, key_of
 from gateway.core.errors import OperatorFault, StoreFault
 from gateway.core.judgement import Finding, said_of
-from gateway.core.ports import KeptEvidence
 from gateway.core.progress import STAY, Move, Seen, decide, waits_of
 from gateway.core.record import Record
+from gateway.core.recorded import KeptEvidence
 from gateway.core.rollout import Rollout
 from gateway.core.snapshot import Snapshot
 

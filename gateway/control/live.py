@@ -18,21 +18,8 @@ from gateway.control.terms import Terms
 from gateway.core.api_key import IssuedKey
 from gateway.core.audit import BY_GATEWAY, BY_POLICY, AuditAct, Origin
 from gateway.core.errors import Overtaken, Problem, StoreFault, UnknownSubject
-from gateway.core.ports import (
-    ArmOut,
-    Clock,
-    ExperimentStart,
-    Journal,
-    Meters,
-    PriceBook,
-    Recorded,
-    RecordedCopy,
-    RolloutEvent,
-    RouteMove,
-    Secrets,
-    ServedVersion,
-    Store,
-)
+from gateway.core.ports import Clock, Journal, Meters, PriceBook, RecordedCopy, Secrets, Store
+from gateway.core.recorded import ArmOut, ExperimentStart, Recorded, RolloutEvent, RouteMove, ServedVersion
 from gateway.core.rollout import Rollout
 from gateway.core.route import Route
 from gateway.core.route_record import POLICY, RouteRecord

@@ -12,7 +12,7 @@ from gateway.control.reasons import reason_of
 from gateway.core import rollout as rules
 from gateway.core.audit import BY_GATEWAY, Origin
 from gateway.core.errors import Overtaken, VerbRefused
-from gateway.core.ports import ArmOut, RouteMove
+from gateway.core.recorded import ArmOut, RouteMove
 from gateway.core.rollout import Rollout, RolloutState
 from gateway.core.route_record import GATEWAY, RouteRecord
 

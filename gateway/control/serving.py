@@ -14,7 +14,7 @@ from gateway.control.releases import compile_release, resolve_providers
 from gateway.control.snapshots import Releases
 from gateway.core.audit import BY_POLICY, AuditAct, Target, digest_of_texts
 from gateway.core.errors import Overtaken, PolicyFault, Problem, StoreFault
-from gateway.core.ports import ExperimentStart, RouteMove
+from gateway.core.recorded import ExperimentStart, RouteMove
 from gateway.core.route_record import POLICY, Decision, RouteRecord, reconcile
 from gateway.core.standing import Entry, Standing
 

@@ -9,7 +9,7 @@ from gateway.core.api_key import IssuedKey
 from gateway.core.app import App
 from gateway.core.bucket import arm_ranges, experiment_salt, salt, shadow_salt
 from gateway.core.operator import Operator
-from gateway.core.ports import ArmOut
+from gateway.core.recorded import ArmOut
 from gateway.core.release import Release
 from gateway.core.rollout import Rollout
 from gateway.core.route import Arm, Canary, Experiment, Route, Shadow

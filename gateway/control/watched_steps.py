@@ -11,9 +11,9 @@ from gateway.core.evidence import Evidence, Side, unit_of
 from gateway.core.judgement import Finding, breaches, findings, look_at_gate
 from gateway.core.outcome import GOOD, JUDGED
 from gateway.core.plan import Criterion, Plan
-from gateway.core.ports import KeptEvidence
 from gateway.core.progress import Seen
 from gateway.core.record import Record
+from gateway.core.recorded import KeptEvidence
 from gateway.core.rollout import Rollout, RolloutState
 from gateway.core.tally import Tally
 

@@ -9,7 +9,7 @@ from gateway.core.api_key import IssuedKey
 from gateway.core.audit import BY_POLICY, AuditAct, By, Origin, Target
 from gateway.core.digest import digest, finite
 from gateway.core.plan import Plan
-from gateway.core.ports import ArmOut, ExperimentStart, RolloutEvent, RouteMove, ServedVersion
+from gateway.core.recorded import ArmOut, ExperimentStart, RolloutEvent, RouteMove, ServedVersion
 from gateway.core.rollout import Rollout
 from gateway.core.route_record import GATEWAY, POLICY, RouteRecord
 from gateway.core.standing import Entry, Standing

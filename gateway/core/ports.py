@@ -3,26 +3,34 @@
 Only this module of the core declares asynchronous methods.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import field
 from typing import Any, Protocol
 
 from gateway.core.access_use import AccessUse
 from gateway.core.api_key import IssuedKey
 from gateway.core.arm_units import ArmUnits, Wanted
-from gateway.core.audit import BY_GATEWAY, BY_POLICY, AuditAct, Origin, ToldEntry, TreeHead
+from gateway.core.audit import BY_POLICY, AuditAct, Origin, ToldEntry, TreeHead
 from gateway.core.checkpoint import Checkpoint
 from gateway.core.dependent import Traffic
 from gateway.core.deployment import Change, Deployment
 from gateway.core.errors import PinionError, UpstreamFault
+from gateway.core.feedback import ExposurePage, Feedback
 from gateway.core.head import Head
 from gateway.core.identity_provider import IdentityProvider
 from gateway.core.price import Pricing
 from gateway.core.provider import DialectName, Provider
 from gateway.core.record import Record
+from gateway.core.recorded import (
+    ArmOut,
+    ExperimentStart,
+    KeptEvidence,
+    Recorded,
+    RolloutEvent,
+    RouteMove,
+    ServedVersion,
+)
 from gateway.core.release_figures import ReleaseFigures
-from gateway.core.rollout import Rollout
-from gateway.core.route_record import RouteRecord
 from gateway.core.standing import Entry, Key, Kind, Standing
 from gateway.core.value import value
 
@@ -199,41 +207,6 @@ class Meters(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Feedback:
-    """What an application said of a request at wall time `at`, by name: a number or a text, with who served it."""
-
-    at: float
-    request_id: str
-    unit_digest: str | None
-    app: str
-    route: str
-    release: str
-    track: str
-    split: str | None
-    name: str
-    value: float | None
-    text: str | None
-    comment: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Exposure:
-    """A request that an experiment decided: its position in the ledger, and what was said of it, by name."""
-
-    position: int
-    record: Record
-    feedback: Mapping[str, float | str]
-
-
-@dataclass(frozen=True, slots=True)
-class ExposurePage:
-    """Some exposures, perhaps none; `after` is where to go on, None at the end of the ledger."""
-
-    exposures: Sequence[Exposure]
-    after: int | None
-
-
 class Ledger(Protocol):
     """Where every request leaves its record."""
 
@@ -303,94 +276,6 @@ class Journal(Protocol):
     def request(self, record: Record, message: str) -> None:
         """Write how a request ended, never waiting; `message` says what went wrong, or nothing."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class RolloutEvent:
-    """One recorded act on a rollout: who did what, why, on what evidence, and what it became."""
-
-    at: float
-    verb: str
-    rollout: Rollout
-
-
-@dataclass(frozen=True, slots=True)
-class RouteMove:
-    """A route's new record, the acts that led to it, and the revision that it rests on.
-
-    Where another record of the route has taken that one's place, nothing is written. `after` is 0 where nothing is
-    recorded of the route. The audit trail tells `before`, the record that it takes the place of, and `origin`.
-    """
-
-    record: RouteRecord
-    events: tuple[RolloutEvent, ...] = ()
-    after: int = 0
-    before: RouteRecord | None = None
-    origin: Origin = BY_GATEWAY
-
-
-@dataclass(frozen=True, slots=True)
-class KeptEvidence:
-    """What a rollout's step had shown at wall time `at`, as JSON, `elapsed` seconds into the step (pauses aside)."""
-
-    rollout: str
-    step: int
-    elapsed: float
-    at: float
-    evidence: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ExperimentStart:
-    """When an experiment began, and with which arms: name, release version and share in parts per million of each."""
-
-    route: str
-    name: str
-    at: float
-    arms: tuple[tuple[str, str, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ArmOut:
-    """An experiment's arm that was taken out of traffic for good."""
-
-    route: str
-    experiment: str
-    release: str
-    reason: str
-    at: float
-    evidence: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ServedVersion:
-    """A version that has been in the way of requests: from then on its content cannot change."""
-
-    kind: str
-    name: str
-    version: str
-    digest: str
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """What names it: the kind, the name and the version."""
-        return self.kind, self.name, self.version
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """Everything in the store that a snapshot depends on, at one epoch.
-
-    `routes` is keyed by route; `standings` are of every registered version.
-    """
-
-    epoch: int = 0
-    routes: Mapping[str, RouteRecord] = field(default_factory=dict)
-    experiments: Sequence[ExperimentStart] = ()
-    arms_out: Sequence[ArmOut] = ()
-    served: Sequence[ServedVersion] = ()
-    standings: Sequence[Standing] = ()
-    keys: Sequence[IssuedKey] = ()
 
 
 class Store(Protocol):

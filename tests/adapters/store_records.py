@@ -3,7 +3,7 @@
 from gateway.core.api_key import IssuedKey
 from gateway.core.lifecycle import Lifecycle
 from gateway.core.plan import Criterion, Plan, Step
-from gateway.core.ports import ArmOut, ExperimentStart, Recorded, ServedVersion
+from gateway.core.recorded import ArmOut, ExperimentStart, Recorded, ServedVersion
 from gateway.core.review import Review
 from gateway.core.rollout import Rollout, RolloutState
 from gateway.core.route_record import Former, RouteRecord

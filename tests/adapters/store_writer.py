@@ -9,7 +9,7 @@ import sys
 
 from gateway.adapters.sql_store import SqlStore
 from gateway.core.plan import Plan
-from gateway.core.ports import RolloutEvent, RouteMove
+from gateway.core.recorded import RolloutEvent, RouteMove
 from gateway.core.route_record import reconcile
 
 

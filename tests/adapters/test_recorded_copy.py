@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from gateway.adapters.recorded_copy import NoCopy, RecordedCopyFile
-from gateway.core.ports import Recorded
+from gateway.core.recorded import Recorded
 from tests.adapters.store_records import RECORDED
 
 

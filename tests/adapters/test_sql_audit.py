@@ -22,7 +22,7 @@ from gateway.core.audit import GENESIS, Origin, Target, TreeHead
 from gateway.core.checkpoint import Checkpoint
 from gateway.core.errors import Overtaken, StoreFault
 from gateway.core.plan import Plan
-from gateway.core.ports import ArmOut, ExperimentStart, RolloutEvent, RouteMove, ServedVersion
+from gateway.core.recorded import ArmOut, ExperimentStart, RolloutEvent, RouteMove, ServedVersion
 from gateway.core.rollout import rollback
 from gateway.core.route_record import RouteRecord, reconcile
 from tests.adapters.audit_trails import act, verdict_at, verdict_of, write

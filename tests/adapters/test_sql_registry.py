@@ -9,7 +9,7 @@ from gateway.adapters.sql_store import SqlStore
 from gateway.core import standing as rules
 from gateway.core.deployment import Change, Deployment
 from gateway.core.errors import Overtaken, StoreFault
-from gateway.core.ports import RouteMove, ServedVersion
+from gateway.core.recorded import RouteMove, ServedVersion
 from gateway.core.review import Review
 from gateway.core.route_record import RouteRecord
 from gateway.core.standing import SERVED, Entry, registered

@@ -18,7 +18,7 @@ import gateway
 from gateway.adapters.sql_store import SqlStore
 from gateway.core.errors import Overtaken, SetupFault, StoreFault
 from gateway.core.plan import Criterion, Plan, Step
-from gateway.core.ports import (
+from gateway.core.recorded import (
     ArmOut,
     ExperimentStart,
     KeptEvidence,

@@ -5,7 +5,7 @@ import json
 from gateway.adapters.sql_schema import STORE
 from gateway.adapters.store_rows import event_row, evidence_from, evidence_row, recorded_from, rows_of, served_row
 from gateway.core.plan import Plan
-from gateway.core.ports import KeptEvidence, RolloutEvent
+from gateway.core.recorded import KeptEvidence, RolloutEvent
 from tests.adapters.store_records import RECORDED, ROLLOUT
 
 

@@ -9,8 +9,8 @@ from gateway.control.explain import explain_rollout
 from gateway.control.watched_steps import WatchedStep, begin
 from gateway.core.error_budget import ErrorBudget, Slo
 from gateway.core.plan import Criterion, Plan, Step
-from gateway.core.ports import RolloutEvent
 from gateway.core.progress import waits_of
+from gateway.core.recorded import RolloutEvent
 from gateway.core.rollout import Rollout, RolloutState
 from tests.core.evidence_records import answered
 

@@ -8,7 +8,7 @@ from gateway.cli.experiment_text import story
 from gateway.cli.terminal import show
 from gateway.control.experiment_report import report_of
 from gateway.control.policies import ArmPolicy
-from gateway.core.ports import ArmOut
+from gateway.core.recorded import ArmOut
 from tests.cli.experiment_reports import report
 from tests.control.experiment_samples import ARMS, DAY, START, standing, units
 

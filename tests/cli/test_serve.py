@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from gateway.cli.serve import serve
-from gateway.wiring import Settings
+from gateway.settings import Settings
 from tests.gateway_process import (
     CREDENTIALS,
     SAMPLE,

@@ -6,7 +6,7 @@ from typing import Any
 from gateway.control.experiment_report import Standing
 from gateway.control.policies import ArmPolicy, ExperimentPolicy
 from gateway.core.arm_units import ArmUnits
-from gateway.core.ports import ArmOut, ExperimentStart
+from gateway.core.recorded import ArmOut, ExperimentStart
 
 START = 1_000_000.0
 DAY = 86_400.0

@@ -29,7 +29,7 @@ from gateway.core.audit_acts import (
     acts_of_move,
 )
 from gateway.core.errors import Overtaken, SetupFault, StoreFault
-from gateway.core.ports import Recorded
+from gateway.core.recorded import Recorded
 from gateway.core.standing import SERVED, review
 from tests.proxy import playbook
 

@@ -10,7 +10,7 @@ from gateway.control.releases import compile_release
 from gateway.control.snapshots import build_snapshot
 from gateway.control.standings import Standings
 from gateway.control.terms import Terms
-from gateway.core.ports import ExperimentStart
+from gateway.core.recorded import ExperimentStart
 from gateway.core.review import Review
 from gateway.core.rollout import RolloutState
 from gateway.core.route_record import UNDO_SECONDS, Former, RouteRecord

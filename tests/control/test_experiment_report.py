@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from gateway.api.openapi import document
 from gateway.control.experiment_report import report_of
 from gateway.control.policies import ArmPolicy
-from gateway.core.ports import ArmOut
+from gateway.core.recorded import ArmOut
 from tests.control.experiment_samples import BEGUN, DAY, START, standing, units
 
 SCHEMA = {"$ref": "#/components/schemas/ExperimentReport", "components": document()["components"]}

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.core.errors import StoreFault
-from gateway.core.ports import Recorded
+from gateway.core.recorded import Recorded
 from tests.control.serving_world import ADA, TESTED, Copy, Store, files, living, once, rolling, route, serving
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,7 @@ from gateway.control.snapshots import build_route, build_snapshot
 from gateway.control.standings import Standings
 from gateway.core.error_budget import Slo
 from gateway.core.plan import Plan, Step
-from gateway.core.ports import ArmOut
+from gateway.core.recorded import ArmOut
 from gateway.core.rollout import RolloutState
 from gateway.core.route_record import Former, RouteRecord, reconcile
 from tests.control.serving_world import PriceBook, files, route

@@ -7,7 +7,7 @@ import pytest
 from gateway.core.audit import BY_POLICY, Origin, Target
 from gateway.core.audit_acts import act_of_arm_out, act_of_experiment, act_of_served, acts_of_move
 from gateway.core.plan import Plan
-from gateway.core.ports import ArmOut, ExperimentStart, RolloutEvent, RouteMove, ServedVersion
+from gateway.core.recorded import ArmOut, ExperimentStart, RolloutEvent, RouteMove, ServedVersion
 from gateway.core.rollout import pause, rollback
 from gateway.core.route_record import reconcile
 

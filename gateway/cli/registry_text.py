@@ -113,7 +113,8 @@ def _word(state: str) -> tuple[str, str]:
 
 
 def _end(told: Told) -> str:
-    until = "" if told["retire_at"] is None else f" until {moment(told['retire_at'])}"
+    lasts = told["lifecycle"] == "deprecated" and told["retire_at"] is not None
+    until = f" until {moment(told['retire_at'])}" if lasts else ""
     return until + ("" if told["successor"] is None else f", then {told['successor']}")
 
 

@@ -84,7 +84,8 @@ def differences(one: Told, other: Told, width: int) -> Iterator[RenderableType]:
         yield table(["", title(one), title(other)], rows)
     texts = [each["content"].get("text") for each in (one, other)]
     if texts[0] is not None and texts[1] is not None and texts[0] != texts[1]:
-        yield from ("", _side_by_side(title(one), title(other), texts[0], texts[1], width))
+        yield from ("",) if rows else ()
+        yield _side_by_side(title(one), title(other), texts[0], texts[1], width)
 
 
 def who_depends(dependents: Sequence[Told]) -> Iterator[RenderableType]:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from gateway.control.live import Live
+from gateway.control.live import GATEWAY, Live
 from gateway.control.recording import Recording
 from gateway.core.deployment import Deployment, Place, changed
 from gateway.core.errors import StoreFault
@@ -59,7 +59,7 @@ class Deployments:
         names = {route.name for route in moved}
         own = [each for each in self._lasting.values() if each.route in names or each.route not in snapshot.routes]
         live = self._live
-        words = {name: self._word(name) for name in names}
+        words = {route.name: self._word(route) for route in moved}
         change = changed(own, moved, words, environment=live.terms.environment, at=live.world.clock.wall())
         if not change:
             return
@@ -72,8 +72,13 @@ class Deployments:
 
         self._recording.add("deployments", write)
 
-    def _word(self, route: str) -> tuple[str, str]:
-        """Say why a route serves as it does, and on whose word: its latest rollout's, or its file's."""
-        record = self._live.state.records.get(route)
+    def _word(self, route: Route) -> tuple[str, str]:
+        """Say why a route serves as it does, and on whose word: its latest rollout's, or its file's.
+
+        Where its stable is out, and another release serves in its place, that is why.
+        """
+        record = self._live.state.records.get(route.name)
+        if record is not None and record.stable != route.stable.version:
+            return f"{record.stable} is {route.out.get(record.stable, 'not declared')}", GATEWAY
         rollout = None if record is None else record.rollout
         return (FIRST, POLICY) if rollout is None else (rollout.reason, rollout.actor)

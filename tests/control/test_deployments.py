@@ -93,6 +93,17 @@ async def test_a_revoked_canary_ends():
         assert {("1.0.0", "stable")} == set(await lasting(process))
 
 
+async def test_what_serves_in_the_place_of_a_revoked_stable_says_so():
+    """Not what the latest rollout said, which is over."""
+    async with following() as process:
+        await process.rollouts.start("desk", ADA)
+        await process.rollouts.promote("desk", ADA, full=True)
+        await Desk(process).registries.revoke(TWO, "it leaks")
+        assert {("1.0.0", "stable")} == set(await lasting(process))
+        last = process.store.disk.deployments[-1]
+        assert ("1.1.0 is revoked with its model atlas@2: it leaks", "gateway") == (last.why, last.actor)
+
+
 async def test_a_route_that_is_removed_has_ended():
     """Its file has gone."""
     async with following() as process:

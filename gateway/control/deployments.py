@@ -2,12 +2,12 @@
 
 import asyncio
 
-from gateway.control.live import GATEWAY, Live
+from gateway.control.live import Live
 from gateway.control.recording import Recording
 from gateway.core.deployment import Deployment, Place, changed
 from gateway.core.errors import StoreFault
 from gateway.core.route import Route
-from gateway.core.route_record import POLICY
+from gateway.core.route_record import GATEWAY, POLICY
 from gateway.core.snapshot import Snapshot
 
 FIRST = "first deployment of the route"

@@ -40,6 +40,7 @@ from gateway.control.audit_notes import AuditNotes
 from gateway.control.audit_reading import AuditReading
 from gateway.control.breakers import Breakers
 from gateway.control.checkpoints import Checkpoints, Signer
+from gateway.control.compliance import Compliance
 from gateway.control.deployments import Deployments
 from gateway.control.error_budgets import ErrorBudgets
 from gateway.control.experiments import Experiments
@@ -172,6 +173,7 @@ class Gateway:
         self._background(self._remember_requests(ledger), stack)
         self._assessments = Assessments(ledger, self._clock, self.judging.hear_feedback)
         self._registries = Registries(self.live, ledger)
+        audit = AuditReading(store, store.trail, ed25519_keys.verify, verifier)
         self._desk = Desk(
             live=self.live,
             serving=self.serving,
@@ -182,7 +184,8 @@ class Gateway:
             breakers=self.breakers,
             served_models=self._served_models,
             store=store,
-            audit=AuditReading(store, store.trail, ed25519_keys.verify, verifier),
+            audit=audit,
+            compliance=Compliance(self.live, store, audit.checkpoint, self._settings.retention),
             note=self._notes.note,
             ledger=ledger,
             clock=self._clock,

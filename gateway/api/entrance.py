@@ -40,6 +40,7 @@ PERMISSION_OF: Mapping[tuple[str, str], Permission] = {
     ("GET", "/admin/v1/deployments"): "registry.read",
     ("POST", "/admin/v1/plan"): "policy.plan",
     ("GET", "/admin/v1/releases/{route}/{version}/figures"): "card.read",
+    ("GET", "/admin/v1/compliance"): "compliance.export",
     ("GET", "/admin/v1/audit"): "audit.read",
     ("GET", "/admin/v1/audit/verify"): "audit.read",
     ("GET", "/admin/v1/audit/checkpoint"): "audit.read",

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from gateway.api.access import AccessHandlers
 from gateway.api.act_body import read_body
 from gateway.api.audit import AuditHandlers
+from gateway.api.compliance import ComplianceHandlers
 from gateway.api.entrance import Entrance
 from gateway.api.experiments import ExperimentHandlers
 from gateway.api.figures import FigureHandlers
@@ -22,6 +23,7 @@ from gateway.api.registry import MOST_DEPLOYMENTS, RegistryHandlers
 from gateway.control.access_uses import AccessUses
 from gateway.control.audit_reading import AuditReading
 from gateway.control.breakers import Breakers
+from gateway.control.compliance import Compliance
 from gateway.control.experiments import Experiments
 from gateway.control.explain import explain_request, explain_rollout, explain_unit
 from gateway.control.identification import Identification
@@ -72,6 +74,7 @@ class Desk:
     served_models: ServedModels
     store: Store
     audit: AuditReading
+    compliance: Compliance
     note: Callable[[AuditAct], None]
     ledger: Ledger
     clock: Clock
@@ -119,6 +122,7 @@ class Operations:
                 *RegistryHandlers(desk.registries, desk.serving, desk.store, self._origin).routes(entrance),
                 *self._access.routes(entrance),
                 *FigureHandlers(measured).routes(entrance),
+                *ComplianceHandlers(desk.compliance, self._tell, self._origin, desk.clock.wall).routes(entrance),
             ],
             exception_handlers={PinionError: _refused, HTTPException: _not_here},
         )

@@ -36,6 +36,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "prompt": "The same of prompt versions.",
         "dataset": "The same of dataset versions.",
         "deployment": "List what served when.",
+        "compliance": "Export the evidence for the clauses of frameworks, and check such an export.",
     },
     "Access": {
         "app": "Make, issue, rotate and revoke the keys of applications.",

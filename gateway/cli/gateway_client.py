@@ -190,6 +190,10 @@ class GatewayClient:
         """Ask who may what, and what of it they have used."""
         return self._ask("GET", "access")
 
+    def compliance(self) -> dict[str, Any]:
+        """Ask for the evidence for the clauses of the frameworks."""
+        return self._ask("GET", "compliance", timeout=PATIENCE)
+
     def reload(self) -> dict[str, Any]:
         """Have the policy files read again; a rejected set is an answer, not a refusal."""
         return self._ask("POST", "reload", body={}, also=422)

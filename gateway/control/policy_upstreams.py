@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic_core import to_jsonable_python
+
 from gateway.control.model_documents import DatasetDocument, ModelDocument, ModelFacts, ModelVersionKeys, PriceKeys
 from gateway.control.policy_declared import Declaration, Declared, Findings
 from gateway.control.policy_documents import CredentialKeys, Keys, ProviderDocument
@@ -211,7 +213,8 @@ def _model(
 
 def facts_of(keys: ModelFacts, owner: str | None, **more: str) -> dict[str, Any]:
     """Give what is known of a model version beside its content, as JSON; what nobody said is left out."""
-    known = keys.model_dump(mode="json", include=set(ModelFacts.model_fields), exclude_defaults=True)
+    told = keys.model_dump(include=set(ModelFacts.model_fields), exclude_defaults=True)
+    known: dict[str, Any] = to_jsonable_python(told)
     return {**known, **more, **({} if owner is None else {"owner": owner})}
 
 
@@ -223,7 +226,7 @@ def datasets_of(declared: Declared) -> Iterator[DatasetPolicy]:
     """Make every dataset version of a set. Its digest covers its rows; where they come from is a fact beside it."""
     for each in declared.all_of(DatasetDocument):
         for version, own in each.keys.versions.items():
-            known = own.model_dump(mode="json", exclude_defaults=True)
+            known = own.model_dump(exclude_defaults=True)
             content: dict[str, Any] = {name: known.pop(name) for name in CONTENT if name in known}
             facts = known if each.keys.owner is None else {**known, "owner": each.keys.owner}
             yield DatasetPolicy(each.keys.name, version, content, facts, each.where_of(("versions", version)))

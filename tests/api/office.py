@@ -10,6 +10,7 @@ import httpx2
 from gateway.adapters.ed25519_keys import verify
 from gateway.api.operations import Desk, Operations
 from gateway.control.audit_reading import AuditReading
+from gateway.control.compliance import Compliance
 from gateway.control.experiments import Experiments
 from gateway.control.registries import Registries
 from gateway.control.served_models import ServedModels
@@ -82,6 +83,7 @@ class Office:
         self.files = {**rolling(), "more.yaml": more} if more else rolling()
         self.noted: list[AuditAct] = []
         self.trail = Trail(process.store)
+        audit = AuditReading(process.store, self.trail, verify)
         desk = Desk(
             live=process.live,
             serving=process.serving,
@@ -92,7 +94,8 @@ class Office:
             breakers=process.breakers,
             served_models=ServedModels(process.meters, process.journal, process.rollouts.trip),
             store=process.store,
-            audit=AuditReading(process.store, self.trail, verify),
+            audit=audit,
+            compliance=Compliance(process.live, process.store, audit.checkpoint, 183 * 86_400.0),
             note=self.noted.append,
             ledger=self.ledger,
             clock=process.clock,

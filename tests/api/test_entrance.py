@@ -161,7 +161,10 @@ def test_a_route_without_a_permission_cannot_be_made():
     """Nor one that claims to be open."""
     process = Process(Store())
     entrance = Entrance(
-        Identification(lambda: process.live.current, TokenVerifier(), None), process.journal, process.access_uses
+        Identification(lambda: process.live.current, TokenVerifier(), None),
+        process.journal,
+        process.access_uses,
+        lambda *_: None,
     )
 
     async def handler(_request, _operator=None):

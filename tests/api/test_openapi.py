@@ -127,6 +127,11 @@ def test_explanations_fit(client, gateway):
     assert "error" in fits(client.get(path, headers={"host": "elsewhere.example"}, params={"rollout": "support"}), path)
 
 
+def test_a_compliance_export_fits(client):
+    """With a row for each clause."""
+    assert fits(client.get("/admin/v1/compliance"), "/admin/v1/compliance")["rows"]
+
+
 def test_experiments_fit(client):
     """A report and its lines answer as described, and refusals too."""
     path = "/admin/v1/experiments/{route}"

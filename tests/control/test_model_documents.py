@@ -40,7 +40,7 @@ def test_everything_that_can_be_told_is_read():
         f"{SHA}, size: 9}}], use_cases: [support], limitations: [no law], materiality: {{exposure: low, purpose: x}},"
         " validator: eve, findings: [none], review_by: 2027-01-31, may_serve: {data_classes: [public], segments: [eu]}}"
     ).versions["1"]
-    assert (["a@1"], "2026-03-01", [1, 2], "low") == (
+    assert (["a@1"], date(2026, 3, 1), [1, 2], "low") == (
         own.data.training,
         own.evaluations[0].at,
         own.training.seeds,
@@ -53,7 +53,7 @@ def test_everything_that_can_be_told_is_read():
     [
         ("{data: {training: [a@1], evaluation: [a@1]}}", "used for training and for evaluation"),
         ("{evaluations: [{name: qa, metric: exact, value: 1.0, n: 0}]}", "greater than or equal to 1"),
-        ("{review_by: 31.1.2027}", "is not a day; write one like 2027-01-31"),
+        ("{review_by: 31.1.2027}", "is not a day; write one like 2027-03-31"),
         ("{review_by: 2027-02-30}", "is not a day"),
         ("{materiality: {exposure: huge, purpose: x}}", "low"),
         ("{artifacts: [{name: w, sha256: abc}]}", "is not a SHA-256"),

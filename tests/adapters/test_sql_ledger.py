@@ -11,6 +11,7 @@ import pytest
 from gateway.adapters import sql_ledger
 from gateway.adapters.sql_ledger import BATCH, RETRY_SECONDS, SWEEP_SECONDS, WARNING_SECONDS, SqlLedger, ledger_url
 from gateway.core.arm_units import Wanted
+from gateway.core.dependent import Traffic
 from gateway.core.errors import SetupFault, StoreFault
 from tests.adapters.databases import Place, PostgresPlace, SqlitePlace
 from tests.adapters.ledger_records import record
@@ -124,6 +125,15 @@ async def test_a_record_is_found_at_once(world):
     assert None is await world.ledger.find("req-2")
     assert (("support", "resp_1", "1.0.0"),) == await world.ledger.responses(10)
     assert (("support", 0.0, 1, 0),) == await world.ledger.outcome_counts(0.0, 60.0)
+
+
+async def test_traffic_counts_what_was_only_just_queued(world):
+    """By application and release, of the routes that are asked for, since a time."""
+    for number in range(1, 4):
+        world.ledger.append(record(number))
+    world.ledger.append(record(4, route="desk"))
+    assert (Traffic("helpdesk", "support", "1.0.0", 2, 3.0),) == await world.ledger.traffic(["support"], 2.0)
+    assert () == await world.ledger.traffic(["none"], 0.0)
 
 
 async def test_records_are_written_without_being_asked_for(world):

@@ -1,5 +1,7 @@
 """What model and dataset documents hold."""
 
+from datetime import date
+
 import pytest
 from pydantic import ValidationError
 

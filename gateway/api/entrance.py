@@ -60,8 +60,8 @@ PERMISSION_OF: Mapping[tuple[str, str], Permission] = {
 Handler = Callable[[Request, Operator], Awaitable[Response]]
 """Answers a request of an operator who may ask it."""
 
-Denied = Callable[[str, str, Operator | None, str, int], None]
-"""Told of a refusal: the method, the path as the table has it, the operator, why, and the status."""
+Denied = Callable[[Request, str, Operator | None, str, int], None]
+"""Told of a refusal: the request, its path as the table has it, the operator, why, and the status."""
 
 MAX_SHOWN = 200
 """How much of a path is written to the journal."""
@@ -121,12 +121,12 @@ class Entrance:
             operator = await self._identification.identify(bearer, names_loopback=names_loopback)
         except (Unidentified, NotPermitted) as fault:
             self._denied(None, permission, request, fault.message)
-            self._note(request.method, path, None, fault.message, fault.status)
+            self._note(request, path, None, fault.message, fault.status)
             raise
         if not operator.may(permission):
             why = _why_not(operator, permission)
             self._denied(operator, permission, request, why)
-            self._note(request.method, path, operator, why, NotPermitted.status)
+            self._note(request, path, operator, why, NotPermitted.status)
             raise NotPermitted(why)
         self._uses.note(operator, permission, bearer)
         return operator

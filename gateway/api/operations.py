@@ -211,8 +211,10 @@ class Operations:
         """Have it written who takes what out of here, before it is given."""
         await self._desk.store.audit([act])
 
-    def _denied(self, method: str, path: str, operator: Operator | None, why: str, status: int) -> None:
-        """Have a refusal noted: who was refused what; nothing of it is in the words of whoever asked."""
+    def _denied(self, request: Request, path: str, operator: Operator | None, why: str, status: int) -> None:
+        """Have a refusal noted: who was refused what; of their words nothing but a route that there is."""
+        route = request.path_params.get("route")
+        named = {"route": str(route)} if route in self._desk.live.current.routes else {}
         revision = self._desk.serving.policies.revision or None
         unknown = Origin("person", "none", "none", None, revision)
         known = (
@@ -231,11 +233,11 @@ class Operations:
                 self._desk.clock.wall(),
                 NOBODY if operator is None else operator.name,
                 "access.denied",
-                Target("operation", f"{method} {path}"),
+                Target("operation", f"{request.method} {path}"),
                 known,
                 outcome="denied",
                 reason=why,
-                details={"status": str(status)},
+                details={"status": str(status), **named},
             )
         )
 

@@ -20,7 +20,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "check": "Check a folder of policy files.",
         "schema": "Write JSON Schema for policy files.",
         "card": "Check, fill in and export model cards.",
-        "release": "Sign, verify, list, show, compare, deprecate, retire and revoke releases.",
+        "release": "Sign, verify, list, show, deprecate and revoke releases.",
     },
     "A running gateway": {
         "status": "Show what serves now.",
@@ -36,7 +36,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "prompt": "The same of prompt versions.",
         "dataset": "The same of dataset versions.",
         "deployment": "List what served when.",
-        "compliance": "Export the evidence for the clauses of frameworks, and check such an export.",
+        "compliance": "Export evidence for the clauses of frameworks.",
     },
     "Access": {
         "app": "Make, issue, rotate and revoke the keys of applications.",

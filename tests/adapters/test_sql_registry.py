@@ -7,6 +7,8 @@ import pytest
 
 from gateway.adapters.sql_store import SqlStore
 from gateway.core import standing as rules
+from gateway.core.audit import ITSELF
+from gateway.core.audit_acts import act_of_standing
 from gateway.core.deployment import Change, Deployment
 from gateway.core.errors import Overtaken, StoreFault
 from gateway.core.recorded import RouteMove, ServedVersion
@@ -19,6 +21,7 @@ pytestmark = pytest.mark.anyio
 ATLAS = Entry("model", "atlas", "1", {"upstream_model": "atlas-2026-01-01"}, {"owner": "ada", "use_cases": ["support"]})
 DRAFT = registered(ATLAS, None, author="ada", now=10.0)
 SERVES = ServedVersion(*ATLAS.key, ATLAS.digest)
+ACT = act_of_standing(DRAFT, "revoke", ITSELF)
 SECOND = replace(DRAFT, digest="0" * 64, revision=2)
 
 
@@ -85,9 +88,9 @@ async def test_two_who_register_the_same_version_at_once(place):
         move = RouteMove(RouteRecord("desk", "1.0.0", "1.0.0"), (), 0)
         with pytest.raises(Overtaken, match=r"somebody else's act on model atlas@1 was recorded first"):
             await store.record_routes([move], [(ATLAS, DRAFT)])
-        await store.record_standing(rules.review(first, "request", "please", 20.0))
+        await store.record_standing(rules.review(first, "request", "please", 20.0), ACT)
         with pytest.raises(Overtaken):
-            await store.record_standing(rules.review(first, "revoke", "late", 30.0))
+            await store.record_standing(rules.review(first, "revoke", "late", 30.0), ACT)
         with pytest.raises(Overtaken):
             await put(store, replace(ATLAS, facts={}), first)
         recorded = await store.recorded()
@@ -99,7 +102,7 @@ async def test_a_version_that_nobody_has_registered_cannot_be_moved(place):
     """There is no revision that the move could rest on."""
     async with opened(place) as store:
         with pytest.raises(Overtaken):
-            await store.record_standing(rules.retire(DRAFT, "x", 20.0))
+            await store.record_standing(rules.retire(DRAFT, "x", 20.0), ACT)
 
 
 async def test_what_serves_is_frozen(place):
@@ -112,7 +115,7 @@ async def test_what_serves_is_frozen(place):
         await store.record_served([SERVES])
         assert frozen == await standing_of(store)
         asked = rules.review(frozen, "request", "please", 20.0)
-        await store.record_standing(asked)
+        await store.record_standing(asked, ACT)
         await store.record_served([SERVES, ServedVersion("model", "unregistered", "1", "d")])
         assert asked == await standing_of(store)
 
@@ -121,7 +124,7 @@ async def test_the_database_refuses_what_the_rules_refuse(place):
     """Nobody changes what is frozen, neither its digest nor its content, nor deletes a version, by whatever way."""
     async with opened(place) as store:
         await put(store)
-        await store.record_standing(rules.review(DRAFT, "freeze", "it serves", 20.0))
+        await store.record_standing(rules.review(DRAFT, "freeze", "it serves", 20.0), ACT)
         before = await store.entry(ATLAS.key)
         with pytest.raises(StoreFault, match="immutable"):
             await store.record_routes([], [(replace(ATLAS, content={}), replace(SECOND, revision=3))])
@@ -143,7 +146,7 @@ async def test_the_database_lets_a_draft_change(place):
         await put(store)
         place.execute("UPDATE registered_versions SET digest = 'other', revision = 2")
         assert "other" == (await standing_of(store)).digest
-        await store.record_standing(rules.review(replace(DRAFT, revision=2), "freeze", "it serves", 20.0))
+        await store.record_standing(rules.review(replace(DRAFT, revision=2), "freeze", "it serves", 20.0), ACT)
     place.execute("UPDATE registered_versions SET reason = 'told anew'")
 
 

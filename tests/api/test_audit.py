@@ -23,7 +23,7 @@ async def test_who_did_what_is_told():
         )
         page = (await desk.get(f"{PATH}?action=rollout&limit=2", **bearer)).json()
         promote, start = page["entries"]
-        assert ("operator", "person", "token", "it looks well", "ticket-17") == tuple(
+        assert ("operator", "service", "admin_token", "it looks well", "ticket-17") == tuple(
             promote[name] for name in ("actor", "actor_kind", "auth", "reason", "request_id")
         )
         assert ("policy", "rollout.start") == (start["actor_kind"], start["action"])
@@ -37,7 +37,7 @@ async def test_a_request_id_that_could_say_anything_is_not_kept(given):
     async with office() as desk:
         await desk.act("/admin/v1/rollouts/desk/pause", **{"x-request-id": given})
         (entry,) = (await desk.get(f"{PATH}?action=rollout.pause")).json()["entries"]
-        assert (None, "loopback") == (entry["request_id"], entry["auth"])
+        assert (None, "local") == (entry["request_id"], entry["auth"])
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ async def test_a_denial_is_noted():
         for path in ("/admin/v1/rollouts/desk/rollback", "/admin/v1/rollouts/my-own-words/rollback"):
             assert 401 == (await desk.act(path)).status_code
         known, unknown = desk.noted
-        target = Target("operation", "POST /admin/v1/rollouts/{route}/{verb}")
+        target = Target("operation", "POST /admin/v1/rollouts/{route}/rollback")
         assert ("access.denied", "unknown", "denied", target) == (
             known.action,
             known.actor,

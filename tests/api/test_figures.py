@@ -4,9 +4,12 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
+from gateway.api.entrance import Entrance
 from gateway.api.figures import FigureHandlers
 from gateway.api.operations import _refused
+from gateway.control.identification import Identification
 from gateway.core.errors import PinionError
+from tests.control.serving_world import Process, Store, TokenVerifier
 from tests.control.test_experiments import opened
 from tests.control.test_measured import measured
 
@@ -17,8 +20,11 @@ async def asked(folder, path):
     """Ask for figures over a real ledger with one request."""
     async with opened(folder) as lab:
         lab.serve("ada", "control")
-        handlers = FigureHandlers(measured(lab), lambda _: "local")
-        application = Starlette(routes=handlers.routes(), exception_handlers={PinionError: _refused})
+        process = Process(Store())
+        identification = Identification(lambda: process.live.current, TokenVerifier(), None)
+        entrance = Entrance(identification, process.journal, process.access_uses, lambda *_: None)
+        routes = FigureHandlers(measured(lab)).routes(entrance)
+        application = Starlette(routes=routes, exception_handlers={PinionError: _refused})
         transport = httpx2.ASGITransport(application)
         async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             return await client.get(f"/admin/v1/releases/{path}")

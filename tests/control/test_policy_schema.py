@@ -44,13 +44,13 @@ def test_the_least_of_each_kind_is_enough(text):
         (
             "name: a\n",
             "a.yaml:1: the document has no kind; write one of provider, model, dataset, app, rollout_plan, route, "
-            "prompt, operator, identity_provider, signing_key, card",
+            "prompt, operator, identity_provider, signing_key",
         ),
         ("name: a\nkind: rute\n", "a.yaml:2: there is no kind 'rute'; did you mean 'route'? correct it"),
         (
             "kind: [a]\n",
             "a.yaml:1: there is no kind a list; write one of provider, model, dataset, app, rollout_plan, route, "
-            "prompt, operator, identity_provider, signing_key, card",
+            "prompt, operator, identity_provider, signing_key",
         ),
         ("kind: app\nkeys: []\n", "a.yaml:1: this app: name is missing; add it"),
         (

@@ -10,7 +10,7 @@ from typing import Any
 from gateway.adapters.store_rows import recorded_from, rows_of
 from gateway.core.ports import Journal, Recorded
 
-FORMAT = 2
+FORMAT = 3
 
 _DAMAGE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What reading a file may raise that is not what Pinion wrote."""

@@ -14,9 +14,9 @@ from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_records import record_of
 from gateway.adapters.sql_schema import feedback, requests
 from gateway.core.arm_units import ArmUnits, Wanted
+from gateway.core.feedback import Exposure
 from gateway.core.metric import FEEDBACK, is_feedback
 from gateway.core.outcome import GOOD, Outcome
-from gateway.core.ports import Exposure
 
 WINDOW = 5_000
 """Ids that one question adds up: some 20 ms, so a million requests take some seconds."""

@@ -7,7 +7,7 @@ from sqlalchemy import delete, select, update
 
 from gateway.adapters.sql_engine import Database, insert_if_new
 from gateway.adapters.sql_schema import feedback
-from gateway.core.ports import Feedback
+from gateway.core.feedback import Feedback
 
 _ADDED = insert_if_new(feedback).returning(feedback.c.request_id, feedback.c.name)
 

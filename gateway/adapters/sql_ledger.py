@@ -26,7 +26,8 @@ from gateway.adapters.sqlite_database import sqlite_file
 from gateway.core.arm_units import ArmUnits, Wanted
 from gateway.core.dependent import Traffic
 from gateway.core.errors import StoreFault
-from gateway.core.ports import Clock, Exposure, ExposurePage, Feedback, Journal
+from gateway.core.feedback import Exposure, ExposurePage, Feedback
+from gateway.core.ports import Clock, Journal
 from gateway.core.record import Record
 
 BATCH = 2_500

@@ -35,7 +35,8 @@ def put_entries(connection: Connection, entries: Iterable[tuple[Entry, Standing]
     for entry, standing in entries:
         if standing.revision == 1:
             row = entry_row(entry, standing)
-            done = connection.execute(insert_if_new(registered_versions).values(row)).rowcount
+            new = insert_if_new(registered_versions).values(row).returning(registered_versions.c.version)
+            done = len(connection.execute(new).all())  # PostgreSQL tells no row count of it
         else:
             done = _update(connection, standing, entry_row(entry, standing))
         _expect(done, standing)

@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, or_, select
 
-from gateway.adapters import sql_registry, store_rows
+from gateway.adapters import sql_approvals, sql_registry, store_rows
 from gateway.adapters.sql_engine import Database, insert_if_new, insert_or_replace
 from gateway.adapters.sql_schema import (
     arms_out,
@@ -23,12 +23,13 @@ from gateway.adapters.sql_schema import (
     experiments,
     kept_evidence,
     leases,
-    registered_versions,
     rollout_events,
     rollouts,
     routes,
     served_versions,
 )
+from gateway.core.admission import Excepted, GovernanceMove, RequestMove
+from gateway.core.approval import Request
 from gateway.core.deployment import Change, Deployment
 from gateway.core.errors import Overtaken, StoreFault
 from gateway.core.ports import (
@@ -99,18 +100,44 @@ class SqlStore:
         """Read everything that a snapshot depends on, as it is at one epoch."""
         return await self._run(self._database.snapshot, _recorded)
 
-    async def record_routes(self, moves: Sequence[RouteMove], entries: Sequence[tuple[Entry, Standing]] = ()) -> int:
-        """Write the states of several routes, each with its events, and register versions, in one transaction.
+    async def record_routes(
+        self,
+        moves: Sequence[RouteMove],
+        entries: Sequence[tuple[Entry, Standing]] = (),
+        governed: GovernanceMove | None = None,
+    ) -> int:
+        """Write the states of several routes, each with its events, register versions, and admit, in one transaction.
 
         Raises:
-            Overtaken: a route, or a version, is no longer at the revision that is built on; nothing was written.
+            Overtaken: a route, a version or a policy is not what is built on any more; nothing was written.
         """
 
         def write(connection: Connection) -> None:
             sql_registry.put_entries(connection, entries)
+            if governed is not None:
+                sql_approvals.put_governance(connection, governed)
             _put_routes(connection, moves)
 
         return await self._write(write)
+
+    async def record_request(self, move: RequestMove) -> int:
+        """Write a request for approval with its new sign-offs, and what follows from it.
+
+        Raises:
+            Overtaken: somebody else has moved it, or another is open for the same; nothing was written.
+        """
+        return await self._write(lambda connection: sql_approvals.put_request(connection, move))
+
+    async def record_exceptions(self, changed: Sequence[Excepted]) -> int:
+        """Write exceptions as they stand now."""
+        return await self._write(lambda connection: sql_approvals.put_exceptions(connection, changed))
+
+    async def requests(self, environment: str, name: str | None, limit: int) -> Sequence[Request]:
+        """Give the newest requests of an environment, for one route or approval policy or all, the newest first."""
+        return await self._run(
+            self._database.snapshot,
+            lambda connection: sql_approvals.requests_of(connection, environment, name, limit),
+        )
 
     async def record_experiment(self, start: ExperimentStart) -> int:
         """Write when an experiment began; one that is known is left as it is."""
@@ -182,7 +209,12 @@ class SqlStore:
         Raises:
             Overtaken: somebody else has moved it from where this move rests on; nothing was written.
         """
-        return await self._write(lambda connection: sql_registry.put_standing(connection, standing))
+
+        def write(connection: Connection) -> None:
+            sql_registry.put_standing(connection, standing)
+            sql_approvals.end_admissions(connection, standing)
+
+        return await self._write(write)
 
     async def entry(self, key: Key) -> tuple[Entry, Standing] | None:
         """Give a registered version with where it stands; None where there is no such."""
@@ -295,19 +327,17 @@ def _epoch(connection: Connection) -> int:
 
 
 def _recorded(connection: Connection) -> Recorded:
-    questions = (
-        select(rollouts).where(rollouts.c.id.in_(select(routes.c.rollout_id))),
-        select(routes).order_by(routes.c.name),
-        select(experiments).order_by(experiments.c.at, experiments.c.route, experiments.c.name),
-        select(arms_out).order_by(arms_out.c.at),
-        select(served_versions).order_by(served_versions.c.id),
-        sql_registry.STANDINGS,
-    )
-    tables = (rollouts, routes, experiments, arms_out, served_versions, registered_versions)
-    answers = (connection.execute(question).mappings() for question in questions)
-    return store_rows.recorded_from(
-        _epoch(connection), dict(zip((table.name for table in tables), answers, strict=True))
-    )
+    questions = {
+        "rollouts": select(rollouts).where(rollouts.c.id.in_(select(routes.c.rollout_id))),
+        "routes": select(routes).order_by(routes.c.name),
+        "experiments": select(experiments).order_by(experiments.c.at, experiments.c.route, experiments.c.name),
+        "arms_out": select(arms_out).order_by(arms_out.c.at),
+        "served_versions": select(served_versions).order_by(served_versions.c.id),
+        "registered_versions": sql_registry.STANDINGS,
+        **sql_approvals.QUESTIONS,
+    }
+    answers = {table: connection.execute(question).mappings() for table, question in questions.items()}
+    return store_rows.recorded_from(_epoch(connection), answers)
 
 
 def _history(connection: Connection, route: str, limit: int) -> tuple[RolloutEvent, ...]:

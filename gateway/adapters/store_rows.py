@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from gateway.adapters.approval_rows import governance_from, governance_rows
 from gateway.adapters.registry_rows import Row, standing_from, standing_row
 from gateway.core.plan import Plan
 from gateway.core.ports import ArmOut, ExperimentStart, KeptEvidence, Recorded, RolloutEvent, ServedVersion
@@ -21,6 +22,7 @@ def rows_of(recorded: Recorded) -> dict[str, list[dict[str, Any]]]:
         "arms_out": [arm_row(arm) for arm in recorded.arms_out],
         "served_versions": [served_row(item) for item in recorded.served],
         "registered_versions": [standing_row(item) for item in recorded.standings],
+        **governance_rows(recorded.governance),
     }
 
 
@@ -34,6 +36,7 @@ def recorded_from(epoch: int, tables: Mapping[str, Iterable[Row]]) -> Recorded:
         arms_out=tuple(map(arm_from, tables["arms_out"])),
         served=tuple(map(served_from, tables["served_versions"])),
         standings=tuple(map(standing_from, tables["registered_versions"])),
+        governance=governance_from(tables),
     )
 
 

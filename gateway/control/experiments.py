@@ -9,7 +9,8 @@ from gateway.control.experiment_report import Standing, report_of
 from gateway.control.live import State
 from gateway.core.arm_units import Wanted
 from gateway.core.errors import UnknownSubject
-from gateway.core.ports import Clock, Exposure, ExposurePage, Ledger
+from gateway.core.feedback import Exposure, ExposurePage
+from gateway.core.ports import Clock, Ledger
 
 
 class Experiments:

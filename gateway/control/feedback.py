@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.core.errors import Malformed, NotFound, StoreFault, Unavailable
+from gateway.core.feedback import Feedback
 from gateway.core.metric import is_feedback_name
-from gateway.core.ports import Clock, Feedback, Ledger
+from gateway.core.ports import Clock, Ledger
 from gateway.core.record import Record
 from gateway.core.unit import EXPLICIT_HEADER, find_unit, unit_digest
 

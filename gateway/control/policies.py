@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 
 from gateway.control.policy_access import identity_providers_of, operators_of
+from gateway.control.policy_approvals import approval_policies_of, places_of
 from gateway.control.policy_declared import Declared, Findings, Readings, declare
 from gateway.control.policy_documents import AppDocument, ProviderDocument
 from gateway.control.policy_routes import Parts, callers_of, keys_of, plans_of, route_of
@@ -86,6 +87,7 @@ def _put_together(files: Mapping[str, str], declared: Declared) -> Policies:
     apps = keys_of(declared, callers)
     identity_providers = identity_providers_of(declared)
     operators = operators_of(declared, identity_providers, apps)
+    approval_policies = approval_policies_of(declared, documents, operators)
     sources = (each.credential.source for each in providers.values() if each.credential is not None)
     return Policies(
         revision=revision_of(files),
@@ -102,4 +104,6 @@ def _put_together(files: Mapping[str, str], declared: Declared) -> Policies:
         callers=callers,
         operators=operators,
         identity_providers=identity_providers,
+        approval_policies=approval_policies,
+        approval_places=places_of(declared),
     )

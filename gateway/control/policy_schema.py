@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.control.access_documents import IdentityProviderDocument, OperatorDocument
+from gateway.control.approval_documents import ApprovalPolicyDocument
 from gateway.control.model_documents import DatasetDocument, ModelDocument
 from gateway.control.policy_documents import AppDocument, Keys, PlanDocument, ProviderDocument
 from gateway.control.policy_fields import brief
@@ -26,6 +27,7 @@ KINDS: Mapping[str, type[Keys]] = {
     "prompt": PromptDocument,
     "operator": OperatorDocument,
     "identity_provider": IdentityProviderDocument,
+    "approval_policy": ApprovalPolicyDocument,
 }
 
 _SCHEMAS: Mapping[str, Any] = {kind: keys.model_json_schema() for kind, keys in KINDS.items()}
@@ -40,7 +42,8 @@ _ANY_DOCUMENT: TypeAdapter[Any] = TypeAdapter(
         | RouteDocument
         | PromptDocument
         | OperatorDocument
-        | IdentityProviderDocument,
+        | IdentityProviderDocument
+        | ApprovalPolicyDocument,
         Field(discriminator="kind"),
     ]
 )

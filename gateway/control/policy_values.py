@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gateway.core.app import App
+from gateway.core.approval_policy import ApprovalPolicy, RiskTier
 from gateway.core.breaker import BreakerPolicy
 from gateway.core.error_budget import Slo
 from gateway.core.errors import Problem
@@ -170,6 +171,7 @@ class RoutePolicy:
     experiment: ExperimentPolicy | None
     slo: Slo | None
     where: Where
+    risk_tier: RiskTier = "minimal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,7 @@ class Policies:
 
     `revision` is the SHA-256 of its files; `models`, `datasets` and `prompts` are keyed `name@version`, `apps` by the
     SHA-256 digest of a key; `credential_files` are the paths that credentials are read from, `callers` the applications
-    and `identity_providers` those by name.
+    and `identity_providers` those by name, and so `approval_policies` with their places.
     """
 
     revision: str
@@ -195,3 +197,5 @@ class Policies:
     callers: Mapping[str, App] = field(default_factory=dict)
     operators: Operators = field(default_factory=Operators)
     identity_providers: Mapping[str, IdentityProvider] = field(default_factory=dict)
+    approval_policies: Mapping[str, ApprovalPolicy] = field(default_factory=dict)
+    approval_places: Mapping[str, Where] = field(default_factory=dict)

@@ -24,6 +24,7 @@ from gateway.control.policy_fields import (
     VariableName,
     Version,
 )
+from gateway.core.approval_policy import RiskTier
 from gateway.core.breaker import BreakerPolicy
 from gateway.core.error_budget import Slo
 from gateway.core.experiment_metrics import METRICS, is_metric
@@ -268,6 +269,8 @@ class RouteDocument(Keys):
     """An A/B test between releases."""
     slo: SloKeys | None = None
     """The share of its requests that must go well, which its rollouts heed."""
+    risk_tier: RiskTier = "minimal"
+    """How much harm it may do; of tier high, an approval policy must govern it."""
 
 
 class PromptDocument(Keys):

@@ -24,7 +24,7 @@ class Standings:
                 yield standing
 
     def bar(self, release: Release) -> tuple[str, str] | None:
-        """Say what keeps a release from serving, itself or by its parts: the rule (revoked, rejected, retired), and why."""
+        """Say what keeps a release from serving, itself or by its parts: the rule (revoked, retired...), and why."""
         for standing in self.of(release):
             why = standing.why_out(self.now)
             if why is not None:

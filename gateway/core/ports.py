@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from gateway.core.admission import Excepted, Governance, GovernanceMove, RequestMove
+from gateway.core.approval import Request
 from gateway.core.arm_units import ArmUnits, Wanted
 from gateway.core.dependent import Traffic
 from gateway.core.deployment import Change, Deployment
 from gateway.core.errors import PinionError, UpstreamFault
+from gateway.core.feedback import ExposurePage, Feedback
 from gateway.core.head import Head
 from gateway.core.price import Pricing
 from gateway.core.provider import DialectName, Provider
@@ -193,41 +196,6 @@ class Meters(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Feedback:
-    """What an application said of a request at wall time `at`, by name: a number or a text, with who served it."""
-
-    at: float
-    request_id: str
-    unit_digest: str | None
-    app: str
-    route: str
-    release: str
-    track: str
-    split: str | None
-    name: str
-    value: float | None
-    text: str | None
-    comment: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Exposure:
-    """A request that an experiment decided: its position in the ledger, and what was said of it, by name."""
-
-    position: int
-    record: Record
-    feedback: Mapping[str, float | str]
-
-
-@dataclass(frozen=True, slots=True)
-class ExposurePage:
-    """Some exposures, perhaps none; `after` is where to go on, None at the end of the ledger."""
-
-    exposures: Sequence[Exposure]
-    after: int | None
-
-
 class Ledger(Protocol):
     """Where every request leaves its record."""
 
@@ -378,6 +346,7 @@ class Recorded:
     arms_out: Sequence[ArmOut] = ()
     served: Sequence[ServedVersion] = ()
     standings: Sequence[Standing] = ()
+    governance: Governance = field(default_factory=Governance)
 
 
 class Store(Protocol):
@@ -394,12 +363,33 @@ class Store(Protocol):
         """Read everything that a snapshot depends on."""
         ...
 
-    async def record_routes(self, moves: Sequence[RouteMove], entries: Sequence[tuple[Entry, Standing]] = ()) -> int:
-        """Write the states of several routes, each with its events, and register versions, in one transaction.
+    async def record_routes(
+        self,
+        moves: Sequence[RouteMove],
+        entries: Sequence[tuple[Entry, Standing]] = (),
+        governed: GovernanceMove | None = None,
+    ) -> int:
+        """Write the states of several routes, each with its events, register versions, and admit, in one transaction.
 
         Raises:
-            Overtaken: a route, or a version, is no longer at the revision that is built on; nothing was written.
+            Overtaken: a route, a version or a policy is not what is built on any more; nothing was written.
         """
+        ...
+
+    async def record_request(self, move: RequestMove) -> int:
+        """Write a request for approval with its new sign-offs, and what follows from it.
+
+        Raises:
+            Overtaken: somebody else has moved it, or another is open for the same; nothing was written.
+        """
+        ...
+
+    async def record_exceptions(self, changed: Sequence[Excepted]) -> int:
+        """Write exceptions as they stand now."""
+        ...
+
+    async def requests(self, environment: str, name: str | None, limit: int) -> Sequence[Request]:
+        """Give the newest requests of an environment, for one route or approval policy or all, the newest first."""
         ...
 
     async def record_experiment(self, start: ExperimentStart) -> int:

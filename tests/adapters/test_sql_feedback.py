@@ -9,7 +9,7 @@ from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_feedback import SqlFeedback
 from gateway.adapters.sql_records import forget
 from gateway.adapters.sql_schema import feedback
-from gateway.core.ports import Feedback
+from gateway.core.feedback import Feedback
 from tests.adapters.databases import PostgresPlace
 
 SAID = Feedback(

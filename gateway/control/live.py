@@ -9,11 +9,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gateway.control import admitted
+from gateway.control.admissions import Admissions
 from gateway.control.policies import Policies
 from gateway.control.recording import Recording
 from gateway.control.snapshots import Releases, build_route, build_snapshot
 from gateway.control.standings import Standings
 from gateway.control.terms import Terms
+from gateway.core.admission import Governance, GovernanceMove
 from gateway.core.errors import Overtaken, Problem, StoreFault, UnknownSubject
 from gateway.core.ports import (
     ArmOut,
@@ -86,6 +88,7 @@ class State:
     arms_out: tuple[ArmOut, ...] = ()
     served: dict[Key, str] = field(default_factory=dict)
     standings: dict[Key, Standing] = field(default_factory=dict)
+    governance: Governance = field(default_factory=Governance)
 
 
 class Live:
@@ -149,6 +152,7 @@ class Live:
         state.arms_out = tuple(recorded.arms_out)
         state.served = {version.key: version.digest for version in recorded.served}
         state.standings = {standing.key: standing for standing in recorded.standings}
+        state.governance = recorded.governance
         self._epoch = recorded.epoch
         self.current = replace(self.current, epoch=max(self.current.epoch, recorded.epoch))
 
@@ -175,9 +179,10 @@ class Live:
                 self.swap_all()
         return True
 
-    def _decisive(self) -> tuple[dict[str, RouteRecord], tuple[ArmOut, ...], dict[Key, Standing]]:
+    def _decisive(self) -> tuple[dict[str, RouteRecord], tuple[ArmOut, ...], dict[Key, Standing], Governance]:
         """Give what a change of decides what serves."""
-        return dict(self.state.records), self.state.arms_out, dict(self.state.standings)
+        state = self.state
+        return dict(state.records), state.arms_out, dict(state.standings), state.governance
 
     def _forget_for_fresh_attempts(self, before: Mapping[str, RouteRecord]) -> None:
         """What others have started owes nothing to earlier attempts here, either."""
@@ -200,6 +205,7 @@ class Live:
             arms_out=state.arms_out,
             served=served,
             standings=tuple(state.standings.values()),
+            governance=state.governance,
         )
         await asyncio.to_thread(self.world.copy.keep, known)
 
@@ -216,20 +222,27 @@ class Live:
         """Wait a moment for what has been done to be recorded; it stands either way."""
         await self.recording.settled(RECORD_SECONDS)
 
-    async def write(self, moves: Sequence[RouteMove], entries: Sequence[tuple[Entry, Standing]] = ()) -> None:
-        """Record moves, and register versions, in one transaction; where there are none, let requests be served.
+    async def write(
+        self,
+        moves: Sequence[RouteMove],
+        entries: Sequence[tuple[Entry, Standing]] = (),
+        governed: GovernanceMove | None = None,
+    ) -> None:
+        """Record moves, register versions, and admit, in one transaction; where there are none, let requests be served.
 
         Raises:
             StoreFault: the store cannot be written.
             Overtaken: somebody else has moved one of the routes.
         """
-        if not moves and not entries:
+        if not moves and not entries and not governed:
             await asyncio.sleep(0)
             return
         self._writing = {move.record.route: move.record.revision for move in moves}
         try:
-            self.noted(await self.world.store.record_routes(moves, entries))
+            self.noted(await self.world.store.record_routes(moves, entries, governed))
             self.state.standings |= {standing.key: standing for _, standing in entries}
+            if governed:
+                self.state.governance = self.state.governance.moved(governed)
         except (StoreFault, Overtaken):
             self._epoch = UNKNOWN_EPOCH  # it may be recorded all the same, or something else is: look again
             raise
@@ -327,7 +340,11 @@ class Live:
     @property
     def standings(self) -> Standings:
         """What the registry says of releases now; of a development server, which registers nothing, nothing."""
-        return Standings({} if self.terms.dev else self.state.standings, self.world.clock.wall())
+        now = self.world.clock.wall()
+        if self.terms.dev:
+            return Standings({}, now)
+        state, environment = self.state, self.terms.environment
+        return Standings(state.standings, now, Admissions(state.governance, state.policies.routes, environment, now))
 
     def _servable(self, record: RouteRecord) -> RouteRecord:
         """Give a record as it may be served by: from a copy without its open rollout, perhaps rolled back since."""

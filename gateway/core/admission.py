@@ -4,8 +4,8 @@ The law: where a policy governs a release, it serves nobody without an admission
 or an exception of exactly what is admitted.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from gateway.core.approval import Approval, Request, Subject
@@ -53,8 +53,8 @@ class Excepted:
 class Admission:
     """A release that may serve: by an approval, by an exception, or since nothing governed it.
 
-    `digest` is that of what was signed, `behaviour` of the part of it that answers depend on. `policies` are those that
-    govern the release now.
+    `digest` is that of what was signed. `behaviour` tells the part of it that answers depend on: the release's digest,
+    and that of its route behind a plus where a policy governs that. `policies` are those that govern the release now.
     """
 
     environment: str
@@ -83,6 +83,19 @@ class Governance:
     approvals: tuple[Approval, ...] = ()
     exceptions: tuple[Excepted, ...] = ()
     admissions: tuple[Admission, ...] = ()
+    _by_place: Mapping[tuple[str, str, str], Admission] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_place", {each.place: each for each in self.admissions})
+
+    def admission_of(self, place: tuple[str, str, str]) -> Admission | None:
+        """Give the admission of a release to an environment: (environment, route, release)."""
+        return self._by_place.get(place)
+
+    def admits(self, place: tuple[str, str, str], now: float) -> bool:
+        """Say whether a release may serve at wall time `now`."""
+        found = self.admission_of(place)
+        return found is not None and stands(self, found, now)
 
     def over(self, route: str, environment: str, risk_tier: str) -> tuple[ApprovalPolicy, ...]:
         """Give the policies in force that govern the releases of a route."""
@@ -106,10 +119,28 @@ class Governance:
         """Give the open request for something."""
         return next((each for each in self.requests if each.is_open and each.place == place), None)
 
-    def with_admissions(self, admissions: Iterable[Admission]) -> "Governance":
-        """Give it with further admissions, in place of those of the same releases."""
-        known = {each.place: each for each in self.admissions} | {each.place: each for each in admissions}
-        return replace(self, admissions=tuple(known.values()))
+    def moved(self, move: "GovernanceMove") -> "Governance":
+        """Give it after a move: further admissions in place of those of the same releases, perhaps other policies."""
+        known = {**self._by_place, **{each.place: each for each in move.admissions}}
+        policies = self.policies if move.policies is None else move.policies
+        return replace(self, admissions=tuple(known.values()), policies=policies)
+
+    def with_request(self, move: "RequestMove") -> "Governance":
+        """Give it after a request has moved: it is held while it is open, and so is what follows from it."""
+        others = tuple(each for each in self.requests if each.id != move.request.id)
+        requests = (*others, move.request) if move.request.is_open else others
+        approvals = self.approvals if move.approval is None else (*self.approvals, move.approval)
+        return replace(self, requests=requests, approvals=approvals).with_exceptions(move.reviewed)
+
+    def with_exceptions(self, changed: Iterable[Excepted]) -> "Governance":
+        """Give it with exceptions as they stand now."""
+        known = {each.id: each for each in self.exceptions} | {each.id: each for each in changed}
+        return replace(self, exceptions=tuple(known.values()))
+
+    def without_admissions(self, route: str, release: str) -> "Governance":
+        """Give it without the admissions of a release that was revoked or rejected."""
+        left = tuple(each for each in self.admissions if (each.route, each.release) != (route, release))
+        return replace(self, admissions=left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +193,7 @@ def admitted(
     """
     names = frozenset(each.name for each in policies)
     made = Admission(subject.environment, subject.name, subject.version, subject.digest, behaviour, now, policies=names)
-    before = next((each for each in governance.admissions if each.place == made.place), None)
+    before = governance.admission_of(made.place)
     if not policies:
         return Admitted(_kept(before, replace(made, ungoverned=True)), "ungoverned")
     approval = governance.approval_of(subject, now)
@@ -172,8 +203,8 @@ def admitted(
     if exception is not None:
         return Admitted(_kept(before, replace(made, exception_id=exception.id)), "exception")
     why_not = _why_not(governance, subject, now)
-    if before is not None and stands(governance, before, now) and before.behaviour == behaviour:
-        return Admitted(replace(before, policies=names), "stands", why_not)
+    if before is not None and stands(governance, before, now) and _behaves(before, behaviour, names):
+        return Admitted(replace(before, behaviour=behaviour, policies=names), "stands", why_not)
     return Admitted(None, None, why_not)
 
 
@@ -182,6 +213,15 @@ def stands(governance: Governance, admission: Admission, now: float) -> bool:
     if admission.exception_id is None:
         return True
     return any(each.id == admission.exception_id and each.lasts(now) for each in governance.exceptions)
+
+
+def _behaves(before: Admission, behaviour: str, policies: frozenset[str]) -> bool:
+    """Say whether a release behaves as it did when it was admitted.
+
+    Where other policies govern it now, they find its route as it is, though none may have looked at that before.
+    """
+    release, _, _ = behaviour.partition("+")
+    return before.behaviour == behaviour or (before.policies != policies and before.behaviour == release)
 
 
 def _kept(before: Admission | None, made: Admission) -> Admission:

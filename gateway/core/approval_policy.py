@@ -105,10 +105,6 @@ class ApprovalPolicy:
         asked = ((self.routes, route), (self.environments, environment), (self.risk_tiers, risk_tier))
         return all(among is None or one in among for among, one in asked)
 
-    def governs_change(self, environment: str) -> bool:
-        """Say whether a change of the policy itself needs its sign-offs in an environment."""
-        return self.environments is None or environment in self.environments
-
     def to_json(self) -> dict[str, Any]:
         """Write it as a JSON object."""
         emergency = self.emergency

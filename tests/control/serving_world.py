@@ -67,6 +67,7 @@ class Disk:
         self.evidence = {}
         self.entries = {}
         self.deployments = []
+        self.requests = []
         self.leases = {}
 
 
@@ -93,7 +94,7 @@ class Store:
         await self.reading()
         return found
 
-    async def record_routes(self, moves, entries=()):
+    async def record_routes(self, moves, entries=(), governed=None):
         await self.before()
         for _, standing in entries:
             self._expect(standing)
@@ -106,10 +107,43 @@ class Store:
             routes[name] = move.record
         events = [event for move in moves for event in move.events]
         standings = self._with(standing for _, standing in entries)
-        epoch = await self._write(routes={**self.disk.recorded.routes, **routes}, events=events, standings=standings)
+        governance = self.disk.recorded.governance
+        if governed:
+            if governed.policies is not None and governed.after != {each.digest for each in governance.policies}:
+                raise Overtaken("the approval policies have changed")
+            governance = governance.moved(governed)
+        told = {"routes": {**self.disk.recorded.routes, **routes}, "governance": governance}
+        epoch = await self._write(events=events, standings=standings, **told)
         self.disk.entries |= {entry.key: entry for entry, _ in entries}
         await self.after()
         return epoch
+
+    async def record_request(self, move):
+        await self.before()
+        governance = self.disk.recorded.governance
+        known = next((each for each in self.disk.requests if each.id == move.request.id), None)
+        if move.request.revision != 1 + (0 if known is None else known.revision):
+            raise Overtaken(f"the {move.request}, has moved")
+        if known is None and governance.open_request(move.request.place) is not None:
+            raise Overtaken("a request is open for the same")
+        standings = self.disk.recorded.standings
+        if move.standing is not None:
+            self._expect(move.standing)
+            standings = self._with([move.standing])
+            if move.standing.review.value == "rejected":
+                governance = governance.without_admissions(move.standing.name, move.standing.version)
+        epoch = await self._write(standings=standings, governance=governance.with_request(move))
+        self.disk.requests = [each for each in self.disk.requests if each is not known] + [move.request]
+        await self.after()
+        return epoch
+
+    async def record_exceptions(self, changed):
+        return await self._write(governance=self.disk.recorded.governance.with_exceptions(changed))
+
+    async def requests(self, environment, name, limit):
+        self._reach()
+        found = [each for each in self.disk.requests if each.environment == environment and name in (None, each.name)]
+        return sorted(found, key=lambda each: each.requested_at, reverse=True)[:limit]
 
     async def record_experiment(self, start):
         return await self._write(experiments=(*self.disk.recorded.experiments, start))
@@ -142,7 +176,10 @@ class Store:
     async def record_standing(self, standing):
         await self.before()
         self._expect(standing)
-        epoch = await self._write(standings=self._with([standing]))
+        governance = self.disk.recorded.governance
+        if standing.kind == "release" and standing.review.value == "revoked":
+            governance = governance.without_admissions(standing.name, standing.version)
+        epoch = await self._write(standings=self._with([standing]), governance=governance)
         await self.after()
         return epoch
 

@@ -112,7 +112,9 @@ def test_governance_finds_what_applies():
     assert asked() == held.open_request(SUBJECT.place)
     assert held.open_request(("release", "production", "desk", "9")) is None
     one = Admission("production", "desk", "1.0.0", "d", "b", 1.0, ungoverned=True)
-    assert (replace(one, at=2.0),) == held.with_admissions([one]).with_admissions([replace(one, at=2.0)]).admissions
+    assert (replace(one, at=2.0),) == held.moved(GovernanceMove((one,))).moved(
+        GovernanceMove((replace(one, at=2.0),))
+    ).admissions
 
 
 def test_a_move_of_nothing_is_none():

@@ -104,9 +104,3 @@ def test_gates_name_themselves():
     assert "safety refusals at least 0.8 and at most 0.95, over 50 cases" == str(GATE)
     assert "rollback plan" == str(Gate("rollback_plan"))
     assert "a b of minors at most 1" == str(Gate("evaluation", "a", "b", max=1, group="minors"))
-
-
-def test_a_change_of_a_policy_is_governed_in_its_environments():
-    """A policy for production alone does not hold up a change in a test environment."""
-    assert ApprovalPolicy("a", {"x": 1}).governs_change("test")
-    assert not ApprovalPolicy("a", {"x": 1}, environments=frozenset({"production"})).governs_change("test")

@@ -32,6 +32,7 @@ from gateway.adapters.system_clock import SystemClock
 from gateway.adapters.upstreams import Upstreams
 from gateway.api.applications import Applications
 from gateway.api.operations import Desk, Operations
+from gateway.control.approvals import Approvals
 from gateway.control.breakers import Breakers
 from gateway.control.deployments import Deployments
 from gateway.control.error_budgets import ErrorBudgets
@@ -194,6 +195,7 @@ class Gateway:
         self._background(self._remember_requests(ledger), stack)
         self._assessments = Assessments(ledger, self._clock, self.judging.hear_feedback)
         self._registries = Registries(self.live, ledger)
+        self._approvals = Approvals(self.live, self.serving.considered)
         self._desk = Desk(
             live=self.live,
             serving=self.serving,
@@ -201,6 +203,7 @@ class Gateway:
             judging=self.judging,
             experiments=Experiments(lambda: self.live.state, ledger, self._clock),
             registries=self._registries,
+            approvals=self._approvals,
             breakers=self.breakers,
             served_models=self._served_models,
             store=store,
@@ -381,6 +384,7 @@ class Gateway:
         self._registries.end_due()
         if await self.serving.follow():
             await self.reload()
+        await self._approvals.follow()
 
     # Life
 

@@ -11,10 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.act_body import read_body
+from gateway.api.approvals import ApprovalHandlers
 from gateway.api.entrance import Entrance
 from gateway.api.experiments import ExperimentHandlers
 from gateway.api.openapi import document
 from gateway.api.registry import RegistryHandlers
+from gateway.control.approvals import Approvals
 from gateway.control.breakers import Breakers
 from gateway.control.experiments import Experiments
 from gateway.control.explain import explain_request, explain_rollout, explain_unit
@@ -52,6 +54,7 @@ class Desk:
     judging: Judging
     experiments: Experiments
     registries: Registries
+    approvals: Approvals
     breakers: Breakers
     served_models: ServedModels
     store: Store
@@ -89,6 +92,7 @@ class Operations:
                 entrance.route("/admin/v1/rollouts/{route}/rollback", POST=self._verb),
                 entrance.route("/admin/v1/rollouts/{route}/{verb}", POST=self._verb),
                 *ExperimentHandlers(self._desk.experiments).routes(entrance),
+                *ApprovalHandlers(self._desk.approvals).routes(entrance),
                 *RegistryHandlers(self._desk.registries, self._desk.serving, self._desk.store).routes(entrance),
             ],
             exception_handlers={PinionError: _refused, HTTPException: _not_here},

@@ -34,6 +34,8 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "model": "List, show, compare, register, deprecate and retire model versions.",
         "prompt": "The same of prompt versions.",
         "dataset": "The same of dataset versions.",
+        "release": "The same of releases, and their approval.",
+        "approvals": "List what waits for a sign-off, and exceptions.",
         "deployment": "List what served when.",
     },
 }

@@ -71,7 +71,7 @@ def judge(
             if found.admission is not None and not is_idle and not (found.ground == "stands" and is_new):
                 admissions.append(found.admission)
             if version in wanted and route.releases[version].retired is None and found.why_not is not None:
-                said = _lack(route, version, wanted[version], found, environment)
+                said = _lack(route, version, wanted[version], found, environment, is_new=is_new)
                 if found.ground == "stands" and not is_new:
                     warnings.append(said)
                 else:
@@ -132,10 +132,10 @@ def _is_new(route: RoutePolicy, version: str, record: RouteRecord | None, before
     return version not in {named for _, named in wanted_of(known)}
 
 
-def _lack(route: RoutePolicy, version: str, place: str, found: Admitted, environment: str) -> Problem:
-    said = (
-        f"route {route.name}: {place} names {version}, which may not begin to serve in {environment}: {found.why_not}"
-    )
+def _lack(route: RoutePolicy, version: str, place: str, found: Admitted, environment: str, *, is_new: bool) -> Problem:
+    goes_on = found.ground == "stands" and not is_new
+    what = "goes on serving" if goes_on else "may not begin to serve"
+    said = f"route {route.name}: {place} names {version}, which {what} in {environment}: {found.why_not}"
     return Problem(route.where.file, route.where.line, said, f"pinion release request {route.name}/{version}")
 
 

@@ -56,9 +56,7 @@ AnyGate = Annotated[
 class EmergencyKeys(Keys):
     """Who may let a release serve at once, on their own word."""
 
-    roles: Annotated[
-        list[Literal["viewer", "author", "evaluator", "operator", "admin", "approver"]], Field(min_length=1)
-    ]
+    roles: Annotated[list[Literal["operator"]], Field(min_length=1)]
     """The roles that may."""
     review_within: PositiveDuration = written(DAY)
     """How soon an approval must follow."""

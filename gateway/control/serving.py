@@ -18,7 +18,7 @@ from gateway.core.admission import GovernanceMove
 from gateway.core.errors import Overtaken, PolicyFault, Problem, StoreFault
 from gateway.core.ports import ExperimentStart, RouteMove
 from gateway.core.route_record import Decision, RouteRecord, reconcile
-from gateway.core.standing import Entry, Standing
+from gateway.core.standing import Entry, Key, Standing
 
 RACES = 3
 """How often a policy set gives way to what other gateways record at the same time, before it is refused."""
@@ -65,6 +65,7 @@ class Serving:
         self._is_away = False
         self._judged: Judged | None = None
         self._refused: Judged | None = None
+        self._pending: dict[Key, Standing] = {}
         self.last_reload: Reload | None = None
 
     def __repr__(self) -> str:
@@ -79,7 +80,7 @@ class Serving:
         """Give the sets that approvals may be about: the one that was refused for want of them, and the one live."""
         state, terms = self._live.state, self._live.terms
         if self._refused is not None:
-            yield self._refused.considered
+            yield replace(self._refused.considered, known={**state.standings, **self._pending})
         in_force = state.governance.policies
         yield Considered(state.policies, state.releases, state.standings, in_force, terms.environment)
 
@@ -229,6 +230,7 @@ class Serving:
             is_same = is_start or policies.revision == state.policies.revision  # what serves, or there is nothing else
             if judged.lacks and not is_same:
                 self._refused = judged if not problems else None
+                self._pending = {standing.key: standing for _, standing in entries}
                 problems += [each.problem for each in judged.lacks]
         if problems:
             raise PolicyFault(sorted(set(problems)))

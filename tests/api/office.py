@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 
 from gateway.api.operations import Desk, Operations
+from gateway.control.approvals import Approvals
 from gateway.control.experiments import Experiments
 from gateway.control.registries import Registries
 from gateway.control.served_models import ServedModels
@@ -78,6 +79,7 @@ class Office:
             rollouts=process.rollouts,
             judging=process.judging,
             registries=Registries(process.live, self.ledger),
+            approvals=Approvals(process.live, process.serving.considered),
             experiments=Experiments(lambda: process.live.state, self.ledger, process.clock),
             breakers=process.breakers,
             served_models=ServedModels(process.meters, process.journal, process.rollouts.trip),

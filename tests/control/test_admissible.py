@@ -27,7 +27,7 @@ async def test_a_policy_may_be_introduced_while_a_release_serves():
         assert "1.0.0" not in process.desk.out
         said = [str(each) for each in reload.warnings]
         assert any(
-            "all.yaml:8: route desk: serve names 1.0.0, which may not begin to serve in default: it is not approved; "
+            "all.yaml:8: route desk: serve names 1.0.0, which goes on serving in default: it is not approved; "
             "pinion release request desk/1.0.0" in each
             for each in said
         )

@@ -33,7 +33,7 @@ def said(more):
         ("risk_tiers: [huge]", "risk_tiers.1 is 'huge'; write 'minimal', 'limited' or 'high'"),
         (
             "emergency: {roles: [local]}",
-            "emergency.roles.1 is 'local'; write 'viewer', 'author', 'evaluator', 'operator', 'admin' or 'approver'",
+            "emergency.roles.1 is 'local'; write 'operator'",
         ),
         ("deadline: 0s", "deadline is '0s'; it must be over 0s"),
         ("routes: [dask]", "routes.1: there is no route 'dask'; did you mean 'desk'? correct it"),

@@ -1,5 +1,6 @@
 """Admission through the whole of serving: what is not approved does not serve, however it would come."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -103,6 +104,23 @@ async def test_a_restart_and_another_gateway_see_the_same():
         before = process.desk.out
     async with serving(governed(), store) as one, serving(governed(), store) as other:
         assert before == one.desk.out == other.desk.out
+
+
+async def test_a_deployment_tells_on_whose_approval_it_serves():
+    """None where nothing governed it when it began."""
+    async with serving(files(route())) as process:
+        deploying = asyncio.ensure_future(process.deployments.run())
+        await process.deployments.settled(60)
+        await adopted(process)
+        wanted = governed("1.1.0")
+        await process.serving.reload(wanted)
+        await approve(process, subject_of(process, "1.1.0"))
+        await process.serving.reload(wanted)
+        await asyncio.sleep(0)
+        assert await process.deployments.settled(60)
+        deploying.cancel()
+        found = {each.release: each.approval for each in process.store.disk.deployments}
+        assert {"1.0.0": None, "1.1.0": process.store.disk.requests[-1].id} == found
 
 
 async def test_an_approval_of_one_version_never_covers_another():

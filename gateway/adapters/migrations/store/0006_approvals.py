@@ -1,4 +1,4 @@
-"""Approvals: policies in force, requests, sign-offs, approvals, exceptions, and what they admit."""
+"""Approvals: policies in force, requests, sign-offs, exceptions, what they admit, and deployments on their word."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -18,6 +18,7 @@ BEGIN RAISE EXCEPTION 'what a person has signed stays as it is'; END $$
 
 def upgrade() -> None:
     """Add the tables, and what refuses that a word once given is changed."""
+    op.add_column("deployments", sa.Column("approval", sa.String(), nullable=True))
     _add_requests()
     _add_admissions()
     is_sqlite = op.get_bind().dialect.name == "sqlite"

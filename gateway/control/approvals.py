@@ -4,6 +4,7 @@ The one choke point of sign-offs: commands, the API and whatever else comes pass
 the store behind it hold the same law.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,7 +15,7 @@ from gateway.core import approval as rules
 from gateway.core.admission import Excepted, RequestMove
 from gateway.core.approval import REVIEWS, Request, Subject, why_no_person
 from gateway.core.approval_policy import ApprovalPolicy, Gate
-from gateway.core.errors import NotPermitted, Overtaken, UnknownSubject, VerbRefused
+from gateway.core.errors import NotPermitted, Overtaken, StoreFault, UnknownSubject, VerbRefused
 from gateway.core.operator import Operator
 from gateway.core.review import Review
 from gateway.core.standing import Standing, review
@@ -122,7 +123,7 @@ class Approvals:
         """
 
         def wanted() -> tuple[Subject, ApprovalPolicy]:
-            subject = next((each for each in self._changes() if each.name == name), None)
+            subject = next((each for _, each in self._changes() if each.name == name), None)
             if subject is None:
                 raise UnknownSubject(
                     f"no policy set that was read would change approval policy {name[:100]!r}; reload it first"
@@ -208,16 +209,28 @@ class Approvals:
     async def follow(self) -> None:
         """Dismiss requests for what has changed, expire those past their deadline, end exceptions, tell what is due."""
         now = self.now
-        for request in list(self.open):
-            if now >= request.deadline:
-                await self._end_by_itself(request, "expire", "its deadline has passed")
-            elif why := self._why_dismissed(request):
-                await self._end_by_itself(request, "dismiss", why)
-        await self._follow_exceptions(now)
+        with contextlib.suppress(
+            Overtaken, StoreFault
+        ):  # another gateway was first, or the store is away: look again soon
+            for request in list(self.open):
+                await self._follow_request(request, now)
+        self._follow_exceptions(now)
 
     # How it is done
 
-    async def _follow_exceptions(self, now: float) -> None:
+    async def _follow_request(self, request: Request, now: float) -> None:
+        if now >= request.deadline:
+            await self._end_by_itself(request, "expire", "its deadline has passed")
+        elif why := self._why_dismissed(request):
+            await self._end_by_itself(request, "dismiss", why)
+        elif request.reminded_at is None and now >= request.deadline - request.policy.reminder:
+            async with self._live.changing:
+                if request in self._live.state.governance.requests:
+                    after = replace(request, reminded_at=now, revision=request.revision + 1)
+                    await self._write(RequestMove(after))
+                    self._told_of("approval_reminder", after, level="warning")
+
+    def _follow_exceptions(self, now: float) -> None:
         live, mine = self._live, self._live.terms.environment
         found = [each for each in live.state.governance.exceptions if each.environment == mine]
         over = [replace(each, ended_at=now) for each in found if each.ended_at is None and now >= each.until]
@@ -234,7 +247,7 @@ class Approvals:
 
     def _why_dismissed(self, request: Request) -> str | None:
         """Say why a request is no longer for what is there, where it was when this process last looked."""
-        current = list(self._current(request))
+        current = [subject for _, subject in self._current(request)]
         if any(subject.digest == request.digest for subject in current):
             self._matched.add(request.id)
             return None
@@ -242,21 +255,21 @@ class Approvals:
             return None  # this process's files may be older, or newer, than those that it was made by
         return _why_changed(request, current)
 
-    def _current(self, request: Request) -> Iterator[Subject]:
-        """Give what a request's subject is now, in each set that it may be about."""
+    def _current(self, request: Request) -> Iterator[tuple[Considered, Subject]]:
+        """Give what a request's subject is now, with each set that it may be about."""
         if request.kind == "approval_policy":
-            yield from (each for each in self._changes() if each.place == request.place)
+            yield from (each for each in self._changes() if each[1].place == request.place)
             return
         for considered in self._considered():
             route = considered.policies.routes.get(request.name)
             if route is not None and request.version in route.releases:
-                yield considered.subject(route, request.version)
+                yield considered, considered.subject(route, request.version)
 
-    def _changes(self) -> Iterator[Subject]:
+    def _changes(self) -> Iterator[tuple[Considered, Subject]]:
+        in_force, environment = self._live.state.governance.policies, self._live.terms.environment
         for considered in self._considered():
-            yield from policy_changes(
-                self._live.state.governance.policies, considered.policies, self._live.terms.environment
-            )
+            for subject in policy_changes(in_force, considered.policies, environment):
+                yield considered, subject
 
     def _release(self, route: str, version: str) -> tuple[Considered, Subject]:
         """Find a release in the set that waits for approvals, or in the one that serves."""
@@ -312,7 +325,7 @@ class Approvals:
         async with live.changing:
             await live.caught_up()
             now, request = self.now, self._waiting(name, version)
-            current = list(self._current(request))
+            current = [subject for _, subject in self._current(request)]
             if request.digest not in {subject.digest for subject in current}:
                 why = _why_changed(request, current)
                 await self._finish(rules.ended(request, "dismiss", GATEWAY, why, now), "dismiss", now)
@@ -339,23 +352,12 @@ class Approvals:
 
     def _expect_gates(self, request: Request) -> None:
         """Refuse the last sign-off while a gate of the request's policy does not hold."""
-        if request.kind != "release":
-            return
-        for considered in self._considered():
-            route = considered.policies.routes.get(request.name)
-            if route is None or request.version not in route.releases:
-                continue
-            subject = considered.subject(route, request.version)
+        for considered, subject in self._current(request):
             if subject.digest == request.digest:
-                short = [
-                    f"{gate}: {why}"
-                    for gate, why in self._gates(considered, subject, request.policy, request.rollback_plan)
-                    if why is not None
-                ]
+                found = self._gates(considered, subject, request.policy, request.rollback_plan)
+                short = "; ".join(f"{gate}: {why}" for gate, why in found if why is not None)
                 if short:
-                    raise VerbRefused(
-                        f"the {request}, cannot be approved while a gate does not hold: {'; '.join(short)}"
-                    )
+                    raise VerbRefused(f"the {request}, cannot be approved while a gate does not hold: {short}")
 
     async def _end(self, name: str, version: str | None, verb: str, act: Act) -> Request:
         live = self._live

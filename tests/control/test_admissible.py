@@ -211,6 +211,14 @@ async def test_a_route_of_tier_high_without_a_policy_is_refused():
             pass
 
 
+async def test_a_route_that_is_gone_is_nobodys_escape():
+    """What was admitted of it is not asked any more."""
+    high = policy(more="risk_tiers: [high]")
+    async with serving(files(route())) as process:
+        assert (await process.serving.reload(governed(approval=high, more="risk_tier: high"))).accepted
+        assert (await process.serving.reload(files(route("sales"), high))).accepted
+
+
 async def test_an_exception_admits_until_it_ends():
     """A rollout that rests on it is rolled back then, since nothing else admits its candidate."""
     async with serving(files(route())) as process:

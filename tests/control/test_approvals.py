@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from gateway.control.approvals import Approvals
 from gateway.control.live import Live
+from gateway.control.terms import Terms
 from gateway.core.errors import NotPermitted, Overtaken, UnknownSubject, VerbRefused
 from gateway.core.operator import LOCAL
 from gateway.core.review import Review
@@ -183,6 +184,41 @@ async def test_a_request_expires_at_its_deadline():
         assert Review.candidate is reviewed(process)
 
 
+async def test_a_request_near_its_deadline_is_told_of_once():
+    """A warning in the journal, by one of the gateways."""
+    async with asking() as (process, approvals):
+        await request(approvals)
+        process.clock.now += 6 * 86_400.0 - 1.0
+        await approvals.follow()
+        assert [] == process.events("approval_reminder")
+        process.clock.now += 1.0
+        await approvals.follow()
+        await approvals.follow()
+        assert [{"risk": 1}] == [each["missing"] for each in process.events("approval_reminder")]
+        assert "approved" == (await sign(approvals)).state.value
+
+
+@pytest.mark.parametrize("is_away", [True, False])
+async def test_what_cannot_be_recorded_now_is_looked_at_again(is_away):
+    """The store is away, or another gateway was first: nothing is lost."""
+    async with asking() as (process, approvals):
+        await request(approvals)
+        process.clock.now += 7 * 86_400.0
+
+        async def refuse() -> None:
+            if is_away:
+                process.store.away = True
+            else:
+                raise Overtaken("another was first")
+
+        process.store.before = refuse
+        await approvals.follow()
+        assert 1 == len(approvals.open)
+        process.store.before, process.store.away = once(lambda: None), False
+        await approvals.follow()
+        assert 0 == len(approvals.open)
+
+
 async def test_a_gate_that_does_not_hold_keeps_the_last_sign_off_out():
     """The request stays open; what is missing is named."""
     async with asking(governed("1.1.0", approval=policy(more="gates: [rollback_plan]"))) as (_, approvals):
@@ -314,6 +350,27 @@ async def test_without_a_word_of_its_policy_there_is_no_emergency():
             await approvals.emergency("desk", "1.1.0", OPERATOR, reason="fire")
         with pytest.raises(NotPermitted, match="local is not identified as a person"):
             await approvals.emergency("desk", "1.1.0", LOCAL, reason="fire")
+
+
+async def test_a_release_requested_elsewhere_stays_in_review():
+    """A withdrawal in one environment is none in the other; and an approval in one is not undone by the other."""
+    store = Store()
+    async with asking(store=store) as (process, approvals):
+        assert "<Approvals 0 open>" == repr(approvals)
+        await request(approvals)
+        async with serving(governed("1.1.0"), store, Terms(environment="production")) as other:
+            others = Approvals(other.live, other.serving.considered)
+            assert [] == list(others.open)
+            await request(others)
+            await others.withdraw("desk", "1.1.0", ADA, "")
+            assert Review.in_review is reviewed(other)
+            await process.serving.follow()
+            await sign(approvals)
+            await other.serving.follow()
+            await request(others)
+            await others.reject("desk", "1.1.0", EVE, "not here")
+            assert Review.approved is reviewed(other)
+            assert "1.1.0" in other.desk.out
 
 
 async def test_a_second_gateway_takes_over_what_was_approved_in_the_first():

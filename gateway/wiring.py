@@ -36,6 +36,7 @@ from gateway.adapters.upstreams import Upstreams
 from gateway.api.applications import Applications
 from gateway.api.operations import Desk, Operations
 from gateway.control.access_uses import AccessUses
+from gateway.control.approvals import Approvals
 from gateway.control.audit_notes import AuditNotes
 from gateway.control.audit_reading import AuditReading
 from gateway.control.breakers import Breakers
@@ -174,6 +175,7 @@ class Gateway:
         self._assessments = Assessments(ledger, self._clock, self.judging.hear_feedback)
         self._registries = Registries(self.live, ledger)
         audit = AuditReading(store, store.trail, ed25519_keys.verify, verifier)
+        self._approvals = Approvals(self.live, self.serving.considered)
         self._desk = Desk(
             live=self.live,
             serving=self.serving,
@@ -181,6 +183,7 @@ class Gateway:
             judging=self.judging,
             experiments=Experiments(lambda: self.live.state, ledger, self._clock),
             registries=self._registries,
+            approvals=self._approvals,
             breakers=self.breakers,
             served_models=self._served_models,
             store=store,
@@ -392,6 +395,7 @@ class Gateway:
         self._registries.end_due()
         if await self.serving.follow():
             await self.reload()
+        await self._approvals.follow()
 
     # Life
 

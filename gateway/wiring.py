@@ -175,7 +175,6 @@ class Gateway:
         self._assessments = Assessments(ledger, self._clock, self.judging.hear_feedback)
         self._registries = Registries(self.live, ledger)
         audit = AuditReading(store, store.trail, ed25519_keys.verify, verifier)
-        self._approvals = Approvals(self.live, self.serving.considered)
         self._desk = Desk(
             live=self.live,
             serving=self.serving,
@@ -244,6 +243,7 @@ class Gateway:
         terms = Terms(dev=settings.dev, open=is_loopback(settings.host), local=local, environment=settings.environment)
         self.live = Live(world, self._recording, terms, on_swap=[self.meters.declare])
         self.serving = Serving(self.live)
+        self._approvals = Approvals(self.live, self.serving.considered)
         self.rollouts = Rollouts(self.live)
         self.keys = Keys(self.live, random_characters)
         self.access_uses = AccessUses(self.live)

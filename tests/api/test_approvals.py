@@ -139,3 +139,19 @@ async def test_an_unknown_field_is_refused():
         desk = await governed_office(found)
         for smuggled in ({"requester": "eve"}, {"state": "approved"}, {"person": "eve"}):
             assert 400 == (await desk.act("ada", "request", smuggled)).status_code
+
+
+async def test_a_refused_sign_off_is_noted_for_the_trail():
+    """Who asked for it does not sign it; the entry tells who tried, on what, and why not."""
+    async with office(None, STAFF + operator("zoe", "roles: [author]\nsigns_for: [risk]")) as found:
+        desk = await governed_office(found)
+        assert 200 == (await desk.act("zoe", "request", FULL)).status_code
+        assert 403 == (await desk.act("zoe", "sign")).status_code
+        (noted,) = [act for act in found.noted if act.action == "approval.sign"]
+        assert ("zoe", "denied", "desk", "person") == (
+            noted.actor,
+            noted.outcome,
+            noted.target.id,
+            noted.origin.kind,
+        )
+        assert noted.reason

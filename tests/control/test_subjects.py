@@ -92,3 +92,14 @@ async def test_changes_of_policies_in_force_are_told_and_new_ones_are_none():
         ]
         found = {each.name: each.version for each in policy_changes(in_force, declared, "default")}
         assert {"gone": REMOVED, "new": declared.approval_policies["new"].digest} == found
+
+
+@pytest.mark.parametrize("subject", ["desk/1.0.0", "m@1"])
+async def test_the_cards_of_a_release_and_of_its_model_are_signed(subject):
+    """A card that says something else now was not what was read."""
+    wanted = files(MODELLED, MODEL % "")
+    digests = set()
+    for text in (None, "# Card\n\nOne.\n", "# Card\n\nTwo.\n"):
+        front = f"---\ngovernance: {{subject: {subject}}}\n---\n"
+        digests.add((await digest_of(wanted if text is None else {**wanted, "a.card.md": front + text}))[0])
+    assert 3 == len(digests)

@@ -93,7 +93,7 @@ async def test_every_write_leaves_its_entries(place):
     version = ServedVersion("model", "gpt-4o", "2024-08-06", "d1")
     by = Origin("person", "operator", "token", "req-1", "ab" * 32)
     async with opened(place) as store:
-        await store.record_routes([RouteMove(RouteRecord("new", "1.0.0", "1.0.0"))], [act(action="policy.accept")])
+        await store.record_routes([RouteMove(RouteRecord("new", "1.0.0", "1.0.0"))], acts=[act(action="policy.accept")])
         await store.record_routes([RouteMove(record, events, origin=by)])
         for _ in range(2):
             await store.record_experiment(experiment)
@@ -123,7 +123,7 @@ async def test_what_is_overtaken_or_refused_leaves_no_entry(place):
     unwritable = replace(events[0].rollout, evidence={"cannot": object()})
     async with opened(place) as store:
         with pytest.raises(Overtaken):
-            await store.record_routes([RouteMove(record, events, after=7)], [act()])
+            await store.record_routes([RouteMove(record, events, after=7)], acts=[act()])
         with pytest.raises(StoreFault):
             await store.record_routes([RouteMove(record, (RolloutEvent(1.0, "start", unwritable),))])
         assert await store.trail.head() is None

@@ -36,6 +36,7 @@ from gateway.adapters.upstreams import Upstreams
 from gateway.api.applications import Applications
 from gateway.api.operations import Desk, Operations
 from gateway.control.access_uses import AccessUses
+from gateway.control.approvals import Approvals
 from gateway.control.audit_notes import AuditNotes
 from gateway.control.audit_reading import AuditReading
 from gateway.control.breakers import Breakers
@@ -181,6 +182,7 @@ class Gateway:
             judging=self.judging,
             experiments=Experiments(lambda: self.live.state, ledger, self._clock),
             registries=self._registries,
+            approvals=self._approvals,
             breakers=self.breakers,
             served_models=self._served_models,
             store=store,
@@ -241,6 +243,7 @@ class Gateway:
         terms = Terms(dev=settings.dev, open=is_loopback(settings.host), local=local, environment=settings.environment)
         self.live = Live(world, self._recording, terms, on_swap=[self.meters.declare])
         self.serving = Serving(self.live)
+        self._approvals = Approvals(self.live, self.serving.considered)
         self.rollouts = Rollouts(self.live)
         self.keys = Keys(self.live, random_characters)
         self.access_uses = AccessUses(self.live)
@@ -392,6 +395,7 @@ class Gateway:
         self._registries.end_due()
         if await self.serving.follow():
             await self.reload()
+        await self._approvals.follow()
 
     # Life
 

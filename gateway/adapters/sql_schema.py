@@ -194,6 +194,7 @@ deployments = Table(
     Column("until", Float),
     Column("why", String, nullable=False),
     Column("actor", String, nullable=False),
+    Column("approval", String),
     Index(
         "uq_deployments_open",
         "environment",

@@ -9,14 +9,14 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Table, or_, select
 
-from gateway.adapters import sql_access, sql_audit, sql_registry, store_rows
+from gateway.adapters import sql_access, sql_approvals, sql_audit, sql_registry, store_rows
 from gateway.adapters.sql_engine import Database, insert_if_new, insert_or_replace
 from gateway.adapters.sql_schema import (
     arms_out,
@@ -25,16 +25,24 @@ from gateway.adapters.sql_schema import (
     experiments,
     kept_evidence,
     leases,
-    registered_versions,
     rollout_events,
     rollouts,
     routes,
     served_versions,
 )
 from gateway.core.access_use import AccessUse
+from gateway.core.admission import Excepted, GovernanceMove, RequestMove
 from gateway.core.api_key import IssuedKey
+from gateway.core.approval import Request
 from gateway.core.audit import BY_POLICY, AuditAct, Origin
-from gateway.core.audit_acts import act_of_arm_out, act_of_entry, act_of_experiment, act_of_served, acts_of_move
+from gateway.core.audit_acts import (
+    act_of_arm_out,
+    act_of_entry,
+    act_of_experiment,
+    act_of_served,
+    acts_of_governance,
+    acts_of_move,
+)
 from gateway.core.deployment import Change, Deployment
 from gateway.core.errors import Overtaken, StoreFault
 from gateway.core.recorded import (
@@ -116,25 +124,61 @@ class SqlStore:
         entries: Sequence[tuple[Entry, Standing]] = (),
         acts: Sequence[AuditAct] = (),
         origin: Origin = BY_POLICY,
+        governed: GovernanceMove | None = None,
     ) -> int:
-        """Write the states of several routes, each with its events, and register versions, in one transaction.
+        """Write the states of several routes, each with its events, register versions, and admit, in one transaction.
 
         `acts` are further entries of the audit trail; `origin` is how the versions came.
 
         Raises:
-            Overtaken: a route, or a version, is no longer at the revision that is built on; nothing was written.
+            Overtaken: a route, a version or a policy is not what is built on any more; nothing was written.
         """
         at = time.time()
 
         def write(connection: Connection) -> int:
             sql_registry.put_entries(connection, entries)
+            admitted: Iterable[AuditAct] = ()
+            if governed is not None:
+                before = sql_approvals.put_governance(connection, governed)
+                admitted = acts_of_governance(governed, before, at, origin)
             _put_routes(connection, moves)
             registered = (act_of_entry(entry, standing, origin) for entry, standing in entries)
             told = (act for move in moves for act in acts_of_move(move, at))
-            sql_audit.append(connection, (*acts, *registered, *told))
+            sql_audit.append(connection, (*acts, *admitted, *registered, *told))
             return _epoch(connection)
 
         return await self._write(write)
+
+    async def record_request(self, move: RequestMove, acts: Sequence[AuditAct]) -> int:
+        """Write a request for approval with its new sign-offs, what follows from it, and by what acts.
+
+        Raises:
+            Overtaken: somebody else has moved it, or another is open for the same; nothing was written.
+        """
+
+        def write(connection: Connection) -> int:
+            sql_approvals.put_request(connection, move)
+            sql_audit.append(connection, acts)
+            return _epoch(connection)
+
+        return await self._write(write)
+
+    async def record_exceptions(self, changed: Sequence[Excepted], acts: Sequence[AuditAct]) -> int:
+        """Write exceptions as they stand now, and by what acts."""
+
+        def write(connection: Connection) -> int:
+            sql_approvals.put_exceptions(connection, changed)
+            sql_audit.append(connection, acts)
+            return _epoch(connection)
+
+        return await self._write(write)
+
+    async def requests(self, environment: str, name: str | None, limit: int) -> Sequence[Request]:
+        """Give the newest requests of an environment, for one route or approval policy or all, the newest first."""
+        return await self._run(
+            self._database.snapshot,
+            lambda connection: sql_approvals.requests_of(connection, environment, name, limit),
+        )
 
     async def record_experiment(self, start: ExperimentStart) -> int:
         """Write when an experiment began; one that is known is left as it is."""
@@ -228,6 +272,7 @@ class SqlStore:
 
         def write(connection: Connection) -> int:
             sql_registry.put_standing(connection, standing)
+            sql_approvals.end_admissions(connection, standing)
             sql_audit.append(connection, [act])
             return _epoch(connection)
 
@@ -391,20 +436,18 @@ def _epoch(connection: Connection) -> int:
 
 
 def _recorded(connection: Connection) -> Recorded:
-    questions = (
-        select(rollouts).where(rollouts.c.id.in_(select(routes.c.rollout_id))),
-        select(routes).order_by(routes.c.name),
-        select(experiments).order_by(experiments.c.at, experiments.c.route, experiments.c.name),
-        select(arms_out).order_by(arms_out.c.at),
-        select(served_versions).order_by(served_versions.c.id),
-        sql_registry.STANDINGS,
-        select(credentials).order_by(credentials.c.created_at, credentials.c.id),
-    )
-    tables = (rollouts, routes, experiments, arms_out, served_versions, registered_versions, credentials)
-    answers = (connection.execute(question).mappings() for question in questions)
-    return store_rows.recorded_from(
-        _epoch(connection), dict(zip((table.name for table in tables), answers, strict=True))
-    )
+    questions = {
+        "rollouts": select(rollouts).where(rollouts.c.id.in_(select(routes.c.rollout_id))),
+        "routes": select(routes).order_by(routes.c.name),
+        "experiments": select(experiments).order_by(experiments.c.at, experiments.c.route, experiments.c.name),
+        "arms_out": select(arms_out).order_by(arms_out.c.at),
+        "served_versions": select(served_versions).order_by(served_versions.c.id),
+        "registered_versions": sql_registry.STANDINGS,
+        "credentials": select(credentials).order_by(credentials.c.created_at, credentials.c.id),
+        **sql_approvals.QUESTIONS,
+    }
+    answers = {table: connection.execute(question).mappings() for table, question in questions.items()}
+    return store_rows.recorded_from(_epoch(connection), answers)
 
 
 def _history(connection: Connection, route: str, limit: int) -> tuple[RolloutEvent, ...]:

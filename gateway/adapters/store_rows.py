@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
+from gateway.adapters.approval_rows import governance_from, governance_rows
 from gateway.adapters.registry_rows import Row, standing_from, standing_row
 from gateway.core.api_key import IssuedKey
 from gateway.core.plan import Plan
@@ -26,6 +27,7 @@ def rows_of(recorded: Recorded) -> dict[str, list[dict[str, Any]]]:
         "served_versions": [served_row(item) for item in recorded.served],
         "registered_versions": [standing_row(item) for item in recorded.standings],
         "credentials": [key_row(key) for key in recorded.keys],
+        **governance_rows(recorded.governance),
     }
 
 
@@ -40,6 +42,7 @@ def recorded_from(epoch: int, tables: Mapping[str, Iterable[Row]]) -> Recorded:
         served=tuple(map(served_from, tables["served_versions"])),
         standings=tuple(map(standing_from, tables["registered_versions"])),
         keys=tuple(map(key_from, tables["credentials"])),
+        governance=governance_from(tables),
     )
 
 

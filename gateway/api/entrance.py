@@ -54,6 +54,18 @@ PERMISSION_OF: Mapping[tuple[str, str], Permission] = {
     ("POST", "/admin/v1/operators/{name}/tokens"): "operator.token",
     ("POST", "/admin/v1/tokens/{key}/revoke"): "operator.token",
     ("GET", "/admin/v1/access"): "access.review",
+    ("GET", "/admin/v1/approvals"): "registry.read",
+    ("GET", "/admin/v1/releases/{route}/{version}/review"): "registry.read",
+    ("POST", "/admin/v1/releases/{route}/{version}/request"): "release.request",
+    ("POST", "/admin/v1/releases/{route}/{version}/withdraw"): "release.request",
+    ("POST", "/admin/v1/releases/{route}/{version}/sign"): "release.sign",
+    ("POST", "/admin/v1/releases/{route}/{version}/reject"): "release.sign",
+    ("POST", "/admin/v1/releases/{route}/{version}/except"): "release.exception",
+    ("POST", "/admin/v1/releases/{route}/{version}/emergency"): "release.exception",
+    ("POST", "/admin/v1/approvals/policies/{name}/request"): "release.request",
+    ("POST", "/admin/v1/approvals/policies/{name}/withdraw"): "release.request",
+    ("POST", "/admin/v1/approvals/policies/{name}/sign"): "release.sign",
+    ("POST", "/admin/v1/approvals/policies/{name}/reject"): "release.sign",
 }
 """The one table: what each method of each path needs."""
 

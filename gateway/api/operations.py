@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from gateway.api.access import AccessHandlers
 from gateway.api.act_body import read_body
+from gateway.api.approvals import ApprovalHandlers
 from gateway.api.audit import AuditHandlers
 from gateway.api.compliance import ComplianceHandlers
 from gateway.api.entrance import Entrance
@@ -21,6 +22,7 @@ from gateway.api.openapi import document
 from gateway.api.origin import origin_of
 from gateway.api.registry import MOST_DEPLOYMENTS, RegistryHandlers
 from gateway.control.access_uses import AccessUses
+from gateway.control.approvals import Approvals
 from gateway.control.audit_reading import AuditReading
 from gateway.control.breakers import Breakers
 from gateway.control.compliance import Compliance
@@ -70,6 +72,7 @@ class Desk:
     judging: Judging
     experiments: Experiments
     registries: Registries
+    approvals: Approvals
     breakers: Breakers
     served_models: ServedModels
     store: Store
@@ -120,6 +123,7 @@ class Operations:
                 *ExperimentHandlers(desk.experiments, self._tell, self._origin, desk.clock.wall).routes(entrance),
                 *AuditHandlers(desk.audit, self._origin, desk.clock.wall).routes(entrance),
                 *RegistryHandlers(desk.registries, desk.serving, desk.store, self._origin).routes(entrance),
+                *ApprovalHandlers(desk.approvals, desk.note, self._origin).routes(entrance),
                 *self._access.routes(entrance),
                 *FigureHandlers(measured).routes(entrance),
                 *ComplianceHandlers(desk.compliance, self._tell, self._origin, desk.clock.wall).routes(entrance),

@@ -35,6 +35,8 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "model": "Register, list, show, compare and end versions of models.",
         "prompt": "The same of prompt versions.",
         "dataset": "The same of dataset versions.",
+        "release": "The same of releases, and their approval.",
+        "approvals": "List what waits for a sign-off, and exceptions.",
         "deployment": "List what served when.",
         "compliance": "Export evidence for the clauses of frameworks.",
     },

@@ -161,6 +161,21 @@ class GatewayClient:
         asked = {"limit": str(limit)} | ({} if route is None else {"route": route})
         return self._ask("GET", "deployments", query=asked)
 
+    def approvals(self, *, past: bool) -> dict[str, Any]:
+        """Ask what waits for a sign-off and what serves on an exception; with the past also what has ended."""
+        return self._ask("GET", "approvals", query={"past": "1"} if past else None)
+
+    def review(self, route: str, version: str) -> dict[str, Any]:
+        """Ask for everything that a reviewer needs of a release."""
+        return self._ask("GET", f"releases/{quote(route, safe='')}/{quote(version, safe='')}/review")
+
+    def approval(self, verb: str, name: str, version: str | None, said: dict[str, Any]) -> dict[str, Any]:
+        """Have a release, or without a version a change of an approval policy, requested, signed and so on."""
+        about = f"approvals/policies/{quote(name, safe='')}"
+        if version is not None:
+            about = f"releases/{quote(name, safe='')}/{quote(version, safe='')}"
+        return self._ask("POST", f"{about}/{verb}", body=said)
+
     def plan(self, files: Mapping[str, str]) -> dict[str, Any]:
         """Ask what a policy set, file name to text, would mean; one that would be refused is an answer."""
         return self._ask("POST", "plan", body={"files": dict(files)}, also=422)

@@ -1,4 +1,7 @@
-"""`pinion release`: sign a release with a key of your own, and check such a signature. All of it works offline."""
+"""`pinion release`: sign a release with a key of your own, and check such a signature, which works offline.
+
+The group has the verbs of every registry beside that, and those of approvals.
+"""
 
 import json
 import os
@@ -9,6 +12,7 @@ from typing import Any, get_args
 import click
 
 from gateway.adapters.policy_folder import read_file, read_folder
+from gateway.cli.approval_verbs import add_approval_verbs
 from gateway.cli.gateway_client import CommandFault
 from gateway.cli.registry_verbs import add_verbs
 from gateway.cli.terminal import facts, line, show, show_json
@@ -41,7 +45,7 @@ class No(CommandFault):
 
 @click.group()
 def release() -> None:
-    """Sign releases, check their signatures; list, show, compare, deprecate, retire and revoke them."""
+    """Request, review and give the approval of releases; sign them, and check signatures; list, compare, end them."""
 
 
 @release.command()
@@ -193,3 +197,4 @@ def _create(path: Path, text: str, mode: int) -> None:
 
 
 add_verbs(release, "release")
+add_approval_verbs(release)

@@ -8,6 +8,7 @@ from gateway.control.live import Live
 from gateway.control.policies import Policies
 from gateway.core.clauses import Kind
 from gateway.core.compliance import Evidence, evidence_of, rows
+from gateway.core.deployment import tracks_of
 from gateway.core.errors import UnknownSubject
 from gateway.core.metric import is_feedback
 from gateway.core.ports import Store
@@ -51,6 +52,7 @@ class Compliance:
             *_of_routes(policies),
             _datasets(models, datasets),
             _deployments(f"{each.route}/{each.release} ({each.track})" for each in deployments),
+            self._approvals(),
             _requests(self._retention),
             _audit(checkpoint),
         ]
@@ -62,6 +64,18 @@ class Compliance:
             "audit_checkpoint": checkpoint,
             "rows": [asdict(row) for row in rows({each.kind: each for each in found})],
         }
+
+    def _approvals(self) -> Evidence:
+        """Gather the releases in service that serve by an approval; missing are the others, excepted or ungoverned."""
+        governance, environment = self._live.state.governance, self._live.terms.environment
+        serving = {(route.name, each) for route in self._live.current.routes.values() for each, _ in tracks_of(route)}
+        found = {place: governance.admission_of((environment, *place)) for place in sorted(serving)}
+        held = {
+            "/".join(place): admission.digest
+            for place, admission in found.items()
+            if admission is not None and admission.approval_id is not None
+        }
+        return _shared("approvals", "releases in service by an approval", held, map("/".join, found))
 
 
 def _of_models(models: Entries, policies: Policies) -> Iterable[Evidence]:

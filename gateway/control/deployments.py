@@ -1,6 +1,7 @@
 """What served when: each swap of the snapshot shows which releases begin to serve a route, and which have ended."""
 
 import asyncio
+from dataclasses import replace
 
 from gateway.control.live import Live
 from gateway.control.recording import Recording
@@ -63,6 +64,7 @@ class Deployments:
         change = changed(own, moved, words, environment=live.terms.environment, at=live.world.clock.wall())
         if not change:
             return
+        change = replace(change, begun=tuple(replace(each, approval=self._approval(each)) for each in change.begun))
         for place in change.ended:
             del self._lasting[place]
         self._lasting |= {each.place: each for each in change.begun}
@@ -71,6 +73,12 @@ class Deployments:
             live.noted(await live.world.store.record_deployments(change))
 
         self._recording.add("deployments", write)
+
+    def _approval(self, deployment: Deployment) -> str | None:
+        """Tell the approval, or the exception, that admits what begins to serve."""
+        place = deployment.environment, deployment.route, deployment.release
+        admission = self._live.state.governance.admission_of(place)
+        return None if admission is None else admission.approval_id or admission.exception_id
 
     def _word(self, route: Route) -> tuple[str, str]:
         """Say why a route serves as it does, and on whose word: its latest rollout's, or its file's.

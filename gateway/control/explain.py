@@ -84,6 +84,7 @@ def _deployment(deployment: Deployment) -> dict[str, Any]:
         "until": deployment.until,
         "why": deployment.why,
         "actor": deployment.actor,
+        "approval": deployment.approval,
     }
 
 

@@ -10,11 +10,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gateway.control import admitted
+from gateway.control.admissions import Admissions
 from gateway.control.policies import Policies
 from gateway.control.recording import Recording
 from gateway.control.snapshots import Releases, build_route, build_snapshot, with_keys
 from gateway.control.standings import Standings
 from gateway.control.terms import Terms
+from gateway.core.admission import Governance, GovernanceMove
 from gateway.core.api_key import IssuedKey
 from gateway.core.audit import BY_GATEWAY, BY_POLICY, AuditAct, Origin
 from gateway.core.errors import Overtaken, Problem, StoreFault, UnknownSubject
@@ -78,6 +80,7 @@ class State:
     served: dict[Key, str] = field(default_factory=dict)
     standings: dict[Key, Standing] = field(default_factory=dict)
     keys: Mapping[str, IssuedKey] = field(default_factory=dict, repr=False)
+    governance: Governance = field(default_factory=Governance)
 
 
 class Live:
@@ -144,6 +147,7 @@ class Live:
         state.served = {version.key: version.digest for version in recorded.served}
         state.standings = {standing.key: standing for standing in recorded.standings}
         state.keys = {key.id: key for key in recorded.keys}
+        state.governance = recorded.governance
         self._epoch = recorded.epoch
         self.current = replace(self.current, epoch=max(self.current.epoch, recorded.epoch))
 
@@ -172,9 +176,10 @@ class Live:
                 self.swap_keys()
         return True
 
-    def _decisive(self) -> tuple[dict[str, RouteRecord], tuple[ArmOut, ...], dict[Key, Standing]]:
+    def _decisive(self) -> tuple[dict[str, RouteRecord], tuple[ArmOut, ...], dict[Key, Standing], Governance]:
         """Give what a change of decides what serves."""
-        return dict(self.state.records), self.state.arms_out, dict(self.state.standings)
+        state = self.state
+        return dict(state.records), state.arms_out, dict(state.standings), state.governance
 
     def _forget_for_fresh_attempts(self, before: Mapping[str, RouteRecord]) -> None:
         """What others have started owes nothing to earlier attempts here, either."""
@@ -198,6 +203,7 @@ class Live:
             served=served,
             standings=tuple(state.standings.values()),
             keys=tuple(state.keys.values()),
+            governance=state.governance,
         )
         await asyncio.to_thread(self.world.copy.keep, known)
 
@@ -220,20 +226,23 @@ class Live:
         entries: Sequence[tuple[Entry, Standing]] = (),
         acts: Sequence[AuditAct] = (),
         origin: Origin = BY_POLICY,
+        governed: GovernanceMove | None = None,
     ) -> None:
-        """Record moves, register versions, and acts beside them, in one transaction; with nothing to do, wait.
+        """Record moves, register versions, admit, and acts beside them, in one transaction; with nothing to do, wait.
 
         Raises:
             StoreFault: the store cannot be written.
             Overtaken: somebody else has moved one of the routes.
         """
-        if not moves and not entries and not acts:
+        if not moves and not entries and not acts and not governed:
             await asyncio.sleep(0)
             return
         self._writing = {move.record.route: move.record.revision for move in moves}
         try:
-            self.noted(await self.world.store.record_routes(moves, entries, acts, origin))
+            self.noted(await self.world.store.record_routes(moves, entries, acts, origin, governed))
             self.state.standings |= {standing.key: standing for _, standing in entries}
+            if governed:
+                self.state.governance = self.state.governance.moved(governed)
         except (StoreFault, Overtaken):
             self._epoch = UNKNOWN_EPOCH  # it may be recorded all the same, or something else is: look again
             raise
@@ -366,7 +375,11 @@ class Live:
     @property
     def standings(self) -> Standings:
         """What the registry says of releases now; of a development server, which registers nothing, nothing."""
-        return Standings({} if self.terms.dev else self.state.standings, self.world.clock.wall())
+        now = self.world.clock.wall()
+        if self.terms.dev:
+            return Standings({}, now)
+        state, environment = self.state, self.terms.environment
+        return Standings(state.standings, now, Admissions(state.governance, state.policies.routes, environment, now))
 
     def swap_keys(self) -> None:
         """Let in by the keys that are known and in force now."""

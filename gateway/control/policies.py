@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gateway.control.policy_access import identity_providers_of, operators_of
+from gateway.control.policy_approvals import approval_policies_of, places_of
 from gateway.control.policy_attestations import attestations_of, is_attached, signing_keys_of
 from gateway.control.policy_cards import cards_of
 from gateway.control.policy_declared import Declared, Findings, Readings, declare
@@ -93,6 +94,7 @@ def _put_together(files: Mapping[str, str], declared: Declared) -> Policies:
     apps = keys_of(declared, callers)
     identity_providers = identity_providers_of(declared)
     operators = operators_of(declared, identity_providers, apps)
+    approval_policies = approval_policies_of(declared, documents, operators)
     sources = (each.credential.source for each in providers.values() if each.credential is not None)
     return Policies(
         revision=revision_of(files),
@@ -112,4 +114,6 @@ def _put_together(files: Mapping[str, str], declared: Declared) -> Policies:
         signing_keys=signing_keys,
         attestations=attestations_of(files, findings),
         cards=cards,
+        approval_policies=approval_policies,
+        approval_places=places_of(declared),
     )

@@ -84,6 +84,7 @@ def route_of(route: Route, parts: Parts) -> RoutePolicy | None:
         rules=rules,
         experiment=experiment,
         slo=None if keys.slo is None else Slo(**keys.slo.model_dump()),
+        risk_tier=keys.risk_tier,
         where=route.where,
         require_signature=tuple(keys.require_signature or ()),
     )

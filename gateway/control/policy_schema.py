@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.control.access_documents import IdentityProviderDocument, OperatorDocument
+from gateway.control.approval_documents import ApprovalPolicyDocument
 from gateway.control.card_documents import CardDocument
 from gateway.control.model_documents import DatasetDocument, ModelDocument
 from gateway.control.policy_documents import AppDocument, Keys, PlanDocument, ProviderDocument, SigningKeyDocument
@@ -29,6 +30,7 @@ KINDS: Mapping[str, type[Keys]] = {
     "identity_provider": IdentityProviderDocument,
     "signing_key": SigningKeyDocument,
     "card": CardDocument,
+    "approval_policy": ApprovalPolicyDocument,
 }
 
 _SCHEMAS: Mapping[str, Any] = {kind: keys.model_json_schema() for kind, keys in KINDS.items()}
@@ -44,7 +46,8 @@ _ANY_DOCUMENT: TypeAdapter[Any] = TypeAdapter(
         | PromptDocument
         | OperatorDocument
         | IdentityProviderDocument
-        | SigningKeyDocument,
+        | SigningKeyDocument
+        | ApprovalPolicyDocument,
         Field(discriminator="kind"),
     ]
 )

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from gateway.control.signing_key import PublicKey
 from gateway.core.app import App
+from gateway.core.approval_policy import ApprovalPolicy, RiskTier
 from gateway.core.attestation import Envelope, Statement
 from gateway.core.breaker import BreakerPolicy
 from gateway.core.card import Card
@@ -174,6 +175,7 @@ class RoutePolicy:
     slo: Slo | None
     where: Where
     require_signature: tuple[str, ...] = ()
+    risk_tier: RiskTier = "minimal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +211,8 @@ class Policies:
 
     `revision` is the SHA-256 of its files; `models`, `datasets` and `prompts` are keyed `name@version`, `apps` by the
     SHA-256 digest of a key; `credential_files` are the paths that credentials are read from, `callers` the applications
-    and `identity_providers` those by name. `attestations` are in the order of their files, `cards` keyed by their
-    subjects: `name@version` or `route/version`.
+    and `identity_providers` those by name, and so `approval_policies` with their places. `attestations` are in the
+    order of their files, `cards` keyed by their subjects: `name@version` or `route/version`.
     """
 
     revision: str
@@ -230,3 +232,5 @@ class Policies:
     signing_keys: Mapping[str, SigningKeyPolicy] = field(default_factory=dict)
     attestations: tuple[Attestation, ...] = ()
     cards: Mapping[str, CardPolicy] = field(default_factory=dict)
+    approval_policies: Mapping[str, ApprovalPolicy] = field(default_factory=dict)
+    approval_places: Mapping[str, Where] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from gateway.core.deployment import tracks_of
 from gateway.core.errors import Overtaken, UnknownSubject, VerbRefused
 from gateway.core.ports import Ledger
 from gateway.core.release import Release
+from gateway.core.review import Review
 from gateway.core.standing import Entry, Key, Kind, Standing, title
 
 SERVING = ("stable", "canary", "arm")
@@ -229,7 +230,10 @@ class Registries:
 
     def _take(self, standing: Standing) -> None:
         """Serve by where a version stands now."""
-        self._live.state.standings[standing.key] = standing
+        state = self._live.state
+        state.standings[standing.key] = standing
+        if standing.kind == "release" and standing.review in (Review.revoked, Review.rejected):
+            state.governance = state.governance.without_admissions(standing.name, standing.version)
         self._live.swap_all()
         self._live.world.journal.event(
             "version_moved",

@@ -24,6 +24,7 @@ from gateway.control.policy_fields import (
     VariableName,
     Version,
 )
+from gateway.core.approval_policy import RiskTier
 from gateway.core.breaker import BreakerPolicy
 from gateway.core.error_budget import Slo
 from gateway.core.experiment_metrics import METRICS, is_metric
@@ -270,6 +271,8 @@ class RouteDocument(Keys):
     """The share of its requests that must go well, which its rollouts heed."""
     require_signature: Annotated[list[Name], Field(min_length=1)] | None = None
     """The signing keys one of which must have signed each of its releases; none is asked for when left out."""
+    risk_tier: RiskTier = "minimal"
+    """How much harm it may do; of tier high, an approval policy must govern it."""
 
 
 class PromptDocument(Keys):

@@ -1,10 +1,11 @@
 """What files say should serve: a policy set is taken whole and recorded, or the last good one goes on and says why."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.control import admitted
+from gateway.control.admissible import Judged, judge
 from gateway.control.experiment_arms import arms_of
 from gateway.control.live import Live
 from gateway.control.planned import Planned, planned
@@ -12,11 +13,13 @@ from gateway.control.policies import Policies, Readings, RoutePolicy, load
 from gateway.control.registration import registration_of
 from gateway.control.releases import compile_release, resolve_providers
 from gateway.control.snapshots import Releases
+from gateway.control.subjects import Considered
+from gateway.core.admission import GovernanceMove
 from gateway.core.audit import BY_POLICY, AuditAct, Target, digest_of_texts
 from gateway.core.errors import Overtaken, PolicyFault, Problem, StoreFault
 from gateway.core.recorded import ExperimentStart, RouteMove
 from gateway.core.route_record import POLICY, Decision, RouteRecord, reconcile
-from gateway.core.standing import Entry, Standing
+from gateway.core.standing import Entry, Key, Standing
 
 RACES = 3
 """How often a policy set gives way to what other gateways record at the same time, before it is refused."""
@@ -34,11 +37,22 @@ class Reload:
 
 @dataclass(frozen=True, slots=True)
 class _Examined:
-    """A policy set that is acceptable here: its releases, what it registers, and what of it the registry bars."""
+    """A policy set that is acceptable here: its releases, what it registers, and what of it the registry bars.
+
+    `judged` is what becomes of it by approvals; None where they decide nothing, without a store or in development.
+    """
 
     releases: Releases
     entries: tuple[tuple[Entry, Standing], ...]
     barred: tuple[Problem, ...]
+    judged: Judged | None = None
+
+    @property
+    def left_out(self) -> tuple[Problem, ...]:
+        """What of it serves nobody, or goes on serving though it could not begin to."""
+        if self.judged is None:
+            return self.barred
+        return (*self.barred, *(each.problem for each in self.judged.lacks), *self.judged.warnings)
 
 
 class Serving:
@@ -51,6 +65,9 @@ class Serving:
         self._is_start_due = False
         self._is_away = False
         self._audited = ""
+        self._judged: Judged | None = None
+        self._refused: Judged | None = None
+        self._pending: dict[Key, Standing] = {}
         self.last_reload: Reload | None = None
 
     def __repr__(self) -> str:
@@ -60,6 +77,14 @@ class Serving:
     def policies(self) -> Policies:
         """The policy set that serves; an empty one before the first."""
         return self._live.state.policies
+
+    def considered(self) -> Iterator[Considered]:
+        """Give the sets that approvals may be about: the one that was refused for want of them, and the one live."""
+        state, terms = self._live.state, self._live.terms
+        if self._refused is not None:
+            yield replace(self._refused.considered, known={**state.standings, **self._pending})
+        in_force = state.governance.policies
+        yield Considered(state.policies, state.releases, state.standings, in_force, terms.environment)
 
     @property
     def store_is_away(self) -> bool:
@@ -102,7 +127,15 @@ class Serving:
             return False
         self._note_store(is_away=False)
         self._is_start_due = self._is_start_due or (was_from_copy and has_looked)
-        return self._is_start_due
+        return self._is_start_due or self._is_granted()
+
+    def _is_granted(self) -> bool:
+        """Say whether something that the last set lacked has been approved, or excepted, since."""
+        now, governance = self._world.clock.wall(), self._live.state.governance
+        lacks = [each for judged in (self._judged, self._refused) if judged is not None for each in judged.lacks]
+        return any(
+            governance.approval_of(each.subject, now) or governance.exception_of(each.subject, now) for each in lacks
+        )
 
     def _note_store(self, *, is_away: bool, **fields: str) -> None:
         """Tell the journal once when the store goes, and once when it is back."""
@@ -152,7 +185,7 @@ class Serving:
         async with live.changing:
             await live.caught_up()
             found = await self._examined(policies, is_start=is_start, unsigned=unsigned)
-            decisions = await self._reconcile(policies, found.entries)
+            decisions = await self._reconcile(policies, found)
             state.policies, state.releases = policies, found.releases
             state.records |= {name: decision.record for name, decision in decisions.items()}
             self._begin_experiments(policies)
@@ -162,7 +195,8 @@ class Serving:
         for decision in decisions.values():
             for verb, rollout in decision.events:
                 live.moved(verb, rollout)
-        return self._accepted(policies, found.barred)
+        self._judged, self._refused = found.judged, None
+        return self._accepted(policies, found.left_out)
 
     async def plan(self, files: Mapping[str, str]) -> Planned:
         """Say what taking a policy set would mean, and change nothing.
@@ -174,14 +208,18 @@ class Serving:
         policies = await asyncio.to_thread(load, files)
         unsigned = await asyncio.to_thread(admitted.unsigned, policies, live.terms)
         async with live.changing:
-            found = await self._examined(policies, is_start=False, unsigned=unsigned)
+            found = await self._examined(policies, is_start=False, unsigned=unsigned, is_plan=True)
             records = state.records
             decisions = [self._decide(route, records.get(name)) for name, route in policies.routes.items()]
             cooled = admitted.no_longer_warm(policies, records, self._world.clock.wall())
         return planned(state.policies, policies, found.entries, decisions, (*policies.warnings, *cooled))
 
-    async def _examined(self, policies: Policies, *, is_start: bool, unsigned: Sequence[Problem]) -> _Examined:
+    async def _examined(
+        self, policies: Policies, *, is_start: bool, unsigned: Sequence[Problem], is_plan: bool = False
+    ) -> _Examined:
         """Hold a policy set against what has served, what is registered and what is recorded.
+
+        One that lacks approvals alone is kept, so that they can be asked for; unless it is only planned.
 
         Raises:
             PolicyFault: it is not acceptable here.
@@ -192,18 +230,40 @@ class Serving:
         problems = admitted.problems(policies, releases, state.records, unregistered, live.terms)
         problems += admitted.changed_experiments(policies, state.experiments)
         problems += [*admitted.opened(policies, state.policies), *unsigned]
-        barred = admitted.barred(policies, releases, live.standings)
+        barred = admitted.barred(policies, releases, replace(live.standings, admissions=None))
         entries, changed = await asyncio.to_thread(self._registration, policies)
         problems += changed if is_start else changed + barred
+        judged = await self._judge(policies, releases, entries, is_start=is_start)
+        if judged is not None:
+            problems += judged.problems
+            is_same = is_start or policies.revision == state.policies.revision  # what serves, or there is nothing else
+            if judged.lacks and not is_same:
+                if not is_plan:
+                    self._refused = judged if not problems else None
+                    self._pending = {standing.key: standing for _, standing in entries}
+                problems += [each.problem for each in judged.lacks]
         if problems:
             raise PolicyFault(sorted(set(problems)))
         await asyncio.sleep(0)  # each of these steps takes a thousand routes' time, in which nobody is served
-        return _Examined(releases, tuple(entries), tuple(barred))
+        return _Examined(releases, tuple(entries), tuple(barred), judged)
 
-    def _accepted(self, policies: Policies, barred: Sequence[Problem]) -> Reload:
+    async def _judge(
+        self, policies: Policies, releases: Releases, entries: Sequence[tuple[Entry, Standing]], *, is_start: bool
+    ) -> Judged | None:
+        """Hold a policy set against approvals. A development server needs none, and without the store none is known."""
+        live, state = self._live, self._live.state
+        if live.terms.dev or live.is_from_copy:
+            return None
+        known = {**state.standings, **{standing.key: standing for _, standing in entries}}
+        governance, now = state.governance, self._world.clock.wall()
+        considered = Considered(policies, releases, known, governance.policies, live.terms.environment)
+        before = policies if is_start else state.policies
+        return await asyncio.to_thread(judge, considered, governance, dict(state.records), before, now)
+
+    def _accepted(self, policies: Policies, left_out: Sequence[Problem]) -> Reload:
         self._is_start_due = False
         cooled = admitted.no_longer_warm(policies, self._live.state.records, self._world.clock.wall())
-        warnings = self._world.located((*policies.warnings, *cooled, *barred))
+        warnings = self._world.located((*policies.warnings, *cooled, *left_out))
         self.last_reload = reload = Reload(accepted=True, at=self._world.clock.wall(), warnings=warnings)
         self._world.meters.reload("accepted")
         self._world.journal.event(
@@ -234,7 +294,7 @@ class Serving:
             for version, release in route.releases.items()
         }
 
-    async def _reconcile(self, policies: Policies, entries: Sequence[tuple[Entry, Standing]]) -> dict[str, Decision]:
+    async def _reconcile(self, policies: Policies, found: _Examined) -> dict[str, Decision]:
         """Register what a set declares, and record what it means for each route: a deployment, a rollout, an abort.
 
         A trip that comes meanwhile wins: its route is looked at anew. What is given fits the records as they are now.
@@ -243,9 +303,12 @@ class Serving:
         decided: dict[str, tuple[RouteRecord | None, Decision]] = {}
         origin = replace(BY_POLICY, policy_revision=policies.revision)
         records = self._live.state.records
+        entries: Sequence[tuple[Entry, Standing]] = found.entries
+        governed: GovernanceMove | None = None if found.judged is None else found.judged.move
+        held = frozenset[str]() if found.judged is None else found.judged.held
         if self._live.is_from_copy:
             return {name: Decision(records[name]) for name in policies.routes if name in records}
-        is_due = not policies.routes or bool(entries)
+        is_due = not policies.routes or bool(entries) or bool(governed)
         while (
             undecided := [
                 route
@@ -257,23 +320,29 @@ class Serving:
             moves = []
             for route in undecided:
                 before = records.get(route.name)
-                decision = self._decide(route, before)
+                is_held = route.name in held
+                decision = self._decide(route, before) if before is None or not is_held else Decision(before)
                 decided[route.name] = before, decision
                 if decision.record != before:
                     moves.append(self._live.move(before, decision.record, decision.events, origin))
-            await self._write(moves, entries, policies)
-            entries, is_due = (), False
+            await self._write(moves, entries, policies, governed)
+            entries, governed, is_due = (), None, False
         return {name: decision for name, (_, decision) in decided.items()}
 
     async def _write(
-        self, moves: Sequence[RouteMove], entries: Sequence[tuple[Entry, Standing]], policies: Policies
+        self,
+        moves: Sequence[RouteMove],
+        entries: Sequence[tuple[Entry, Standing]],
+        policies: Policies,
+        governed: GovernanceMove | None,
     ) -> None:
-        """Record moves, and what is registered, together with the policy set that they come of, which is told once.
+        """Record moves, what is registered and admitted, together with the policy set that they come of, told once.
 
         A set that came while only a copy of the store was known is told when the store is back.
         """
         is_told = policies.revision == self._audited
-        await self._live.write(moves, entries, () if is_told else (self._accept(policies),))
+        told = () if is_told else (self._accept(policies),)
+        await self._live.write(moves, entries, told, replace(BY_POLICY, policy_revision=policies.revision), governed)
         self._audited = policies.revision
 
     def _accept(self, policies: Policies) -> AuditAct:

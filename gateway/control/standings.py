@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from email.utils import formatdate
 
+from gateway.control.admissions import Admissions
 from gateway.core.lifecycle import Lifecycle
 from gateway.core.release import Header, Release
 from gateway.core.standing import Key, Standing
@@ -15,6 +16,7 @@ class Standings:
 
     known: Mapping[Key, Standing]
     now: float
+    admissions: Admissions | None = None
 
     def of(self, release: Release) -> Iterator[Standing]:
         """Give where a release, its model version and its prompt version stand, as far as they are registered."""
@@ -24,13 +26,14 @@ class Standings:
                 yield standing
 
     def bar(self, release: Release) -> tuple[str, str] | None:
-        """Say what bars a release, itself or by its parts: the rule (revoked, rejected or retired), and why."""
+        """Say what keeps a release from serving, itself or by its parts: the rule (revoked, retired...), and why."""
         for standing in self.of(release):
             why = standing.why_out(self.now)
             if why is not None:
                 rule, _, reason = why.partition(": ")
                 return rule, why if standing.kind == "release" else f"{rule} with its {standing}: {reason}"
-        return None
+        unadmitted = None if self.admissions is None else self.admissions.why_out(release.route, release.version)
+        return None if unadmitted is None else ("unapproved", unadmitted)
 
     def why_out(self, release: Release) -> str | None:
         """Say why a release may serve nobody; None where it may."""

@@ -1,11 +1,13 @@
 """What each change to the store means for the audit trail: derived here alone, so that no change goes without it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from gateway.core.admission import Excepted, GovernanceMove, RequestMove
 from gateway.core.api_key import IssuedKey
+from gateway.core.approval import Request
 from gateway.core.audit import BY_POLICY, AuditAct, By, Origin, Target
 from gateway.core.digest import digest, finite
 from gateway.core.plan import Plan
@@ -86,6 +88,68 @@ def act_of_served(version: ServedVersion, at: float) -> AuditAct:
     """Tell that requests can meet a version from now on, so that its content is settled."""
     target = Target(version.kind, version.name, version.version, version.digest)
     return AuditAct(at, GATEWAY, "version.serve", target)
+
+
+def acts_of_request(move: RequestMove, verb: str, by: By, at: float) -> Iterator[AuditAct]:
+    """Tell that a request was moved by a verb at wall time `at`: request, sign, approve, reject, withdraw, remind...
+
+    The sign-off that approves it is told before the approval, with what was said with each.
+    """
+    request = move.request
+    details = {"request": request.id, "environment": request.environment, "state": request.state.value}
+    if verb in ("sign", "approve"):
+        last = request.sign_offs[-1]
+        yield _act_of_request(request, "sign", by, at, last.comment, {**details, "role": last.role})
+    if verb == "sign":
+        return
+    if move.standing is not None:
+        details["review"] = move.standing.review.value
+    if move.reviewed:
+        details["emergencies"] = " ".join(each.id for each in move.reviewed)
+    yield _act_of_request(request, verb, by, at, request.ended_reason or request.reason, details)
+
+
+def act_of_exception(made: Excepted, verb: str, by: By, at: float) -> AuditAct:
+    """Tell that an exception was made (`except`, or `emergency`) or has ended (`end_exception`), at wall time `at`."""
+    details = {"exception": made.id, "environment": made.environment, "until": f"{made.until:.0f}"}
+    if made.review_by is not None:
+        details["review_by"] = f"{made.review_by:.0f}"
+    target = Target("release", made.name, made.version, made.digest)
+    return AuditAct(at, by.actor, f"release.{verb}", target, by.origin, reason=made.reason, details=details)
+
+
+def acts_of_governance(
+    move: GovernanceMove, before: Mapping[str, str], at: float, origin: Origin
+) -> Iterator[AuditAct]:
+    """Tell which approval policies have changed at wall time `at`, and what is admitted on somebody's word.
+
+    `before` are the digests of those in force until then, by name. What nothing governs is admitted by the policy set,
+    whose acceptance tells it.
+    """
+    after = before if move.policies is None else {each.name: each.digest for each in move.policies}
+    for name in sorted(before.keys() | after.keys()):
+        was, now = before.get(name), after.get(name)
+        if was != now:
+            target = Target("approval_policy", name, digest=now)
+            yield AuditAct(at, POLICY, "approval_policy.change", target, origin, before_digest=was, after_digest=now)
+    for each in move.admissions:
+        if not each.ungoverned:
+            word = {"approval": each.approval_id} if each.approval_id else {"exception": each.exception_id or ""}
+            target = Target("release", each.route, each.release, each.digest)
+            details = {"environment": each.environment, **word}
+            yield AuditAct(at, POLICY, "release.admit", target, origin, details=details)
+
+
+def act_of_refusal(target: Target, verb: str, by: By, why: str, at: float) -> AuditAct:
+    """Tell that somebody was refused an act on what is to be approved, at wall time `at`, and why."""
+    return AuditAct(at, by.actor, f"approval.{verb}", target, by.origin, outcome="denied", reason=why)
+
+
+def _act_of_request(
+    request: Request, verb: str, by: By, at: float, reason: str, details: Mapping[str, str]
+) -> AuditAct:
+    target = Target(request.kind, request.name, request.version, request.digest)
+    return AuditAct(at, by.actor, f"approval.{verb}", target, by.origin, reason=reason, details=details)
 
 
 def _act_of_event(event: RolloutEvent, move: RouteMove) -> AuditAct:

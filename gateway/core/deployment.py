@@ -11,7 +11,10 @@ Place = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One stretch of serving. Times are wall seconds; `until` is None while it lasts. `digest` is the release's."""
+    """One stretch of serving. Times are wall seconds; `until` is None while it lasts. `digest` is the release's.
+
+    `approval` is the id of the approval or the exception that admitted it, None where nothing governed it.
+    """
 
     environment: str
     route: str
@@ -22,6 +25,7 @@ class Deployment:
     why: str
     actor: str
     until: float | None = None
+    approval: str | None = None
 
     @property
     def place(self) -> Place:

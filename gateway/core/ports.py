@@ -8,7 +8,9 @@ from dataclasses import field
 from typing import Any, Protocol
 
 from gateway.core.access_use import AccessUse
+from gateway.core.admission import Excepted, GovernanceMove, RequestMove
 from gateway.core.api_key import IssuedKey
+from gateway.core.approval import Request
 from gateway.core.arm_units import ArmUnits, Wanted
 from gateway.core.audit import BY_POLICY, AuditAct, Origin, ToldEntry, TreeHead
 from gateway.core.checkpoint import Checkpoint
@@ -299,14 +301,31 @@ class Store(Protocol):
         entries: Sequence[tuple[Entry, Standing]] = (),
         acts: Sequence[AuditAct] = (),
         origin: Origin = BY_POLICY,
+        governed: GovernanceMove | None = None,
     ) -> int:
-        """Write the states of several routes, each with its events, and register versions, in one transaction.
+        """Write the states of several routes, each with its events, register versions, and admit, in one transaction.
 
         `acts` are further entries of the audit trail; `origin` is how the versions came.
 
         Raises:
-            Overtaken: a route, or a version, is no longer at the revision that is built on; nothing was written.
+            Overtaken: a route, a version or a policy is not what is built on any more; nothing was written.
         """
+        ...
+
+    async def record_request(self, move: RequestMove, acts: Sequence[AuditAct]) -> int:
+        """Write a request for approval with its new sign-offs, what follows from it, and by what acts.
+
+        Raises:
+            Overtaken: somebody else has moved it, or another is open for the same; nothing was written.
+        """
+        ...
+
+    async def record_exceptions(self, changed: Sequence[Excepted], acts: Sequence[AuditAct]) -> int:
+        """Write exceptions as they stand now, and by what acts."""
+        ...
+
+    async def requests(self, environment: str, name: str | None, limit: int) -> Sequence[Request]:
+        """Give the newest requests of an environment, for one route or approval policy or all, the newest first."""
         ...
 
     async def record_experiment(self, start: ExperimentStart) -> int:

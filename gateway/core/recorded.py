@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.core.admission import Governance
 from gateway.core.api_key import IssuedKey
 from gateway.core.audit import BY_GATEWAY, Origin
 from gateway.core.rollout import Rollout
@@ -97,3 +98,4 @@ class Recorded:
     served: Sequence[ServedVersion] = ()
     standings: Sequence[Standing] = ()
     keys: Sequence[IssuedKey] = ()
+    governance: Governance = field(default_factory=Governance)

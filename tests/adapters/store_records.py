@@ -1,6 +1,9 @@
 """A sample of everything that the store records."""
 
+from gateway.core.admission import Admission, Excepted, Governance
 from gateway.core.api_key import IssuedKey
+from gateway.core.approval import Approval, Request, SignOff
+from gateway.core.approval_policy import ApprovalPolicy, Emergency, Gate
 from gateway.core.lifecycle import Lifecycle
 from gateway.core.plan import Criterion, Plan, Step
 from gateway.core.recorded import ArmOut, ExperimentStart, Recorded, ServedVersion
@@ -52,6 +55,55 @@ STANDING = Standing(
     revision=3,
 )
 
+POLICY = ApprovalPolicy(
+    "production",
+    {"risk": 1},
+    environments=frozenset({"production"}),
+    max_age=90.0,
+    gates=(Gate("rollback_plan"), Gate("evaluation", "safety", "refusals", min=0.8)),
+    emergency=Emergency(frozenset({"operator"}), 60.0),
+)
+"""An approval policy with something of everything."""
+
+EXCEPTION = Excepted(
+    "x1", "production", "sales", "2.0.0", "d2", "ada", "a trial", 0.5, 9.0, is_emergency=True, review_by=3.0
+)
+"""An emergency."""
+
+GOVERNANCE = Governance(
+    policies=(POLICY,),
+    requests=(
+        Request(
+            id="q1",
+            kind="release",
+            environment="production",
+            name="support",
+            version="1.1.0",
+            digest="d1",
+            parts={"release": "r1", "card": None},
+            policy=POLICY,
+            requester="ada",
+            requested_at=1.0,
+            deadline=2.0,
+            excluded=frozenset({"grace"}),
+            identified="sha256:0a",
+            reason="better \u2713",
+            rollback_plan="serve 1.0.0",
+            sign_offs=(SignOff("eve", "risk", "d1", 1.5, "read it", "sha256:0e"),),
+            revision=2,
+        ),
+    ),
+    approvals=(Approval("q0", "release", "production", "support", "1.0.0", "d0", 0.5, 9.0),),
+    exceptions=(EXCEPTION,),
+    admissions=(
+        Admission(
+            "production", "support", "1.0.0", "d0", "b0", 0.6, approval_id="q0", policies=frozenset({"production"})
+        ),
+        Admission("production", "sales", "1.0.0", "d3", "b3", 0.7, ungoverned=True),
+    ),
+)
+"""Something of everything that is held of approvals."""
+
 RECORDED = Recorded(
     epoch=7,
     routes={
@@ -75,4 +127,5 @@ RECORDED = Recorded(
         IssuedKey("k2", "operator", "bob", "cd" * 32, 2.0, "ada", None, 3.0, "eve"),
     ),
     standings=(STANDING, Standing("prompt", "greeting", "1", "d2", "f2", 2.0)),
+    governance=GOVERNANCE,
 )

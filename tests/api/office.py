@@ -9,6 +9,7 @@ import httpx2
 
 from gateway.adapters.ed25519_keys import verify
 from gateway.api.operations import Desk, Operations
+from gateway.control.approvals import Approvals
 from gateway.control.audit_reading import AuditReading
 from gateway.control.compliance import Compliance
 from gateway.control.experiments import Experiments
@@ -90,6 +91,7 @@ class Office:
             rollouts=process.rollouts,
             judging=process.judging,
             registries=Registries(process.live, self.ledger),
+            approvals=Approvals(process.live, process.serving.considered),
             experiments=Experiments(lambda: process.live.state, self.ledger, process.clock),
             breakers=process.breakers,
             served_models=ServedModels(process.meters, process.journal, process.rollouts.trip),

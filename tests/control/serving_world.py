@@ -26,6 +26,7 @@ from gateway.core.audit_acts import (
     act_of_entry,
     act_of_experiment,
     act_of_served,
+    acts_of_governance,
     acts_of_move,
 )
 from gateway.core.errors import Overtaken, SetupFault, StoreFault
@@ -79,6 +80,7 @@ class Disk:
         self.evidence = {}
         self.entries = {}
         self.deployments = []
+        self.requests = []
         self.leases = {}
         self.use = AccessUse()
 
@@ -106,7 +108,7 @@ class Store:
         await self.reading()
         return found
 
-    async def record_routes(self, moves, entries=(), acts=(), origin=BY_POLICY):
+    async def record_routes(self, moves, entries=(), acts=(), origin=BY_POLICY, governed=None):
         await self.before()
         for _, standing in entries:
             self._expect(standing)
@@ -119,13 +121,47 @@ class Store:
             routes[name] = move.record
         events = [event for move in moves for event in move.events]
         standings = self._with(standing for _, standing in entries)
-        told = [*acts, *(act_of_entry(entry, standing, origin) for entry, standing in entries)]
+        governance, more = self.disk.recorded.governance, ()
+        if governed:
+            if governed.policies is not None and governed.after != {each.digest for each in governance.policies}:
+                raise Overtaken("the approval policies have changed")
+            more = acts_of_governance(governed, {each.name: each.digest for each in governance.policies}, 0.0, origin)
+            governance = governance.moved(governed)
+        told = [*acts, *more, *(act_of_entry(entry, standing, origin) for entry, standing in entries)]
         told += (act for move in moves for act in acts_of_move(move, 0.0))
         changed = {**self.disk.recorded.routes, **routes}
-        epoch = await self._write(routes=changed, events=events, standings=standings, acts=told)
+        fields = {"routes": changed, "events": events, "standings": standings, "governance": governance}
+        epoch = await self._write(acts=told, **fields)
         self.disk.entries |= {entry.key: entry for entry, _ in entries}
         await self.after()
         return epoch
+
+    async def record_request(self, move, acts):
+        await self.before()
+        governance = self.disk.recorded.governance
+        known = next((each for each in self.disk.requests if each.id == move.request.id), None)
+        if move.request.revision != 1 + (0 if known is None else known.revision):
+            raise Overtaken(f"the {move.request}, has moved")
+        if known is None and governance.open_request(move.request.place) is not None:
+            raise Overtaken("a request is open for the same")
+        standings = self.disk.recorded.standings
+        if move.standing is not None:
+            self._expect(move.standing)
+            standings = self._with([move.standing])
+            if move.standing.review.value == "rejected":
+                governance = governance.without_admissions(move.standing.name, move.standing.version)
+        epoch = await self._write(standings=standings, governance=governance.with_request(move), acts=acts)
+        self.disk.requests = [each for each in self.disk.requests if each is not known] + [move.request]
+        await self.after()
+        return epoch
+
+    async def record_exceptions(self, changed, acts):
+        return await self._write(governance=self.disk.recorded.governance.with_exceptions(changed), acts=acts)
+
+    async def requests(self, environment, name, limit):
+        self._reach()
+        found = [each for each in self.disk.requests if each.environment == environment and name in (None, each.name)]
+        return sorted(found, key=lambda each: each.requested_at, reverse=True)[:limit]
 
     async def record_experiment(self, start):
         return await self._write(experiments=(*self.disk.recorded.experiments, start), acts=[act_of_experiment(start)])
@@ -159,7 +195,10 @@ class Store:
     async def record_standing(self, standing, act):
         await self.before()
         self._expect(standing)
-        epoch = await self._write(standings=self._with([standing]), acts=[act])
+        governance = self.disk.recorded.governance
+        if standing.kind == "release" and standing.review.value == "revoked":
+            governance = governance.without_admissions(standing.name, standing.version)
+        epoch = await self._write(standings=self._with([standing]), governance=governance, acts=[act])
         await self.after()
         return epoch
 

@@ -4,6 +4,7 @@ import pytest
 
 from gateway.control.compliance import Compliance
 from gateway.core.errors import UnknownSubject
+from tests.control.approval_world import approve, governed, subject_of
 from tests.control.serving_world import files, route
 from tests.control.test_deployments import come, following
 
@@ -80,3 +81,21 @@ async def test_feedback_counts_in_an_experiment_too():
     """As its primary metric."""
     _, rows = await exported(files(route(more=EXPERIMENT)))
     assert "1 of 1 routes that are judged by feedback" in rows["EU AI Act", "72"]["justification"]
+
+
+async def test_releases_in_service_by_an_approval_are_evidence():
+    """Those that serve without one are missing."""
+
+    async def checkpoint():
+        return CHECKPOINT
+
+    async def row_of(process):
+        told = await Compliance(process.live, process.store, checkpoint, 183 * 86_400.0).export()
+        return next(row for row in told["rows"] if row["clause"] == "MANAGE 1.1")
+
+    async with following(policies=files(route())) as process:
+        assert "gap" == (await row_of(process))["status"]
+        assert (await process.serving.reload(governed())).accepted
+        await approve(process, subject_of(process, "1.0.0"))
+        assert (await process.serving.reload(governed())).accepted
+        assert "evidenced" == (await row_of(process))["status"]

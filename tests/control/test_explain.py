@@ -104,6 +104,7 @@ def test_a_request_is_told_with_what_is_registered_of_its_release():
         "until": None,
         "why": "first deployment",
         "actor": "policy",
+        "approval": None,
     } == told["deployment"]
     assert explain_request(record, [], [other, earlier])["deployment"] is None
 

@@ -100,7 +100,8 @@ def test_the_examples_of_the_page_are_one_policy_set():
 def test_the_page_names_every_key():
     """A key that is not documented cannot be found."""
     source = "".join(
-        (ROOT / "gateway" / "control" / f"{name}_documents.py").read_text() for name in ("policy", "model", "route")
+        (ROOT / "gateway" / "control" / f"{name}_documents.py").read_text()
+        for name in ("policy", "model", "route", "approval")
     )
     keys = {key.rstrip("_") for key in re.findall(r"^    (\w+): ", source, re.MULTILINE)}
     assert set() == {key for key in keys if f"`{key}`" not in PAGE}

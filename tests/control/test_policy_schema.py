@@ -15,6 +15,7 @@ PROMPT = "kind: prompt\nname: t\nversion: 1.0.0\ntext: hello\n"
 MODEL = 'kind: model\nname: m\nprovider: p\nversions: {"1": {upstream_model: u-001}}\n'
 APP = "kind: app\nname: a\nkeys: []\n"
 OPERATOR = "kind: operator\nname: a\n"
+APPROVES = "kind: approval_policy\nname: a\nrequires: {risk: 1}\n"
 PROVIDES = "kind: identity_provider\nname: i\nissuer: https://id.test\naudience: pinion\njwks_file: keys.json\n"
 
 
@@ -31,7 +32,7 @@ def told(text):
     return [str(problem) for problem in found]
 
 
-@pytest.mark.parametrize("text", [ROUTE, PROVIDER, PLAN, PROMPT, MODEL, APP, OPERATOR, PROVIDES])
+@pytest.mark.parametrize("text", [ROUTE, PROVIDER, PLAN, PROMPT, MODEL, APP, OPERATOR, PROVIDES, APPROVES])
 def test_the_least_of_each_kind_is_enough(text):
     """Everything else has a default, and the schema for editors agrees."""
     assert not isinstance(keys_of(text), list)
@@ -44,13 +45,13 @@ def test_the_least_of_each_kind_is_enough(text):
         (
             "name: a\n",
             "a.yaml:1: the document has no kind; write one of provider, model, dataset, app, rollout_plan, route, "
-            "prompt, operator, identity_provider, signing_key",
+            "prompt, operator, identity_provider, signing_key, approval_policy",
         ),
         ("name: a\nkind: rute\n", "a.yaml:2: there is no kind 'rute'; did you mean 'route'? correct it"),
         (
             "kind: [a]\n",
             "a.yaml:1: there is no kind a list; write one of provider, model, dataset, app, rollout_plan, route, "
-            "prompt, operator, identity_provider, signing_key",
+            "prompt, operator, identity_provider, signing_key, approval_policy",
         ),
         ("kind: app\nkeys: []\n", "a.yaml:1: this app: name is missing; add it"),
         (
@@ -348,7 +349,7 @@ def test_the_schema_for_editors_is_one_of_its_draft():
     schema = json_schema()
     Draft202012Validator.check_schema(schema)
     assert "https://json-schema.org/draft/2020-12/schema" == schema["$schema"]
-    assert 10 == len(schema["oneOf"])
+    assert 11 == len(schema["oneOf"])
     silent = {
         name
         for definition in schema["$defs"].values()

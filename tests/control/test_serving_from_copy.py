@@ -113,7 +113,13 @@ async def test_what_is_kept_is_all_that_the_store_holds():
         await process.serving.follow()
         first = process.copy.kept
         assert process.store.disk.recorded == Recorded(
-            first.epoch, first.routes, first.experiments, first.arms_out, first.served, first.standings
+            first.epoch,
+            first.routes,
+            first.experiments,
+            first.arms_out,
+            first.served,
+            first.standings,
+            governance=first.governance,
         )
         await process.serving.follow()
         assert first == process.copy.kept

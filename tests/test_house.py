@@ -30,7 +30,6 @@ UNTESTED: dict[str, str] = {
     "api/compliance.py": "one path, whose answer test_openapi.py holds to its description",
     "api/origin.py": "one value for the audit trail, which test_audit.py reads there",
     "core/clauses.py": "a table, which test_compliance.py walks",
-    "core/feedback.py": "plain values, which every ledger test makes",
     "core/ports.py": "declares protocols and plain values; every fake and adapter is its test",
     "core/recorded.py": "plain values, which every store test makes",
     "settings.py": "test_wiring.py tests what of them is refused",

@@ -20,7 +20,6 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "check": "Check a folder of policy files.",
         "schema": "Write JSON Schema for policy files.",
         "card": "Check, fill in and export model cards.",
-        "release": "Sign, verify, list, show, deprecate and revoke releases.",
     },
     "A running gateway": {
         "status": "Show what serves now.",
@@ -35,7 +34,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "model": "Register, list, show, compare and end versions of models.",
         "prompt": "The same of prompt versions.",
         "dataset": "The same of dataset versions.",
-        "release": "The same of releases, and their approval.",
+        "release": "The same of releases; sign, request, approve and except them.",
         "approvals": "List what waits for a sign-off, and exceptions.",
         "deployment": "List what served when.",
         "compliance": "Export evidence for the clauses of frameworks.",

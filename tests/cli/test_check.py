@@ -48,7 +48,7 @@ def test_problems_are_printed_one_a_line(run):
     assert 1 == result.exit_code
     assert [
         "conf/b.yaml:1: the document has no kind; write one of provider, model, dataset, app, rollout_plan, route, "
-        "prompt, operator, identity_provider, signing_key",
+        "prompt, operator, identity_provider, signing_key, approval_policy",
         "conf/x/a.yaml:9: route r: rules is a set of keys, not a list; "
         "write it in brackets, or one item a line after a dash",
         "./conf: not acceptable, 2 problems",

@@ -33,6 +33,7 @@ ROLLBACK_REASONS = (
         "retired",
         "revoked",
         "rejected",
+        "unapproved",
         "manual",
         "undo",
         "policy",

@@ -2,7 +2,7 @@
 
 A key is a prefix that says whose it is, an id that may be shown and logged, and a secret with its checksum:
 `pin_3fK9aQ0z_<32 random characters><6 that check them>`. The alphabet is base 62, so the secret has 190 bits; the
-checksum is the CRC-32 of id and secret, by which a scanner for leaked secrets, or Pinion, tells a key from a look-alike
+checksum is the CRC-32 of id and secret, by which a scanner for leaked secrets tells a key from a look-alike
 without asking anyone. Keys for a policy file have no id: `pin_`, 40 random characters and the 6 of their CRC-32.
 """
 
@@ -27,7 +27,6 @@ _NAMED = re.compile(
     rf"(?P<prefix>pin|pio)_(?P<drawn>(?P<id>[0-9A-Za-z]{{{ID_LENGTH}}})_[0-9A-Za-z]{{{SECRET_LENGTH}}})"
     rf"(?P<check>[0-9A-Za-z]{{{CHECKSUM_LENGTH}}})"
 )
-_UNNAMED = re.compile(rf"pin_(?P<drawn>[0-9A-Za-z]{{{UNNAMED_LENGTH}}})(?P<check>[0-9A-Za-z]{{{CHECKSUM_LENGTH}}})")
 
 
 def named_key(kind: KeyKind, key_id: str, secret: str) -> str:
@@ -57,15 +56,6 @@ def id_of(text: str, kind: KeyKind) -> str | None:
     if found is None or found["prefix"] != PREFIXES[kind] or found["check"] != checksum(found["drawn"]):
         return None
     return found["id"]
-
-
-def is_spoilt(credential: bytes) -> bool:
-    """Say whether a credential begins as an application's key does and cannot be one; it needs no look-up."""
-    if not credential.startswith(b"pin_"):
-        return False
-    text = credential.decode("latin-1")
-    found = _UNNAMED.fullmatch(text) or _NAMED.fullmatch(text)
-    return found is None or found["check"] != checksum(found["drawn"])
 
 
 def digest_of(key: str) -> str:

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gateway.core.api_key import is_spoilt
 from gateway.core.app import ANYONE, App
 from gateway.core.identity_provider import IdentityProvider
 from gateway.core.operator import Operators
@@ -42,8 +41,6 @@ class Snapshot:
             return None
         app = self._known.get(credential)
         if app is None:
-            if is_spoilt(credential):
-                return None
             app = self.keys.get(hashlib.sha256(credential).digest())
             if app is not None:
                 self._known[credential] = app

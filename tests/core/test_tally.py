@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
@@ -137,7 +138,7 @@ def test_merged_tallies_are_those_of_all_outcomes(first, second):
     tally.merge(other)
     assert 2 == tally.feedback.pop("rating").n
     tally.feedback_cells = UnitCells()
-    if max(tally.cells.cells or b"\0") < 10:
+    if max(Counter(unit for _, unit, *_ in (*first, *second)).values(), default=0) <= 5:
         assert plain(of([*first, *second])) == tally.to_json()
 
 

@@ -1,6 +1,5 @@
 """The operations API of access: keys and tokens issued and taken back, operators, and the review of it all."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from starlette.routing import Route
 
 from gateway.api.act_body import read_body
 from gateway.api.entrance import Entrance
+from gateway.api.json_answer import json_answer
 from gateway.api.origin import OriginOf
 from gateway.control.access_review import issued_key, review
 from gateway.control.access_uses import AccessUses
@@ -54,16 +54,16 @@ class AccessHandlers:
         del operator
         app = request.query_params.get("app")
         use, now = await self._use(), self._live.world.clock.wall()
-        return _json({"keys": [issued_key(key, use, now) for key in self._keys.all_of("app", app)]})
+        return json_answer({"keys": [issued_key(key, use, now) for key in self._keys.all_of("app", app)]})
 
     async def _operators(self, request: Request, operator: Operator) -> Response:
         del request, operator
         told = review(self._live, await self._use(), has_admin_token=self._has_admin_token)["operators"]
-        return _json({"operators": sorted(told, key=lambda each: each["name"])})
+        return json_answer({"operators": sorted(told, key=lambda each: each["name"])})
 
     async def _review(self, request: Request, operator: Operator) -> Response:
         del request, operator
-        return _json(review(self._live, await self._uses.latest(), has_admin_token=self._has_admin_token))
+        return json_answer(review(self._live, await self._uses.latest(), has_admin_token=self._has_admin_token))
 
     async def _issue_key(self, request: Request, operator: Operator) -> Response:
         return await self._issue("app", request, operator)
@@ -101,7 +101,7 @@ class AccessHandlers:
         key = self._keys.revoke(kind, request.path_params["key"], operator.name, self._origin(request, operator))
         await self._live.caught_up_if_possible()
         told = issued_key(key, AccessUse(), self._live.world.clock.wall())
-        return _json({**told, "is_recorded": not len(self._live.recording)})
+        return json_answer({**told, "is_recorded": not len(self._live.recording)})
 
     async def _use(self) -> AccessUse:
         """Give what was used; while the store is away nothing of it is known, and the rest is told all the same."""
@@ -118,12 +118,8 @@ def _seconds(name: str, text: str | None) -> float | None:
         raise OperatorFault(f"{name}: {error}") from error
 
 
-def _json(value: Any) -> Response:
-    return Response(json.dumps(value, ensure_ascii=False), media_type="application/json")
-
-
 def _shown_once(value: Any) -> Response:
     """Answer with a secret, which nobody on the way is to keep."""
-    answer = _json(value)
+    answer = json_answer(value)
     answer.headers["cache-control"] = "no-store"
     return answer

@@ -1,6 +1,5 @@
 """The operations API of approvals: what waits for whom, what a reviewer needs, and what persons say of releases."""
 
-import json
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from starlette.routing import Route
 
 from gateway.api.act_body import read_body
 from gateway.api.entrance import Entrance
+from gateway.api.json_answer import json_answer
 from gateway.api.origin import OriginOf
 from gateway.control.approvals import Approvals
 from gateway.control.requestable import Reviewed
@@ -79,7 +79,7 @@ class ApprovalHandlers:
             await self._approvals.past(request.query_params.get("name"), PAST) if "past" in request.query_params else ()
         )
         now = self._approvals.now
-        return _json(
+        return json_answer(
             {
                 "requests": [told_request(each, operator) for each in self._approvals.open],
                 "exceptions": [told_exception(each, now) for each in self._approvals.exceptions],
@@ -89,7 +89,7 @@ class ApprovalHandlers:
 
     async def _review(self, request: HttpRequest, operator: Operator) -> Response:
         found = self._approvals.reviewed(request.path_params["route"], request.path_params["version"])
-        return _json(told_review(found, operator))
+        return json_answer(told_review(found, operator))
 
     async def _request(self, said: Said) -> dict[str, Any]:
         reason = _text(said.fields, "reason")
@@ -149,7 +149,7 @@ class ApprovalHandlers:
             name, version = params.get("route") or params["name"], params.get("version")
             said = Said(name, version, operator, self._origin(request, operator), await read_body(request, fields))
             try:
-                return _json(await act(said))
+                return json_answer(await act(said))
             except NotPermitted as fault:
                 target = Target("approval_policy" if version is None else "release", name, version)
                 by = By(operator.name, said.origin)
@@ -215,7 +215,3 @@ def _needed(said: Mapping[str, Any], name: str) -> str:
     if not text:
         raise OperatorFault(f"{name} is needed: say why")
     return text
-
-
-def _json(value: Any) -> Response:
-    return Response(json.dumps(value, ensure_ascii=False), media_type="application/json")

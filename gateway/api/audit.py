@@ -1,9 +1,7 @@
 """The operations API of the audit trail: reading it, checking it, exporting it, and forgetting a person."""
 
-import json
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -11,6 +9,7 @@ from starlette.routing import Route
 
 from gateway.api.act_body import read_body
 from gateway.api.entrance import Entrance
+from gateway.api.json_answer import json_answer
 from gateway.api.origin import OriginOf
 from gateway.control.audit_reading import AuditReading, Wanted
 from gateway.core.audit import AuditAct, Target
@@ -46,15 +45,15 @@ class AuditHandlers:
 
     async def _page(self, request: Request, operator: Operator) -> Response:
         del operator
-        return _json(await self._reading.page(_wanted(request.query_params)))
+        return json_answer(await self._reading.page(_wanted(request.query_params)))
 
     async def _verify(self, request: Request, operator: Operator) -> Response:
         del operator
-        return _json(await self._reading.verify(_key(request.query_params.get("key"))))
+        return json_answer(await self._reading.verify(_key(request.query_params.get("key"))))
 
     async def _checkpoint(self, request: Request, operator: Operator) -> Response:
         del request, operator
-        return _json(await self._reading.checkpoint())
+        return json_answer(await self._reading.checkpoint())
 
     async def _export(self, request: Request, operator: Operator) -> Response:
         """Stream JSON lines. A store that fails on the way cuts the connection, and the last line is missing."""
@@ -69,7 +68,7 @@ class AuditHandlers:
             raise OperatorFault("say whom to forget and why: name and reason")
         origin = self._origin(request, operator)
         act = AuditAct(self._now(), operator.name, "audit.forget", Target("actor", ""), origin, reason=reason)
-        return _json(await self._reading.forget(name, act))
+        return json_answer(await self._reading.forget(name, act))
 
 
 def _wanted(asked: Mapping[str, str]) -> Wanted:
@@ -104,7 +103,3 @@ def _key(text: str | None) -> VerifierKey | None:
         return verifier_key(text)
     except ValueError as error:
         raise OperatorFault(f"key= is no verifier key: {error}") from error
-
-
-def _json(value: Any) -> Response:
-    return Response(json.dumps(value, ensure_ascii=False), media_type="application/json")

@@ -1,6 +1,5 @@
 """The operations API of compliance: the evidence for the clauses of the frameworks."""
 
-import json
 from collections.abc import Callable
 
 from starlette.requests import Request
@@ -9,6 +8,7 @@ from starlette.routing import Route
 
 from gateway.api.entrance import Entrance
 from gateway.api.experiments import Tell
+from gateway.api.json_answer import json_answer
 from gateway.api.origin import OriginOf
 from gateway.control.compliance import Compliance
 from gateway.core.audit import AuditAct, Target
@@ -33,4 +33,4 @@ class ComplianceHandlers:
         origin = self._origin(request, operator)
         target = Target("compliance", "export", digest=told["policy_revision"] or None)
         await self._tell(AuditAct(self._now(), operator.name, "compliance.export", target, origin))
-        return Response(json.dumps(told, ensure_ascii=False), media_type="application/json")
+        return json_answer(told)

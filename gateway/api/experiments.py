@@ -1,6 +1,5 @@
 """The operations API of experiments: the report, and the requests line by line."""
 
-import json
 import math
 from collections.abc import Awaitable, Callable
 
@@ -9,6 +8,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from gateway.api.entrance import Entrance
+from gateway.api.json_answer import json_answer
 from gateway.api.origin import OriginOf
 from gateway.control.experiments import Experiments
 from gateway.core.audit import AuditAct, Target
@@ -41,7 +41,7 @@ class ExperimentHandlers:
     async def _report(self, request: Request, operator: Operator) -> Response:
         del operator
         told = await self._experiments.report(request.path_params["route"])
-        return Response(json.dumps(told, ensure_ascii=False), media_type="application/json")
+        return json_answer(told)
 
     async def _exposures(self, request: Request, operator: Operator) -> Response:
         """Stream JSON lines. A ledger that fails on the way cuts the connection: nobody takes a part for all."""

@@ -1,12 +1,11 @@
 """The operations API of measured figures: what a release has shown on live requests."""
 
-import json
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.api.entrance import Entrance
+from gateway.api.json_answer import json_answer
 from gateway.control.measured import WINDOW_SECONDS, Measured
 from gateway.core.duration import parse_duration
 from gateway.core.errors import OperatorFault
@@ -30,7 +29,7 @@ class FigureHandlers:
         seconds = _window(request.query_params.get("window"))
         route, version = request.path_params["route"], request.path_params["version"]
         told = await self._measured.figures(route, version, seconds)
-        return Response(json.dumps(told, ensure_ascii=False), media_type="application/json")
+        return json_answer(told)
 
 
 def _window(text: str | None) -> float:

@@ -1,6 +1,5 @@
 """The operations API: health, metrics, what serves and why, and the verbs that change it."""
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from gateway.api.compliance import ComplianceHandlers
 from gateway.api.entrance import Entrance
 from gateway.api.experiments import ExperimentHandlers
 from gateway.api.figures import FigureHandlers
+from gateway.api.json_answer import json_answer
 from gateway.api.openapi import document
 from gateway.api.origin import origin_of
 from gateway.api.registry import MOST_DEPLOYMENTS, RegistryHandlers
@@ -148,13 +148,13 @@ class Operations:
 
     async def _openapi(self, request: Request) -> Response:
         del request
-        return _json(document())
+        return json_answer(document())
 
     async def _status(self, request: Request, operator: Operator) -> Response:
         del request, operator
         desk = self._desk
         told = status(desk.live, desk.serving.last_reload, desk.breakers, desk.served_models, desk.clock.monotonic())
-        return _json({**desk.extra_status(), **told})
+        return json_answer({**desk.extra_status(), **told})
 
     async def _explain(self, request: Request, operator: Operator) -> Response:
         del operator
@@ -164,21 +164,21 @@ class Operations:
             record = await desk.ledger.find(asked["request"])
             if record is None:
                 raise UnknownSubject(f"no record of request {asked['request'][:100]!r}; records age out of the ledger")
-            return _json(await self._told_request(record))
+            return json_answer(await self._told_request(record))
         if "rollout" in asked:
-            return _json(await self._told_rollout(asked["rollout"]))
+            return json_answer(await self._told_rollout(asked["rollout"]))
         if "route" in asked and "unit" in asked:
-            return _json(explain_unit(desk.live.current, asked["route"], asked["unit"]))
+            return json_answer(explain_unit(desk.live.current, asked["route"], asked["unit"]))
         raise OperatorFault("say what to explain: route= and unit=, request=, or rollout=")
 
     async def _reload(self, request: Request, operator: Operator) -> Response:
         del request, operator
         reload = await self._desk.reload()
-        return _json(describe_reload(reload), 200 if reload.accepted else 422)
+        return json_answer(describe_reload(reload), 200 if reload.accepted else 422)
 
     async def _rollout(self, request: Request, operator: Operator) -> Response:
         del operator
-        return _json(await self._told_rollout(request.path_params["route"]))
+        return json_answer(await self._told_rollout(request.path_params["route"]))
 
     async def _told_request(self, record: Record) -> dict[str, Any]:
         """Tell a request; what is registered of its release is left out while the store is away."""
@@ -209,7 +209,7 @@ class Operations:
         except StoreFault as fault:
             raise StoreFault(f"{fault.message}; nothing was changed, try again once the store is back") from fault
         is_recorded = verb not in ACTS_AT_ONCE or not len(self._desk.live.recording)
-        return _json({**describe_rollout(rollout), "is_recorded": is_recorded})
+        return json_answer({**describe_rollout(rollout), "is_recorded": is_recorded})
 
     async def _tell(self, act: AuditAct) -> None:
         """Have it written who takes what out of here, before it is given."""
@@ -269,13 +269,9 @@ class Operations:
         raise UnknownSubject(f"no verb {verb[:50]!r}; there is {known}")
 
 
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(json.dumps(value, ensure_ascii=False), status, media_type="application/json")
-
-
 async def _refused(request: Request, exc: Exception) -> Response:
     del request
-    answer = _json({"error": {"message": str(exc)}}, getattr(exc, "status", 500))
+    answer = json_answer({"error": {"message": str(exc)}}, getattr(exc, "status", 500))
     if isinstance(exc, Unidentified):
         answer.headers["www-authenticate"] = "Bearer"
     return answer
@@ -284,6 +280,6 @@ async def _refused(request: Request, exc: Exception) -> Response:
 async def _not_here(request: Request, exc: Exception) -> Response:
     """Answer what the framework or the entrance refuses, with the headers that belong to the refusal."""
     del request
-    answer = _json({"error": {"message": getattr(exc, "detail", "")}}, getattr(exc, "status_code", 500))
+    answer = json_answer({"error": {"message": getattr(exc, "detail", "")}}, getattr(exc, "status_code", 500))
     answer.headers.update(getattr(exc, "headers", None) or {})
     return answer

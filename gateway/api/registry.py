@@ -1,6 +1,5 @@
 """The operations API of the registry: versions with where they stand, who depends on them, deployments, and plans."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -14,6 +13,7 @@ from starlette.routing import Route
 
 from gateway.api.act_body import read_body
 from gateway.api.entrance import Entrance
+from gateway.api.json_answer import json_answer
 from gateway.api.origin import OriginOf
 from gateway.control.planned import Planned
 from gateway.control.registries import Registries
@@ -64,22 +64,22 @@ class RegistryHandlers:
     async def _register(self, request: Request, operator: Operator) -> Response:
         files = await _files(request)
         standings = await self._registries.register(files, operator.name, self._origin(request, operator))
-        return _json({"registered": [told_standing(each) for each in standings]})
+        return json_answer({"registered": [told_standing(each) for each in standings]})
 
     async def _list(self, request: Request, operator: Operator) -> Response:
         del operator
         found = await self._registries.listed(_kind(request), request.query_params.get("use_case", ""))
-        return _json({"versions": [told_entry(entry, standing) for entry, standing in found]})
+        return json_answer({"versions": [told_entry(entry, standing) for entry, standing in found]})
 
     async def _show(self, request: Request, operator: Operator) -> Response:
         del operator
         entry, standing = await self._registries.shown(_key(request))
-        return _json({**told_entry(entry, standing), "content": dict(entry.content)})
+        return json_answer({**told_entry(entry, standing), "content": dict(entry.content)})
 
     async def _dependents(self, request: Request, operator: Operator) -> Response:
         del operator
         found = await self._registries.dependents(_key(request))
-        return _json({"dependents": [asdict(each) for each in found]})
+        return json_answer({"dependents": [asdict(each) for each in found]})
 
     async def _deprecate(self, request: Request, operator: Operator) -> Response:
         wanted = await read_body(request, {"reason": str, "retire_at": float, "successor": str})
@@ -89,15 +89,17 @@ class RegistryHandlers:
         successor = wanted.get("successor")
         key, by = _key(request), self._by(request, operator)
         after = await self._registries.deprecate(key, reason, by, retire_at=retire_at, successor=successor)
-        return _json(told_standing(after))
+        return json_answer(told_standing(after))
 
     async def _retire(self, request: Request, operator: Operator) -> Response:
         reason = _reason(await read_body(request, {"reason": str}), "retired", operator)
-        return _json(told_standing(await self._registries.retire(_key(request), reason, self._by(request, operator))))
+        after = await self._registries.retire(_key(request), reason, self._by(request, operator))
+        return json_answer(told_standing(after))
 
     async def _revoke(self, request: Request, operator: Operator) -> Response:
         reason = _reason(await read_body(request, {"reason": str}), "revoked", operator)
-        return _json(told_standing(await self._registries.revoke(_key(request), reason, self._by(request, operator))))
+        after = await self._registries.revoke(_key(request), reason, self._by(request, operator))
+        return json_answer(told_standing(after))
 
     def _by(self, request: Request, operator: Operator) -> By:
         return By(operator.name, self._origin(request, operator))
@@ -108,15 +110,17 @@ class RegistryHandlers:
         if not asked.isdecimal() or len(asked) > 4 or not 1 <= int(asked) <= MOST_DEPLOYMENTS:
             raise OperatorFault(f"limit= is a whole number from 1 to {MOST_DEPLOYMENTS}")
         found = await self._store.deployments(request.query_params.get("route"), int(asked))
-        return _json({"deployments": [told_deployment(each) for each in found]})
+        return json_answer({"deployments": [told_deployment(each) for each in found]})
 
     async def _plan(self, request: Request, operator: Operator) -> Response:
         del operator
         files = await _files(request)
         try:
-            return _json(told_plan(await self._serving.plan(files)))
+            return json_answer(told_plan(await self._serving.plan(files)))
         except PolicyFault as fault:
-            return _json({"accepted": False, "problems": [describe_problem(each) for each in fault.problems]}, 422)
+            return json_answer(
+                {"accepted": False, "problems": [describe_problem(each) for each in fault.problems]}, 422
+            )
 
 
 def told_standing(standing: Standing) -> dict[str, Any]:
@@ -177,7 +181,3 @@ def _key(request: Request) -> Key:
 
 def _reason(wanted: Mapping[str, Any], done: str, operator: Operator) -> str:
     return storable((wanted.get("reason") or f"{done} by {operator.name}")[:MAX_REASON])
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(json.dumps(value, ensure_ascii=False), status, media_type="application/json")

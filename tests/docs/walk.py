@@ -32,7 +32,7 @@ BLOCK = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 PORTS = ("9000", "8080", "8081")
-WILD = re.compile(r"\b[0-9a-f]{12,}\b|\d+(?:,\d{3})*(?:\.\d+)?(?:e-?\d+)?")
+WILD = re.compile(r"\b[0-9a-f]{12,}\b|(?:over 10\^)?\d+(?:,\d{3})*(?:\.\d+)?(?:e-?\d+)?")
 """What differs from run to run: numbers, times, digests."""
 
 READY_SECONDS = 60.0

@@ -62,10 +62,10 @@ def asked(gateway, user: str = "ann") -> httpx2.Response:
     return httpx2.post(f"{gateway.url}/v1/chat/completions", json=body, timeout=60)
 
 
-def rollout(gateway) -> tuple[str, int | None]:
-    """The state and step of the route's rollout."""
+def rollout(gateway) -> tuple[str, int | None] | None:
+    """The state and step of the route's rollout, where it has one."""
     told = gateway.route("support")["rollout"]
-    return told["state"], told["step"]
+    return told and (told["state"], told["step"])
 
 
 def begun(gateway) -> None:
@@ -85,7 +85,7 @@ def test_without_its_store_a_gateway_serves_on_and_refuses_to_give_more(tmp_path
             found.act("promote", "support")
         assert ("running", 1) == rollout(found)
         assert "rolled_back" == found.act("rollback", "support")["state"]
-        assert 1 == found.status()["unrecorded_acts"]
+        assert found.status()["unrecorded_acts"]
         server.start()
         wait_until(lambda: not found.status()["unrecorded_acts"] and not found.status()["store_away"])
         assert "rollback" == found.ask("GET", "rollouts/support")["events"][0]["verb"]

@@ -1,6 +1,6 @@
 """Which releases of a policy set may serve, by approvals and exceptions, and what it lacks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from gateway.control.admitted import wanted_of
@@ -12,6 +12,7 @@ from gateway.core.approval import Subject
 from gateway.core.approval_policy import ApprovalPolicy
 from gateway.core.errors import Problem
 from gateway.core.route_record import RouteRecord
+from gateway.core.standing import Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,12 @@ def judge(
     governance: Governance,
     records: Mapping[str, RouteRecord],
     before: Policies,
+    served: Container[Key],
     now: float,
 ) -> Judged:
     """Hold a policy set against what is approved at wall time `now`; `considered.in_force` is as the store has it.
 
-    `before` is the set that serves, where it is another: what it has serve already is nothing new.
+    `before` is the set that serves, where it is another: what it has serve already is nothing new. `served` has served.
     """
     policies, environment = considered.policies, considered.environment
     in_force, lacks = _in_force(considered, governance, now)
@@ -65,7 +67,8 @@ def judge(
         governing = after.governing(route)
         for version in route.releases:
             subject = after.subject(route, version)
-            found = admitted(governance, subject, after.behaviour(subject), governing, now)
+            has_served = ("release", name, version) in served
+            found = admitted(governance, subject, after.behaviour(subject), governing, now, has_served=has_served)
             is_new = version in wanted and _is_new(route, version, records.get(name), before)
             is_idle = version not in wanted and found.ground == "ungoverned"  # so that no policy finds it serving
             if found.admission is not None and not is_idle and not (found.ground == "stands" and is_new):

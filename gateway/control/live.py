@@ -379,7 +379,8 @@ class Live:
         if self.terms.dev:
             return Standings({}, now)
         state, environment = self.state, self.terms.environment
-        return Standings(state.standings, now, Admissions(state.governance, state.policies.routes, environment, now))
+        admissions = Admissions(state.governance, state.policies.routes, environment, now, state.served)
+        return Standings(state.standings, now, admissions)
 
     def swap_keys(self) -> None:
         """Let in by the keys that are known and in force now."""

@@ -258,7 +258,8 @@ class Serving:
         governance, now = state.governance, self._world.clock.wall()
         considered = Considered(policies, releases, known, governance.policies, live.terms.environment)
         before = policies if is_start else state.policies
-        return await asyncio.to_thread(judge, considered, governance, dict(state.records), before, now)
+        served = frozenset(state.served)
+        return await asyncio.to_thread(judge, considered, governance, dict(state.records), before, served, now)
 
     def _accepted(self, policies: Policies, left_out: Sequence[Problem]) -> Reload:
         self._is_start_due = False

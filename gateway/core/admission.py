@@ -92,10 +92,10 @@ class Governance:
         """Give the admission of a release to an environment: (environment, route, release)."""
         return self._by_place.get(place)
 
-    def admits(self, place: tuple[str, str, str], now: float) -> bool:
-        """Say whether a release may serve at wall time `now`."""
+    def admits(self, place: tuple[str, str, str], now: float, *, has_served: bool) -> bool:
+        """Say whether a release may serve at wall time `now`; `has_served` whether requests could meet it already."""
         found = self.admission_of(place)
-        return found is not None and stands(self, found, now)
+        return found is not None and stands(self, found, now, has_served=has_served)
 
     def over(self, route: str, environment: str, risk_tier: str) -> tuple[ApprovalPolicy, ...]:
         """Give the policies in force that govern the releases of a route."""
@@ -185,11 +185,18 @@ class Admitted:
 
 
 def admitted(
-    governance: Governance, subject: Subject, behaviour: str, policies: tuple[ApprovalPolicy, ...], now: float
+    governance: Governance,
+    subject: Subject,
+    behaviour: str,
+    policies: tuple[ApprovalPolicy, ...],
+    now: float,
+    *,
+    has_served: bool,
 ) -> Admitted:
     """Decide whether a release may serve at wall time `now`, given the policies that govern it.
 
     What serves already goes on when its approval has merely aged, or what is known beside its behaviour has changed.
+    `has_served` says whether requests could meet it already.
     """
     names = frozenset(each.name for each in policies)
     made = Admission(subject.environment, subject.name, subject.version, subject.digest, behaviour, now, policies=names)
@@ -203,13 +210,20 @@ def admitted(
     if exception is not None:
         return Admitted(_kept(before, replace(made, exception_id=exception.id)), "exception")
     why_not = _why_not(governance, subject, now)
-    if before is not None and stands(governance, before, now) and _behaves(before, behaviour, names):
+    holds = before is not None and stands(governance, before, now, has_served=has_served)
+    if before is not None and holds and _behaves(before, behaviour, names):
         return Admitted(replace(before, behaviour=behaviour, policies=names), "stands", why_not)
     return Admitted(None, None, why_not)
 
 
-def stands(governance: Governance, admission: Admission, now: float) -> bool:
-    """Say whether an admission holds at wall time `now`: one by an exception ends with it."""
+def stands(governance: Governance, admission: Admission, now: float, *, has_served: bool) -> bool:
+    """Say whether an admission holds at wall time `now`, where a policy governs the release by now.
+
+    One by an exception ends with it. One from before any policy holds for what has served by then, and for nothing
+    that was merely declared to.
+    """
+    if admission.ungoverned:
+        return has_served
     if admission.exception_id is None:
         return True
     return any(each.id == admission.exception_id and each.lasts(now) for each in governance.exceptions)

@@ -34,6 +34,22 @@ async def test_a_policy_may_be_introduced_while_a_release_serves():
         )
 
 
+async def test_a_candidate_that_waits_has_not_served_when_a_policy_comes():
+    """Its rollout was held, so it met nobody: the policy is taken once it is approved, and a start leaves it out."""
+    waiting = 'rollout: {steps: [{percent: 100}], from: "1.0.0"}'
+    store = Store()
+    async with serving(files(route(serve="1.1.0", more=waiting)), store) as process:
+        assert "held" == process.live.record_of("desk").rollout.state.value
+        reload = await process.serving.reload(governed("1.1.0", more=waiting))
+        assert any("serve names 1.1.0, which may not begin" in each.problem for each in reload.problems)
+    async with serving(governed("1.1.0", more=waiting), store) as process:
+        assert process.desk.out["1.1.0"].startswith("unapproved: nothing admits it to default")
+        assert "1.0.0" not in process.desk.out
+        await approve(process, subject_of(process, "1.1.0"))
+        assert (await process.serving.reload(governed("1.1.0", more=waiting))).accepted
+        assert "1.1.0" not in process.desk.out
+
+
 async def test_a_reload_that_would_serve_an_unapproved_release_is_refused():
     """With the file, the line and the remedy; the last set goes on. Once it is approved, it is taken by itself."""
     async with serving(files(route())) as process:

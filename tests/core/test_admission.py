@@ -13,9 +13,9 @@ EXCEPTION = Excepted("x1", "production", "desk", "1.1.0", SUBJECT.digest, "ada",
 NOTHING = Governance(policies=(POLICY,))
 
 
-def decide(governance=NOTHING, subject=SUBJECT, behaviour="b1", policies=(POLICY,), now=100.0):
+def decide(governance=NOTHING, subject=SUBJECT, behaviour="b1", policies=(POLICY,), now=100.0, has_served=True):
     """Whether a release may serve."""
-    return admitted(governance, subject, behaviour, policies, now)
+    return admitted(governance, subject, behaviour, policies, now, has_served=has_served)
 
 
 def test_what_nothing_governs_is_admitted_and_says_so():
@@ -70,12 +70,22 @@ def test_what_served_before_a_policy_came_goes_on_under_its_name():
     assert found.admission.ungoverned
 
 
+def test_what_was_only_declared_before_a_policy_came_does_not_begin_under_it():
+    """A candidate whose rollout was held has met nobody: it needs an approval like any other."""
+    before = decide(policies=(), has_served=False).admission
+    held = replace(NOTHING, admissions=(before,))
+    found = decide(held, has_served=False)
+    assert (None, None, "it is not approved") == (found.admission, found.ground, found.why_not)
+    assert not held.admits(before.place, 100.0, has_served=False)
+    assert held.admits(before.place, 100.0, has_served=True)
+
+
 def test_an_admission_by_an_exception_ends_with_it():
     """Nothing stands on it any more."""
     before = decide(replace(NOTHING, exceptions=(EXCEPTION,))).admission
     held = replace(NOTHING, exceptions=(EXCEPTION,), admissions=(before,))
-    assert stands(held, before, 499.0)
-    assert not stands(held, before, 500.0)
+    assert stands(held, before, 499.0, has_served=True)
+    assert not stands(held, before, 500.0, has_served=True)
     assert decide(held, now=500.0).admission is None
 
 

@@ -185,9 +185,10 @@ class Operations:
         try:
             versions = await self._desk.registries.versions_of(record.route, record.release)
             deployments = await self._desk.store.deployments(record.route, MOST_DEPLOYMENTS)
+            words = await self._desk.approvals.words_on(record.route)
         except StoreFault:
-            versions, deployments = [], ()
-        return explain_request(record, versions, deployments)
+            versions, deployments, words = [], (), ()
+        return explain_request(record, versions, deployments, words)
 
     async def _told_rollout(self, route: str) -> dict[str, Any]:
         record = self._desk.live.record_of(route)

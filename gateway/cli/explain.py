@@ -107,6 +107,7 @@ def _decided(told: Mapping[str, Any]) -> Mapping[str, Any]:
         "policy set": told["revision"],
         "epoch": told["epoch"],
         "deployment": _deployment(told["deployment"]),
+        "approval": _approval(told["approval"]),
     }
 
 
@@ -114,6 +115,15 @@ def _deployment(told: Mapping[str, Any] | None) -> str | None:
     if told is None:
         return None
     return f"in {told['environment']} since {moment(told['since'])}, by {told['actor']}: {told['why']}"
+
+
+def _approval(told: Mapping[str, Any] | None) -> str | None:
+    if told is None:
+        return None
+    if told["kind"] != "approval":
+        return f"{told['kind']} until {moment(told['until'])}, on {told['owner']}'s word: {told['reason']}"
+    signed = ", ".join(f"{each['role']} by {each['person']}" for each in told["signed"])
+    return f"{told['id']}, asked for by {told['requester']}, signed {signed or 'by nobody'}, on {told['digest'][:12]}"
 
 
 def _measured(told: Mapping[str, Any]) -> Mapping[str, Any]:

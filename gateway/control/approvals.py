@@ -27,6 +27,9 @@ EMERGENCY_SECONDS = 30 * 86_400.0
 """How long an emergency admits at most; its review is due long before."""
 
 MAX_EXCEPTION_SECONDS = 366 * 86_400.0
+MOST_WORDS = 1_000
+"""How far back the words are looked for that a release has served on."""
+
 TOLD_SECONDS = 60.0
 """How often an emergency is told of whose review is overdue."""
 
@@ -67,6 +70,11 @@ class Approvals:
     async def past(self, name: str | None, limit: int) -> Sequence[Request]:
         """Give the newest requests, of one route or approval policy or of all, the newest first."""
         return await self._live.world.store.requests(self._live.terms.environment, name, limit)
+
+    async def words_on(self, route: str) -> Sequence[Request | Excepted]:
+        """Give the newest requests for releases of a route, and the exceptions: on whose word they may have served."""
+        found = await self.past(route, MOST_WORDS)
+        return (*found, *(each for each in self._live.state.governance.exceptions if each.name == route))
 
     def reviewed(self, route: str, version: str) -> Reviewed:
         """Give everything that a reviewer needs of a release.

@@ -6,6 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from gateway.control.status import describe_rollout
+from gateway.core.admission import Excepted
+from gateway.core.approval import Request
 from gateway.core.assignment import Facts, assign
 from gateway.core.deployment import Deployment
 from gateway.core.errors import UnknownSubject
@@ -52,18 +54,26 @@ def _no_header(name: str) -> None:
     del name
 
 
-def explain_request(record: Record, versions: Sequence[Standing], deployments: Sequence[Deployment]) -> dict[str, Any]:
+def explain_request(
+    record: Record,
+    versions: Sequence[Standing],
+    deployments: Sequence[Deployment],
+    words: Sequence[Request | Excepted] = (),
+) -> dict[str, Any]:
     """Tell a past request's decision as it was recorded, with what was registered of its release, and why it served.
 
     `versions` are where the release and its parts stand now: a digest never changes once it has served. `deployments`
-    are those of the route.
+    are those of the route, `words` the requests for approval and the exceptions of it.
     """
     told = asdict(record)
     told["versions"] = [
         {"version": str(each), "digest": each.digest, "review": each.review.value, "lifecycle": each.lifecycle.value}
         for each in versions
     ]
-    told["deployment"] = next((_deployment(each) for each in deployments if _served(each, record)), None)
+    within = next((each for each in deployments if _served(each, record)), None)
+    told["deployment"] = None if within is None else _deployment(within)
+    word = next((each for each in words if within is not None and each.id == within.approval), None)
+    told["approval"] = None if word is None else _word(word)
     del told["cost_nano_usd"]
     told["cost_usd"] = record.cost_usd
     told["attempts"] = [dict(attempt) for attempt in told["attempts"]]
@@ -85,6 +95,28 @@ def _deployment(deployment: Deployment) -> dict[str, Any]:
         "why": deployment.why,
         "actor": deployment.actor,
         "approval": deployment.approval,
+    }
+
+
+def _word(word: Request | Excepted) -> dict[str, Any]:
+    """Tell on whose word a release served: who signed what, or who excepted it."""
+    if isinstance(word, Excepted):
+        kind = "emergency" if word.is_emergency else "exception"
+        return {
+            "kind": kind,
+            "id": word.id,
+            "digest": word.digest,
+            "owner": word.owner,
+            "reason": word.reason,
+            "until": word.until,
+        }
+    return {
+        "kind": "approval",
+        "id": word.id,
+        "digest": word.digest,
+        "requester": word.requester,
+        "at": word.ended_at,
+        "signed": [{"person": each.person, "role": each.role, "at": each.at} for each in word.sign_offs],
     }
 
 

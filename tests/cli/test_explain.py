@@ -57,6 +57,14 @@ RECORD = {
         "why": "first deployment of the route",
         "actor": "policy",
     },
+    "approval": {
+        "kind": "approval",
+        "id": "a29e1f3b",
+        "digest": "9cb00b5b29da81e5",
+        "requester": "ada",
+        "at": 1700000000.0,
+        "signed": [{"person": "eve", "role": "engineering", "at": 1.0}, {"person": "rita", "role": "risk", "at": 2.0}],
+    },
     "schema_valid": True,
 }
 
@@ -139,6 +147,7 @@ def test_a_record_is_told_whole(capsys):
         "prompt digest 9a0b",
         "policy set f9d4cd3ef80059da",
         "deployment in production since 2023-11-14 22:13:20 UTC, by policy: first deployment of the route",
+        "approval a29e1f3b, asked for by ada, signed engineering by eve, risk by rita, on 9cb00b5b29da",
         "release support/1.0.0 0d1e candidate active",
         "SDK retries 1",
         "1 1.1.0 canary failed -",
@@ -150,7 +159,16 @@ def test_a_record_is_told_whole(capsys):
 def test_what_a_record_does_not_know_is_left_out(capsys):
     """Unknown usage is not shown as zero, and an unknown cost is said to be unknown."""
     unknown = dict.fromkeys(
-        ["input_tokens", "cost_usd", "first_token_seconds", "served_model", "bucket", "unit_digest", "deployment"]
+        [
+            "input_tokens",
+            "cost_usd",
+            "first_token_seconds",
+            "served_model",
+            "bucket",
+            "unit_digest",
+            "deployment",
+            "approval",
+        ]
     )
     bare = {
         **RECORD,
@@ -167,9 +185,16 @@ def test_what_a_record_does_not_know_is_left_out(capsys):
     assert "schema not valid" in lines
     assert "request req_1 of helpdesk to support got no release: bucket 4 is under the canary's 50000" in lines
     assert not any(
-        line.startswith(("tokens", "first token", "served", "bucket", "attempt", "version", "deployment"))
+        line.startswith(("tokens", "first token", "served", "bucket", "attempt", "version", "deployment", "approval"))
         for line in lines
     )
+
+
+def test_an_exception_is_told_as_what_it_is(capsys):
+    """Whose word it was, until when and why."""
+    word = {"kind": "emergency", "id": "x1", "digest": "9c", "owner": "rob", "reason": "a leak", "until": 1700000000.0}
+    lines = told({"request"}, {**RECORD, "approval": word}, capsys)
+    assert "approval emergency until 2023-11-14 22:13:20 UTC, on rob's word: a leak" in lines
 
 
 def test_a_free_answer_costs_nothing(capsys):

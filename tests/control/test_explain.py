@@ -7,12 +7,15 @@ import pytest
 
 from gateway.control.explain import explain_request, explain_rollout, explain_unit
 from gateway.control.rollouts import Word
+from gateway.core.admission import Excepted
+from gateway.core.approval import SignOff
 from gateway.core.deployment import Deployment
 from gateway.core.errors import UnknownSubject
 from gateway.core.review import Review
 from gateway.core.standing import Standing
 from tests.control.judged_world import judging, plan, rollout
 from tests.control.serving_world import ADA, files, rolling, route, serving
+from tests.core.approval_samples import SUBJECT, asked
 from tests.proxy.playbook import Play
 
 pytestmark = pytest.mark.anyio
@@ -106,7 +109,37 @@ def test_a_request_is_told_with_what_is_registered_of_its_release():
         "actor": "policy",
         "approval": None,
     } == told["deployment"]
+    assert told["approval"] is None
     assert explain_request(record, [], [other, earlier])["deployment"] is None
+
+
+def test_a_request_is_told_with_the_word_that_its_release_served_on():
+    """Who signed which function of what digest, or who excepted it until when."""
+    play = Play()
+    play.ask()
+    play.upstream.last.answer()
+    record = play.record
+    lasting = Deployment("production", "desk", "1.0.0", "stable", "0d", record.at - 60, "asked", "ada", approval="q1")
+    approved = replace(asked(), ended_at=20.0, sign_offs=(SignOff("eve", "engineering", SUBJECT.digest, 15.0),))
+    told = explain_request(record, [], [lasting], [replace(approved, id="q0"), approved])
+    assert {
+        "kind": "approval",
+        "id": "q1",
+        "digest": SUBJECT.digest,
+        "requester": "ada",
+        "at": 20.0,
+        "signed": [{"person": "eve", "role": "engineering", "at": 15.0}],
+    } == told["approval"]
+    excepted = Excepted("q1", "production", "desk", "1.0.0", "0d", "rob", "a leak", 1.0, 9.0, is_emergency=True)
+    told = explain_request(record, [], [lasting], [excepted])
+    assert {
+        "kind": "emergency",
+        "id": "q1",
+        "digest": "0d",
+        "owner": "rob",
+        "reason": "a leak",
+        "until": 9.0,
+    } == told["approval"]
 
 
 def test_an_unknown_cost_stays_unknown():

@@ -7,7 +7,7 @@ import pytest
 from tests.docs.walk import fits, steps, walked
 
 DOCS = Path(__file__).parents[2] / "docs"
-WALKS = ("rollouts.md", "experiments.md", "registry.md", "attestation.md", "cards.md")
+WALKS = ("rollouts.md", "experiments.md", "registry.md", "attestation.md", "cards.md", "governance.md")
 
 
 @pytest.mark.parametrize("name", WALKS)

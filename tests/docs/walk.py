@@ -7,6 +7,8 @@ In the page, before a fenced block:
                             waited for
     <!-- skip -->           the block is only shown
 
+`<!-- sample policies -->` in a page says that its reader is where the sample set, `policies/`, is.
+
 Every other `console` block is run, each `$ ` line with what follows it as its output. In a shown output `...` alone on
 a line stands for any lines, and at a line's end for the rest of it; numbers, ids and times may differ. The usual ports
 become free ones.
@@ -32,9 +34,11 @@ BLOCK = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 PORTS = ("9000", "8080", "8081")
-WILD = re.compile(r"\b[0-9a-f]{12,}\b|(?:over 10\^)?\d+(?:,\d{3})*(?:\.\d+)?(?:e-?\d+)?")
+WILD = re.compile(r"(?<![^\W_])[0-9a-f]{10,}\b|(?:over 10\^)?\d+(?:,\d{3})*(?:\.\d+)?(?:e-?\d+)?")
 """What differs from run to run: numbers, times, digests."""
 
+SAMPLES = "<!-- sample policies -->"
+POLICIES = Path(__file__).parents[2] / "policies"
 READY_SECONDS = 60.0
 COMMAND_SECONDS = 60.0
 PINION = Path(sys.executable).with_name("pinion")
@@ -58,6 +62,13 @@ class Walk:
     ports: dict[str, str] = field(default_factory=lambda: {port: free_port() for port in PORTS})
     running: list[subprocess.Popen] = field(default_factory=list)
 
+    def take(self, samples: Path) -> None:
+        """Have a folder beside the reader, as it is but for the ports."""
+        for path in (path for path in samples.rglob("*") if path.is_file()):
+            mine = self.folder / path.relative_to(samples.parent)
+            mine.parent.mkdir(parents=True, exist_ok=True)
+            mine.write_text(self._own(path.read_text(encoding="utf-8")), encoding="utf-8")
+
     def go(self, step: Step) -> str:
         """Take a step; give its output with the page's own ports."""
         text = self._own(step.text)
@@ -79,7 +90,7 @@ class Walk:
             timeout=COMMAND_SECONDS,
             check=False,
         )
-        return self._theirs(done.stdout.decode())
+        return self._theirs(done.stdout.decode().replace("\r\n", "\n"))  # the heads that curl shows
 
     def end(self) -> None:
         """End what still runs."""
@@ -160,9 +171,11 @@ def _tame(text: str) -> str:
 def walked(page: Path) -> Iterator[tuple[Step, str]]:
     """Walk through a page; give each step with the output that it gave."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        walk = Walk(Path(folder))
+        walk, text = Walk(Path(folder)), page.read_text(encoding="utf-8")
         stack.callback(walk.end)
-        for step in steps(page.read_text(encoding="utf-8")):
+        if SAMPLES in text:
+            walk.take(POLICIES)
+        for step in steps(text):
             yield step, walk.go(step)
 
 

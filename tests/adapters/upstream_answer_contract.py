@@ -7,17 +7,7 @@ import socket
 import pytest
 
 from gateway.core.provider import Timeouts
-from tests.adapters.upstream_peer import (
-    CHUNKED,
-    HEAD_LENGTH,
-    Line,
-    Listener,
-    answers,
-    call,
-    peer_of,
-    request_to,
-    says,
-)
+from tests.adapters.upstream_peer import CHUNKED, HEAD_LENGTH, Line, Listener, answers, call, peer_of, request_to, says
 
 
 class UpstreamAnswerContract:

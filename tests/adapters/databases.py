@@ -1,13 +1,14 @@
-"""A database of either engine, as tests that look at it from outside need it. No name in its SQL is a stranger's."""
+"""A database of either engine, for tests that look at it from outside, and a store in it. Names in its SQL are ours."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from psycopg import sql
 
+from gateway.adapters.sql_store import SqlStore
 from tests.postgres_server import PostgresServer
 
 
@@ -112,3 +113,13 @@ class PostgresPlace:
 
 
 Place = SqlitePlace | PostgresPlace
+
+
+@asynccontextmanager
+async def opened(place: Place) -> AsyncIterator[SqlStore]:
+    """A store at a place, closed at the end."""
+    store = await SqlStore.open(place.url)
+    try:
+        yield store
+    finally:
+        await store.close()

@@ -380,13 +380,7 @@ async def test_two_gateways_that_register_the_same_set_at_once():
     """One is overtaken, looks again, and finds it registered."""
     disk = Disk()
     async with living(Store(disk)) as one, living(Store(disk)) as other:
-        waiting = [other.serving.open(files(route()))]
-
-        async def be_overtaken():
-            if waiting:
-                await waiting.pop()
-
-        one.store.before = be_overtaken
+        one.store.let_first(other.serving.open(files(route())))
         await one.serving.open(files(route()))
         assert await one.recording.settled(60)
         assert one.live.state.standings.keys() == {each.key for each in disk.recorded.standings}

@@ -12,13 +12,7 @@ async def test_two_replicas_that_start_at_once_on_an_empty_store_both_serve():
     """One records the first deployment, the other finds itself overtaken, looks, and serves the same."""
     disk = Disk()
     async with living(Store(disk)) as one, living(Store(disk)) as other:
-        waiting = [one.serving.open(files(route()))]
-
-        async def be_overtaken():
-            if waiting:
-                await waiting.pop()
-
-        other.store.before = be_overtaken
+        other.store.let_first(one.serving.open(files(route())))
         await other.serving.open(files(route()))
 
         assert [("1.0.0", 1)] * 2 == [(each.desk.stable.version, each.kept.revision) for each in (one, other)]
@@ -29,13 +23,7 @@ async def test_two_replicas_that_take_the_same_files_at_once_start_one_rollout()
     disk = Disk()
     async with serving(files(route()), Store(disk)) as one, serving(files(route()), Store(disk)) as other:
         assert await one.recording.settled(60)
-        waiting = [one.serving.reload(rolling())]
-
-        async def be_overtaken():
-            if waiting:
-                await waiting.pop()
-
-        other.store.before = be_overtaken
+        other.store.let_first(one.serving.reload(rolling()))
         assert (await other.serving.reload(rolling())).accepted
 
         assert ["start"] == [event.verb for event in disk.events]

@@ -139,6 +139,16 @@ def test_modules_are_short():
     assert {} == long
 
 
+def test_test_modules_are_short():
+    """So does one of tests, its worlds and samples too: its name tells one story."""
+    long = {
+        path.relative_to(TESTS).as_posix(): lines
+        for path in sorted(TESTS.rglob("*.py"))
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > MAX_MODULE_LINES
+    }
+    assert {} == long
+
+
 def test_functions_are_short():
     """A function fits on a screen: at most 59 lines, docstring included."""
     long = {

@@ -7,6 +7,8 @@ import pytest
 from gateway.adapters.sql_engine import Database
 from tests.adapters.certificates import issue
 from tests.adapters.databases import PostgresPlace, SqlitePlace
+from tests.adapters.edge_by_protocol import LOOPS, configured
+from tests.adapters.edge_server import EdgeServer
 from tests.postgres_server import PostgresServer
 
 
@@ -50,3 +52,17 @@ def database(ledger_place):
     """An empty ledger's database, on either engine."""
     with closing(Database.open(ledger_place.url, "ledger")) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module", params=LOOPS)
+def protocol_server(request):
+    """One server with the protocol's edge for all tests of a module, on each loop."""
+    with EdgeServer(configured, loop=LOOPS[request.param]) as running:
+        yield running
+
+
+@pytest.fixture
+def edge(protocol_server):
+    """The server with the protocol's edge, anew."""
+    with protocol_server.fresh():
+        yield protocol_server

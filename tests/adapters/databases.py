@@ -1,17 +1,37 @@
-"""A database of either engine, as tests that look at it from outside need it. No name in its SQL is a stranger's."""
+"""A database of either engine, for tests that look at it from outside, and a store in it. Names in its SQL are ours."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from psycopg import sql
 
+from gateway.adapters.sql_store import SqlStore
 from tests.postgres_server import PostgresServer
 
 
-class SqlitePlace:
+class _Versioned:
+    """What says of itself which version it is of."""
+
+    version_table: str
+    execute: Callable[[str], list[tuple]]
+
+    def versions(self) -> list[str]:
+        """What the schema says of its version."""
+        return [version for (version,) in self.execute(f"SELECT version_num FROM {self.version_table}")]  # noqa: S608
+
+    def set_version(self, version: str) -> None:
+        """Let the schema say that another Pinion made it."""
+        self.execute(f"UPDATE {self.version_table} SET version_num = '{version}'")  # noqa: S608
+
+    def add_version(self, version: str) -> None:
+        """Let the schema say that it has another version, too."""
+        self.execute(f"INSERT INTO {self.version_table} VALUES ('{version}')")  # noqa: S608
+
+
+class SqlitePlace(_Versioned):
     """A SQLite file that is not there yet."""
 
     engine = "sqlite"
@@ -29,18 +49,6 @@ class SqlitePlace:
         with closing(sqlite3.connect(self.path)) as connection, connection:
             return connection.execute(statement).fetchall()
 
-    def versions(self) -> list[str]:
-        """What the schema says of its version."""
-        return [version for (version,) in self.execute(f"SELECT version_num FROM {self.version_table}")]  # noqa: S608
-
-    def set_version(self, version: str) -> None:
-        """Let the schema say that another Pinion made it."""
-        self.execute(f"UPDATE {self.version_table} SET version_num = '{version}'")  # noqa: S608
-
-    def add_version(self, version: str) -> None:
-        """Let the schema say that it has another version, too."""
-        self.execute(f"INSERT INTO {self.version_table} VALUES ('{version}')")  # noqa: S608
-
     @contextmanager
     def away(self) -> Iterator[None]:
         """Nobody else can use the database: another program holds it."""
@@ -49,7 +57,7 @@ class SqlitePlace:
             yield
 
 
-class PostgresPlace:
+class PostgresPlace(_Versioned):
     """An empty database on a PostgreSQL server."""
 
     engine = "postgresql"
@@ -65,18 +73,6 @@ class PostgresPlace:
     def execute(self, statement: str | sql.Composable) -> list[tuple]:
         """Do something in the database, and commit it; give the rows."""
         return self._server.execute(statement, self._database)
-
-    def versions(self) -> list[str]:
-        """What the schema says of its version."""
-        return [version for (version,) in self.execute(f"SELECT version_num FROM {self.version_table}")]  # noqa: S608
-
-    def set_version(self, version: str) -> None:
-        """Let the schema say that another Pinion made it."""
-        self.execute(f"UPDATE {self.version_table} SET version_num = '{version}'")  # noqa: S608
-
-    def add_version(self, version: str) -> None:
-        """Let the schema say that it has another version, too."""
-        self.execute(f"INSERT INTO {self.version_table} VALUES ('{version}')")  # noqa: S608
 
     @contextmanager
     def away(self) -> Iterator[None]:
@@ -112,3 +108,13 @@ class PostgresPlace:
 
 
 Place = SqlitePlace | PostgresPlace
+
+
+@asynccontextmanager
+async def opened(place: Place) -> AsyncIterator[SqlStore]:
+    """A store at a place, closed at the end."""
+    store = await SqlStore.open(place.url)
+    try:
+        yield store
+    finally:
+        await store.close()

@@ -76,29 +76,6 @@ def provider(jwks, **changes):
     return IdentityProvider(**made)
 
 
-class Clock:
-    """Port `Clock`, moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self):
-        return self.now
-
-    def wall(self):
-        return self.now
-
-
-@dataclass
-class Journal:
-    """Port `Journal` that keeps its events."""
-
-    events: list = field(default_factory=list)
-
-    def event(self, name, /, *, level="info", **fields):
-        self.events.append((name, level, fields))
-
-
 @dataclass
 class KeyServer:
     """A server of one key set: what it answers, and how often it was asked."""

@@ -6,7 +6,8 @@ be taken for one.
 
 from dataclasses import dataclass
 
-from tests.adapters.edge_contract import CHUNKED, GOVERNED, EdgeServer, request, wait_for
+from tests.adapters.edge_server import CHUNKED, EdgeServer, request, wait_for
+from tests.adapters.edge_stage import GOVERNED
 
 MARKER = request(b"!", "X-Marker: 1")
 

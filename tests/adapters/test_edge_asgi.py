@@ -10,17 +10,9 @@ from gateway.adapters import edge_asgi
 from gateway.adapters.edge_asgi import AsgiEdge
 from gateway.adapters.edge_guard import Limits, guarded
 from gateway.core.errors import ClientFault
-from tests.adapters.edge_contract import (
-    CHUNKED,
-    EdgeContract,
-    EdgeServer,
-    Stage,
-    echo,
-    nothing,
-    others,
-    request,
-    wait_for,
-)
+from tests.adapters.edge_contract import EdgeContract
+from tests.adapters.edge_server import CHUNKED, EdgeServer, others, request, wait_for
+from tests.adapters.edge_stage import Stage, echo, nothing
 from tests.adapters.smuggling import CORPUS, has_one_meaning
 
 

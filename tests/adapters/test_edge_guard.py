@@ -349,19 +349,24 @@ def test_a_head_has_a_deadline(quick, begun):
     assert [] == quick.app.requests
 
 
+def trickled(sock, byte):
+    """Send a byte again and again until something is answered; give that."""
+    sock.settimeout(0.02)
+    received = b""
+    while not received:
+        send(sock, byte)
+        with suppress(TimeoutError):
+            received = sock.recv(65536)
+    return received
+
+
 def test_trickling_does_not_move_the_deadline(quick):
     """A head in single bytes is as late as a silent one, also for the next request on a connection."""
     with quick.connection() as sock:
         send(sock, post())
         assert 200 == answer(sock)[0]
         send(sock, b"POST / HTTP/1.1\r\nx: ")
-        sock.settimeout(0.02)
-        received = b""
-        while not received:
-            send(sock, b"y")
-            with suppress(TimeoutError):
-                received = sock.recv(65536)
-        assert received.startswith(b"HTTP/1.1 408 ")
+        assert trickled(sock, b"y").startswith(b"HTTP/1.1 408 ")
 
 
 def test_a_silent_body_has_a_deadline(quick):
@@ -377,13 +382,7 @@ def test_a_slow_body_has_a_deadline(quick):
     """Progress all along does not help beyond the time for the whole body."""
     with quick.connection() as sock:
         send(sock, b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\n")
-        sock.settimeout(0.02)
-        received = b""
-        while not received:
-            send(sock, b"x")
-            with suppress(TimeoutError):
-                received = sock.recv(65536)
-        assert received.startswith(b"HTTP/1.1 408 ")
+        assert trickled(sock, b"x").startswith(b"HTTP/1.1 408 ")
 
 
 def test_a_body_that_nobody_reads_is_not_late():

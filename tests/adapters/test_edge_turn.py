@@ -9,7 +9,7 @@ from gateway.adapters.edge_turn import GovernedTurn, OtherTurn
 from gateway.core.errors import ClientFault, Malformed
 from gateway.core.head import Head
 from gateway.wire.http_writer import Unsendable
-from tests.adapters.edge_contract import GOVERNED, MAX_BODY, Stage, nothing
+from tests.adapters.edge_stage import GOVERNED, MAX_BODY, Stage, nothing
 
 FIELDS = b"server: here\r\n"
 TYPE = b"content-type: text/plain\r\n"

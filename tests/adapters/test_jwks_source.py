@@ -7,7 +7,8 @@ import os
 import pytest
 
 from gateway.adapters.jwks_source import FRESH_SECONDS, MOST_BYTES, REFRESH_SECONDS, STALE_SECONDS, JwksSource
-from tests.adapters.identity_keys import SET, Clock, Journal, provider, serving_keys
+from tests.adapters.clock_and_journal import Clock, Journal
+from tests.adapters.identity_keys import SET, provider, serving_keys
 
 pytestmark = pytest.mark.anyio
 
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def source():
     """A source that holds nothing yet."""
-    made = JwksSource(Journal(), Clock())
+    made = JwksSource(Journal(), Clock(1000.0))
     made.clock, made.journal = made._clock, made._journal
     return made
 
@@ -180,7 +181,7 @@ async def test_another_declaration_of_an_issuer_begins_anew(source, certificate,
 async def test_an_answer_that_takes_too_long_is_none(certificate):
     """Whoever sends it a piece at a time does not hold a thread for ever."""
     with serving_keys(certificate) as server:
-        source = JwksSource(Journal(), Clock(), patience=0.0)
+        source = JwksSource(Journal(), Clock(1000.0), patience=0.0)
         assert () == await source.keys(provider(server.url, ca_file=str(certificate.authority)), "ec")
         ((*_, fields),) = source._journal.events
         assert "its address takes too long to answer" == fields["message"]

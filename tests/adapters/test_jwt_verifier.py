@@ -12,19 +12,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from gateway.adapters.jwt_verifier import LEEWAY_SECONDS, JwtVerifier
-from tests.adapters.identity_keys import (
-    EC,
-    ISSUER,
-    RSA,
-    SET,
-    Clock,
-    Journal,
-    claims,
-    jwk,
-    provider,
-    serving_keys,
-    token,
-)
+from tests.adapters.clock_and_journal import Clock, Journal
+from tests.adapters.identity_keys import EC, ISSUER, RSA, SET, claims, jwk, provider, serving_keys, token
 
 pytestmark = pytest.mark.anyio
 
@@ -38,7 +27,7 @@ class Desk:
     def __init__(self, path, keys=SET, **changes) -> None:
         path.write_text(json.dumps(keys))
         self.journal = Journal()
-        self.verifier = JwtVerifier(self.journal, Clock())
+        self.verifier = JwtVerifier(self.journal, Clock(1000.0))
         self.provider = provider(f"file:{path}", **changes)
 
     async def subject(self, given):
@@ -214,7 +203,7 @@ async def test_keys_may_come_from_a_server(certificate):
     """Over https, from an authority that is named."""
     with serving_keys(certificate) as server:
         one = provider(server.url, ca_file=str(certificate.authority))
-        verifier = JwtVerifier(Journal(), Clock())
+        verifier = JwtVerifier(Journal(), Clock(1000.0))
         assert [ADA, ADA, None] == [
             await verifier.subject(given, [one]) for given in (token(), token("RS256"), token(key=OTHERS))
         ]

@@ -48,6 +48,17 @@ async def asked(listener: Listener, tls: ssl.SSLContext | None = None) -> bytes:
     return answer
 
 
+async def answering(taken):
+    """An application, its listener, and a client's two ends of a connection on which an answer is under way."""
+    application = Application()
+    listener = Listener(application, taken)
+    await listener.start()
+    reader, writer = await asyncio.open_connection(*taken.getsockname())
+    writer.write(ASK.replace(b"/ ", b"/held "))
+    await application.asked.wait()
+    return application, listener, reader, writer
+
+
 async def test_it_serves_until_it_is_ended(taken):
     """Once started it answers; ended, it no longer listens."""
     listener = Listener(Application(), taken)
@@ -66,12 +77,7 @@ async def test_one_that_never_started_ends_at_once(taken):
 
 async def test_a_closed_listener_lets_answers_end(taken):
     """No new connection is taken, and one that is under way gets its whole answer."""
-    application = Application()
-    listener = Listener(application, taken)
-    await listener.start()
-    reader, writer = await asyncio.open_connection(*taken.getsockname())
-    writer.write(ASK.replace(b"/ ", b"/held "))
-    await application.asked.wait()
+    application, listener, reader, writer = await answering(taken)
     listener.close()
     asyncio.get_running_loop().call_later(0.01, application.go_on.set)
     await listener.end(10)
@@ -83,12 +89,7 @@ async def test_a_closed_listener_lets_answers_end(taken):
 
 async def test_what_is_left_after_the_patience_is_cut(taken):
     """A client that waits or does not read cannot hold the end up."""
-    application = Application()
-    listener = Listener(application, taken)
-    await listener.start()
-    reader, writer = await asyncio.open_connection(*taken.getsockname())
-    writer.write(ASK.replace(b"/ ", b"/held "))
-    await application.asked.wait()
+    application, listener, reader, writer = await answering(taken)
     await listener.end(0.01)
 
     with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):

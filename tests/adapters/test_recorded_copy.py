@@ -2,24 +2,14 @@
 
 import json
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 
 from gateway.adapters.recorded_copy import NoCopy, RecordedCopyFile
 from gateway.core.recorded import Recorded
+from tests.adapters.clock_and_journal import Journal
 from tests.adapters.store_records import RECORDED
-
-
-@dataclass
-class Journal:
-    """A journal that keeps its events."""
-
-    events: list = field(default_factory=list)
-
-    def event(self, name, /, *, level="info", **fields):
-        self.events.append((name, level, fields))
-
 
 STORE = "postgresql://pinion@db/pinion"
 

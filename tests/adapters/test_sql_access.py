@@ -10,7 +10,7 @@ from gateway.core.access_use import AccessUse
 from gateway.core.api_key import IssuedKey
 from gateway.core.audit import ITSELF
 from gateway.core.audit_acts import act_of_keys
-from tests.adapters.test_sql_store import opened
+from tests.adapters.databases import opened
 
 pytestmark = pytest.mark.anyio
 

@@ -2,12 +2,10 @@
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 
-from gateway.adapters.sql_store import SqlStore
 from gateway.core.admission import Admission, GovernanceMove, RequestMove
 from gateway.core.approval import approved, ended, signed
 from gateway.core.approval_policy import ApprovalPolicy
@@ -16,22 +14,13 @@ from gateway.core.audit_acts import act_of_exception, act_of_standing, acts_of_r
 from gateway.core.errors import Overtaken
 from gateway.core.review import Review
 from gateway.core.standing import Entry, registered, review
+from tests.adapters.databases import opened
 from tests.adapters.store_records import EXCEPTION, POLICY
 from tests.core.approval_samples import ENG, RISK, SUBJECT, asked
 
 pytestmark = pytest.mark.anyio
 
 ENTRY = Entry("release", "desk", "1.1.0", {"model": "m"}, {"owner": "ada"})
-
-
-@asynccontextmanager
-async def opened(place):
-    """A store for the length of a block."""
-    store = await SqlStore.open(place.url)
-    try:
-        yield store
-    finally:
-        await store.close()
 
 
 def sign(request, who):

@@ -4,7 +4,7 @@ import asyncio
 import threading
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -13,6 +13,7 @@ from gateway.adapters.sql_ledger import BATCH, RETRY_SECONDS, SWEEP_SECONDS, WAR
 from gateway.core.arm_units import Wanted
 from gateway.core.dependent import Traffic
 from gateway.core.errors import SetupFault, StoreFault
+from tests.adapters.clock_and_journal import Clock, Journal
 from tests.adapters.databases import Place, PostgresPlace, SqlitePlace
 from tests.adapters.ledger_records import record
 from tests.adapters.test_sql_feedback import SAID
@@ -20,32 +21,6 @@ from tests.adapters.test_sql_feedback import SAID
 pytestmark = pytest.mark.anyio
 
 DAY = 86_400.0
-
-
-@dataclass
-class Clock:
-    """A clock that a test moves."""
-
-    now: float = 0.0
-
-    def monotonic(self):
-        return self.now
-
-    def wall(self):
-        return self.now
-
-
-@dataclass
-class Journal:
-    """A journal that keeps its events."""
-
-    events: list = field(default_factory=list)
-
-    def event(self, name, /, *, level="info", **fields):
-        self.events.append((name, level, fields))
-
-    def named(self, name):
-        return [fields for found, _, fields in self.events if found == name]
 
 
 @dataclass

@@ -1,11 +1,9 @@
 """The registry in SQL, on both engines."""
 
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 
-from gateway.adapters.sql_store import SqlStore
 from gateway.core import standing as rules
 from gateway.core.audit import ITSELF
 from gateway.core.audit_acts import act_of_standing
@@ -15,6 +13,7 @@ from gateway.core.recorded import RouteMove, ServedVersion
 from gateway.core.review import Review
 from gateway.core.route_record import RouteRecord
 from gateway.core.standing import SERVED, Entry, registered
+from tests.adapters.databases import opened
 
 pytestmark = pytest.mark.anyio
 
@@ -23,16 +22,6 @@ DRAFT = registered(ATLAS, None, author="ada", now=10.0)
 SERVES = ServedVersion(*ATLAS.key, ATLAS.digest)
 ACT = act_of_standing(DRAFT, "revoke", ITSELF)
 SECOND = replace(DRAFT, digest="0" * 64, revision=2)
-
-
-@asynccontextmanager
-async def opened(place):
-    """A store at a place, closed at the end."""
-    store = await SqlStore.open(place.url)
-    try:
-        yield store
-    finally:
-        await store.close()
 
 
 async def put(store, entry=ATLAS, known=None, now=10.0):

@@ -11,15 +11,8 @@ import pytest
 from gateway.adapters.upstream_httpx import HttpxUpstream
 from gateway.core.provider import ClientCertificate
 from tests.adapters.certificates import issue
-from tests.adapters.upstream_contract import (
-    Line,
-    Seen,
-    UpstreamContract,
-    answers,
-    call,
-    connections,
-    peer_of,
-)
+from tests.adapters.upstream_contract import UpstreamContract
+from tests.adapters.upstream_peer import Line, Seen, answers, call, connections, peer_of
 
 pytestmark = pytest.mark.anyio
 

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.adapters.upstream_native import NativeUpstream
-from tests.adapters.upstream_contract import (
+from tests.adapters.upstream_contract import UpstreamContract
+from tests.adapters.upstream_peer import (
     PATIENCE,
     SHORT,
     Line,
     Listener,
-    UpstreamContract,
     answers,
     call,
     connections,

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from gateway.adapters.upstreams import Upstreams
-from tests.adapters.upstream_contract import Listener, answers, call, is_silent, peer_of, request_to, wait_for
+from tests.adapters.upstream_peer import Listener, answers, call, is_silent, peer_of, request_to, wait_for
 
 pytestmark = pytest.mark.anyio
 

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import asynccontextmanager
 from copy import deepcopy
 from dataclasses import replace
@@ -97,6 +97,16 @@ class Store:
         self.before: Callable = nothing
         self.after: Callable = nothing
         self.reading: Callable = nothing
+
+    def let_first(self, act: Coroutine) -> None:
+        """Have an act of somebody else come before the next write."""
+        waiting = [act]
+
+        async def come_first():
+            if waiting:
+                await waiting.pop()
+
+        self.before = come_first
 
     async def epoch(self):
         self._reach()

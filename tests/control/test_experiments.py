@@ -8,7 +8,6 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from gateway.adapters import sql_exposures
-from gateway.adapters.sql_ledger import SqlLedger
 from gateway.api.openapi import document
 from gateway.control.experiments import Experiments
 from gateway.control.feedback import Assessments, read_assessment
@@ -17,7 +16,8 @@ from gateway.core.record import Tried
 from gateway.core.unit import unit_digest
 from tests.adapters.ledger_records import record
 from tests.control.experiment_samples import BEGUN, START, policy, state
-from tests.proxy.playbook import Clock, Journal
+from tests.control.file_ledger import file_ledger
+from tests.proxy.playbook import Clock
 
 pytestmark = pytest.mark.anyio
 
@@ -69,18 +69,8 @@ class Lab:
 @asynccontextmanager
 async def opened(folder):
     """A lab whose ledger is a file."""
-    ledger = await SqlLedger.open(
-        f"sqlite:///{folder}/a.db",
-        meters_dropped=lambda _: None,
-        journal=Journal(),
-        clock=Clock(),
-        retention_seconds=1e12,
-        capacity=50_000,
-    )
-    try:
+    async with file_ledger(folder) as ledger:
         yield Lab(ledger)
-    finally:
-        await ledger.close()
 
 
 @pytest.fixture

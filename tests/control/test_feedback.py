@@ -4,13 +4,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gateway.adapters.sql_ledger import SqlLedger
 from gateway.control.feedback import MAX_COMMENT, MAX_TEXT, Assessments, read_assessment
 from gateway.core.arm_units import Wanted
 from gateway.core.errors import Malformed, NotFound, StoreFault, Unavailable
 from gateway.core.unit import find_unit, unit_digest
 from tests.adapters.ledger_records import record
-from tests.proxy.playbook import Clock, Journal
+from tests.control.file_ledger import file_ledger
+from tests.proxy.playbook import Clock
 
 pytestmark = pytest.mark.anyio
 
@@ -36,17 +36,8 @@ class Desk:
 @asynccontextmanager
 async def opened(folder):
     """A desk whose ledger is a file."""
-    ledger = await SqlLedger.open(
-        f"sqlite:///{folder}/a.db",
-        meters_dropped=lambda _: None,
-        journal=Journal(),
-        clock=Clock(),
-        retention_seconds=1e12,
-    )
-    try:
+    async with file_ledger(folder) as ledger:
         yield Desk(ledger)
-    finally:
-        await ledger.close()
 
 
 @pytest.fixture

@@ -52,13 +52,7 @@ async def test_of_two_processes_that_promote_at_once_one_wins():
         await one.rollouts.start("desk", ADA)
         assert await one.recording.settled(60)
         await other.live.look_again()
-        waiting = [other.rollouts.promote("desk", ADA)]
-
-        async def be_overtaken():
-            if waiting:
-                await waiting.pop()
-
-        one.store.before = be_overtaken
+        one.store.let_first(other.rollouts.promote("desk", ADA))
         with pytest.raises(Overtaken):
             await one.rollouts.promote("desk", ADA)
 

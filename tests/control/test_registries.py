@@ -319,13 +319,7 @@ async def test_of_two_who_move_a_version_at_once_one_is_overtaken():
     disk = Disk()
     async with registries(store=Store(disk)) as one, registries(store=Store(disk)) as other:
         await one.process.live.look_again()
-        waiting = [deprecate(other, TWO, successor="3")]
-
-        async def be_overtaken():
-            if waiting:
-                await waiting.pop()
-
-        one.process.store.before = be_overtaken
+        one.process.store.let_first(deprecate(other, TWO, successor="3"))
         with pytest.raises(Overtaken):
             await deprecate(one, TWO)
         await one.process.live.look_again()

@@ -5,7 +5,7 @@ import pytest
 from gateway.adapters.sql_store import SqlStore
 from gateway.control.registries import Registries
 from gateway.control.terms import Terms
-from gateway.core.errors import Overtaken, PolicyFault, StoreFault, UnknownSubject
+from gateway.core.errors import PolicyFault, StoreFault, UnknownSubject
 from gateway.core.outcome import Outcome
 from tests.control.serving_world import (
     ADA,
@@ -138,9 +138,7 @@ def altered(policies: dict[str, str], old: str, new: str) -> dict[str, str]:
 
 PINNED = "{model: sim/atlas-1.0.0-2026-01-01}"
 
-
 WITH_PARAMS = "{model: sim/atlas-1.0.0-2026-01-01, params: {temperature: 1}}"
-
 
 REFUSED = {
     "stable is no longer declared": (
@@ -345,91 +343,6 @@ async def test_a_route_that_leaves_the_files_comes_back_as_it_was():
         assert 50_000 == process.weight
 
 
-# Beside other replicas
-
-
-async def test_two_replicas_that_start_at_once_on_an_empty_store_both_serve():
-    """One records the first deployment, the other finds itself overtaken, looks, and serves the same."""
-    disk = Disk()
-    async with living(Store(disk)) as one, living(Store(disk)) as other:
-        waiting = [one.serving.open(files(route()))]
-
-        async def be_overtaken():
-            if waiting:
-                await waiting.pop()
-
-        other.store.before = be_overtaken
-        await other.serving.open(files(route()))
-
-        assert [("1.0.0", 1)] * 2 == [(each.desk.stable.version, each.kept.revision) for each in (one, other)]
-
-
-async def test_two_replicas_that_take_the_same_files_at_once_start_one_rollout():
-    """The one that comes second goes on from what the first recorded."""
-    disk = Disk()
-    async with serving(files(route()), Store(disk)) as one, serving(files(route()), Store(disk)) as other:
-        assert await one.recording.settled(60)
-        waiting = [one.serving.reload(rolling())]
-
-        async def be_overtaken():
-            if waiting:
-                await waiting.pop()
-
-        other.store.before = be_overtaken
-        assert (await other.serving.reload(rolling())).accepted
-
-        assert ["start"] == [event.verb for event in disk.events]
-        assert one.desk.canary == other.desk.canary
-        assert [50_000] * 2 == [one.weight, other.weight]
-
-
-async def test_a_set_that_is_overtaken_every_time_is_refused_with_a_remedy():
-    """It does not go on for ever; what serves goes on."""
-    tries = []
-    async with serving(files(route())) as process:
-        assert await process.recording.settled(60)
-
-        async def be_overtaken():
-            tries.append(1)
-            raise Overtaken("route desk has moved")
-
-        process.store.before = be_overtaken
-        reload = await process.serving.reload(rolling())
-
-        assert (4, ["store:0: route desk has moved; reload again once the store can be written"]) == (
-            len(tries),
-            [str(problem) for problem in reload.problems],
-        )
-        assert (0, "1.0.0") == (process.weight, process.desk.stable.version)
-
-
-async def test_the_store_going_and_coming_back_is_told_once_each():
-    """However often it is looked at meanwhile."""
-    async with serving(files(route())) as process:
-        assert await process.recording.settled(60)
-        for away in (False, True, True, False, False):
-            process.store.away = away
-            assert not await process.serving.follow()
-            assert away is process.serving.store_is_away
-
-        told = [name for name, _ in process.journal.events if name.startswith("store_")]
-        assert ["store_away", "store_back"] == told
-        assert ("error", "the disk is away") == tuple(process.events("store_away")[0].values())
-
-
-async def test_a_reload_does_not_open_what_an_operator_has_closed():
-    """A set without operators would let everybody on the machine act: only a start takes it."""
-    ada = "kind: operator\nname: ada\nroles: [operator]"
-    async with serving(files(route(), ada)) as process:
-        refused = await process.serving.reload(files(route()))
-        assert ["the set declares no operator any more, which would let everybody on the machine act"] == [
-            problem.problem for problem in refused.problems
-        ]
-        assert {"ada"} == set(process.live.current.operators.by_name)
-        assert (await process.serving.reload(files(route(), ada.replace("ada", "bob")))).accepted
-        assert {"bob"} == set(process.live.current.operators.by_name)
-
-
 # What the registry bars
 
 
@@ -467,13 +380,7 @@ async def test_two_gateways_that_register_the_same_set_at_once():
     """One is overtaken, looks again, and finds it registered."""
     disk = Disk()
     async with living(Store(disk)) as one, living(Store(disk)) as other:
-        waiting = [other.serving.open(files(route()))]
-
-        async def be_overtaken():
-            if waiting:
-                await waiting.pop()
-
-        one.store.before = be_overtaken
+        one.store.let_first(other.serving.open(files(route())))
         await one.serving.open(files(route()))
         assert await one.recording.settled(60)
         assert one.live.state.standings.keys() == {each.key for each in disk.recorded.standings}

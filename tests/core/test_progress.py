@@ -1,95 +1,32 @@
-"""How a rollout goes on: a case for each law, and that evidence which is missing never advances."""
+"""How a rollout goes on: a case for each law."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from gateway.core.error_budget import BudgetCount, BudgetReading, Slo
-from gateway.core.judgement import Finding, Kind, Verdict
+from gateway.core.judgement import Finding, Verdict
 from gateway.core.plan import Criterion, Plan, Step
-from gateway.core.progress import STAY, Move, Seen, Wait, decide, waits_of
-from gateway.core.rollout import Rollout, RolloutState
-from tests.core.test_rollout import IN_STEP, a_rollout
-
-ERRORS = Criterion("error_rate", max_delta=0.01)
-SLOW = Criterion("slow_rate", over=8.0, max_delta=0.03)
-COST = Criterion("cost_per_request", max_ratio=1.2)
-PLAN = Plan(
-    "careful",
-    (
-        Step(shadow_ppm=100_000, hold=60.0),
-        Step(percent_ppm=50_000, hold=600.0, min_requests=100, min_units=10),
-        Step(percent_ppm=500_000, approval=True),
-        Step(percent_ppm=1_000_000, bake=600.0),
-    ),
-    (ERRORS, SLOW),
-    (COST,),
+from gateway.core.progress import STAY, Move, Seen, Wait, waits_of
+from gateway.core.rollout import RolloutState
+from tests.core.progress_samples import (
+    BREACH,
+    COST,
+    ENOUGH,
+    KEPT,
+    NOTHING,
+    OPEN_QUESTION,
+    SHORT,
+    SIGNAL,
+    SLOW,
+    SLOW_BREACH,
+    a_budget,
+    decided,
+    finding,
+    rolling,
+    with_,
 )
-ENOUGH = Seen(elapsed=600.0, silent=1.0, requests=100, units=10)
-NOTHING = Seen(elapsed=600.0, silent=600.0, requests=0, units=0)
-SHORT = replace(ENOUGH, requests=1, units=1, elapsed=0.0)
-
-
-def finding(
-    verdict: Verdict, criterion: Criterion = ERRORS, kind: Kind = "guardrail", rule: str = "as it is"
-) -> Finding:
-    """What the evidence says of a criterion."""
-    return Finding(
-        kind=kind,
-        criterion=criterion,
-        verdict=verdict,
-        stable=0.01,
-        candidate=0.02,
-        stable_n=1000,
-        candidate_n=100,
-        stable_units=100,
-        candidate_units=10,
-        bound=0.02,
-        limit_name="max",
-        limit=0.01,
-        e_value=1.0,
-        threshold=60.0,
-        rule=rule,
-    )
-
-
-KEPT = (finding(Verdict.within), finding(Verdict.within, SLOW), finding(Verdict.within, COST, "signal"))
-OPEN_QUESTION = (finding(Verdict.inconclusive, rule="not decided"), *KEPT[1:])
-BREACH = finding(Verdict.breach, rule="worse beyond chance")
-SLOW_BREACH = finding(Verdict.breach, SLOW, rule="too slow")
-SIGNAL = finding(Verdict.breach, COST, "signal", "too dear")
-
-
-def a_budget(*, holds: bool = False, stops: bool = False, spent: bool = False) -> BudgetReading:
-    """An error budget of 1 % of 10,000 requests that is burning, or used up by the canary, or by everybody."""
-    burning = BudgetCount(100, 10 if holds else 0)
-    period = BudgetCount(10_000, 85 if spent else 10 if holds else 0)
-    return BudgetReading(Slo(0.99), burning, burning, period, BudgetCount(500, 30 if stops else 0))
-
-
-def rolling(step: int = 1, state: RolloutState = RolloutState.running, plan: Plan = PLAN, holds: str = "") -> Rollout:
-    """A rollout in a step; `holds` are the codes of a held one."""
-    return replace(a_rollout(state, step, plan), holds=tuple(holds.split()))
-
-
-def never() -> Sequence[Finding]:
-    """Nobody asks for the findings where something else decides."""
-    raise AssertionError("the findings are dear, and were asked for in vain")
-
-
-def decided(rollout: Rollout, seen: Seen = ENOUGH, found: Sequence[Finding] | None = KEPT) -> Move:
-    """How it goes on; with `found` None, without looking at the findings."""
-    return decide(rollout, seen, never if found is None else lambda: found)
-
-
-def with_(plan: Plan = PLAN, **keys: Any) -> Plan:
-    """The plan with other keys."""
-    return replace(plan, **keys)
-
+from tests.core.test_rollout import IN_STEP
 
 # What speaks against the candidate
 
@@ -439,79 +376,3 @@ def test_the_time_that_is_left_is_told_in_seconds(elapsed: float, left: str):
     """A second at least, as long as there is any."""
     (wait, *_) = waits_of(rolling(), replace(ENOUGH, elapsed=elapsed), KEPT)
     assert Wait("time", f"{left} of its time left") == wait
-
-
-# Any evidence
-
-NUMBERS = st.floats(0, 1e9)
-VERDICTS = st.sampled_from(Verdict)
-FINDINGS = st.lists(
-    st.builds(finding, VERDICTS, st.sampled_from([ERRORS, SLOW, COST]), st.sampled_from(["guardrail", "signal"])),
-    max_size=3,
-).map(tuple)
-COUNTS = st.builds(lambda requests, bad: BudgetCount(requests, min(bad, requests)), *[st.integers(0, 10**6)] * 2)
-BUDGETS = st.none() | st.builds(BudgetReading, st.just(Slo(0.99)), COUNTS, COUNTS, COUNTS, COUNTS)
-SEEN = st.builds(
-    Seen,
-    elapsed=NUMBERS,
-    silent=NUMBERS,
-    requests=st.integers(0, 10**6),
-    units=st.integers(0, 10**6),
-    breaches=st.lists(st.sampled_from([BREACH, SLOW_BREACH]), max_size=2),
-    signals=st.lists(st.builds(finding, VERDICTS, st.just(COST), st.just("signal")), max_size=2),
-    sample_ratio_p=st.floats(0, 1),
-    budget=BUDGETS,
-    stable_fails=st.booleans(),
-)
-ROLLOUTS = st.builds(
-    lambda step, state, inconclusive, silence, codes: rolling(
-        step, state, with_(on_inconclusive=inconclusive, on_no_data=silence), codes if state == "held" else ""
-    ),
-    st.integers(0, 3),
-    st.sampled_from(sorted(IN_STEP)),
-    st.sampled_from(["hold", "promote", "rollback"]),
-    st.sampled_from(["hold", "rollback"]),
-    st.sampled_from(["stale", "signal", "no_data", "min_requests min_units", "approval"]),
-)
-
-
-@given(ROLLOUTS, SEEN, FINDINGS)
-def test_missing_or_old_evidence_never_advances(rollout: Rollout, seen: Seen, found: tuple[Finding, ...]):
-    """Whatever else the numbers say, a plan that asks for data goes on with data alone, and with fresh data."""
-    assert "promote" != decided(rollout, replace(seen, requests=0), found).verb
-    if seen.requests and seen.silent > max(60.0, 10 * seen.elapsed / seen.requests):
-        assert "promote" != decided(rollout, seen, found).verb
-
-
-@given(ROLLOUTS, SEEN, FINDINGS)
-def test_any_move_is_lawful(rollout: Rollout, seen: Seen, found: tuple[Finding, ...]):
-    """Breaches roll back, pauses stay, a hold has reasons, a promotion has none, and a known hold is not told twice."""
-    move = decided(rollout, seen, found)
-    step = rollout.plan.steps[rollout.step]
-    if any(breach is SLOW_BREACH or not seen.stable_fails for breach in seen.breaches):
-        assert ("rollback", "guardrail") == (move.verb, move.rule)
-    if rollout.state is RolloutState.paused:
-        assert move.verb in {"stay", "rollback"}
-    if move.verb == "promote":
-        assert not move.waits
-        assert not step.approval
-        assert seen.elapsed >= step.seconds
-        assert not seen.stable_fails
-        assert seen.requests >= (step.min_requests or 1)
-        assert seen.units >= (step.min_units or 0)
-    if move.verb == "hold":
-        assert move.codes
-        assert (rollout.state, rollout.holds) != (RolloutState.held, move.codes)
-    if move.verb == "clear":
-        assert RolloutState.held is rollout.state
-    assert (move.verb == "rollback") == bool(move.rule)
-
-
-@given(ROLLOUTS, SEEN, FINDINGS)
-def test_what_people_see_is_what_holds(rollout: Rollout, seen: Seen, found: tuple[Finding, ...]):
-    """Whatever a rollout is held for is among the waits that are shown, and one that advances waits for nothing."""
-    move, shown = decided(rollout, seen, found), waits_of(rollout, seen, found)
-    if rollout.state is not RolloutState.paused:
-        assert set(move.waits) <= set(shown)
-    if move.verb == "promote" and rollout.plan.on_inconclusive != "promote":
-        assert () == shown

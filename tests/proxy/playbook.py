@@ -319,6 +319,15 @@ def named(kind: str, **said: Any) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (kind.encode(), json.dumps({"type": kind, **said}).encode())
 
 
+STREAM = [ROLE, delta("hel"), delta("lo"), delta(finish="stop")]
+MESSAGE_START = named(
+    "message_start", message={"id": "msg_1", "model": "atlas-1.0.0", "usage": {"input_tokens": 7, "output_tokens": 1}}
+)
+BLOCK = named("content_block_delta", index=0, delta={"type": "text_delta", "text": "hi"})
+OVERLOADED = named("error", error={"type": "overloaded_error", "message": "Overloaded"})
+MESSAGE_STOP = named("message_stop")
+
+
 @dataclass
 class Play:
     """A world with one route, in which requests are played."""
@@ -395,3 +404,19 @@ class Play:
     def record(self) -> Record:
         """The newest record."""
         return self.ledger.records[-1]
+
+
+def anthropic_play(**changes: Any) -> Play:
+    """A world whose route speaks Anthropic's dialect."""
+    source = provider("anthropic")
+    return Play(route(stable=release("1.0.0", provider=source), **changes))
+
+
+def ask_messages(play: Play, **members: Any) -> tuple[Exchange, Downstream]:
+    """A streamed request to Anthropic's endpoint."""
+    return play.ask(path="/v1/messages", stream=True, max_tokens=9, **members)
+
+
+def told(play: Play) -> list[tuple]:
+    """What the breakers, by way of the record, were told of each attempt."""
+    return [(tried.release, tried.track, tried.outcome, tried.status) for tried in play.record.attempts]

@@ -13,6 +13,16 @@ _BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     """Make everything that is there in the first version."""
+    _add_arms_out()
+    epoch = _add_epoch()
+    _add_rollouts()
+    _add_served_versions()
+    _add_rollout_events()
+    _add_routes()
+    op.bulk_insert(epoch, [{"id": 1, "epoch": 0}])
+
+
+def _add_arms_out() -> None:
     op.create_table(
         "arms_out",
         sa.Column("route", sa.String(), nullable=False),
@@ -23,12 +33,18 @@ def upgrade() -> None:
         sa.Column("evidence", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("route", "experiment", "release", name=op.f("pk_arms_out")),
     )
-    epoch = op.create_table(
+
+
+def _add_epoch() -> sa.Table:
+    return op.create_table(
         "epoch",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("epoch", _BIG, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_epoch")),
     )
+
+
+def _add_rollouts() -> None:
     op.create_table(
         "rollouts",
         sa.Column("id", sa.String(), nullable=False),
@@ -47,6 +63,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rollouts")),
     )
     op.create_index(op.f("ix_rollouts_route"), "rollouts", ["route"], unique=False)
+
+
+def _add_served_versions() -> None:
     op.create_table(
         "served_versions",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -58,6 +77,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_served_versions")),
         sa.UniqueConstraint("kind", "name", "version", name=op.f("uq_served_versions")),
     )
+
+
+def _add_rollout_events() -> None:
     op.create_table(
         "rollout_events",
         sa.Column("sequence", _BIG, nullable=False),
@@ -76,6 +98,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("sequence", name=op.f("pk_rollout_events")),
     )
     op.create_index(op.f("ix_rollout_events_route"), "rollout_events", ["route", "sequence"], unique=False)
+
+
+def _add_routes() -> None:
     op.create_table(
         "routes",
         sa.Column("name", sa.String(), nullable=False),
@@ -87,5 +112,3 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["rollout_id"], ["rollouts.id"], name=op.f("fk_routes_rollout_id")),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_routes")),
     )
-
-    op.bulk_insert(epoch, [{"id": 1, "epoch": 0}])

@@ -19,26 +19,16 @@ BEGIN RAISE EXCEPTION 'what a person has signed stays as it is'; END $$
 def upgrade() -> None:
     """Add the tables, and what refuses that a word once given is changed."""
     op.add_column("deployments", sa.Column("approval", sa.String(), nullable=True))
-    _add_requests()
+    _add_approval_policies()
+    _add_approval_requests()
+    _add_sign_offs()
+    _add_approvals()
+    _add_exceptions()
     _add_admissions()
-    is_sqlite = op.get_bind().dialect.name == "sqlite"
-    if not is_sqlite:
-        op.execute(_STAYS_IN_POSTGRESQL)
-    for table in _STAYING:
-        if is_sqlite:
-            for act in ("UPDATE", "DELETE"):
-                op.execute(
-                    f"CREATE TRIGGER {table}_stay_at_{act.lower()} BEFORE {act} ON {table} "
-                    "BEGIN SELECT RAISE(ABORT, 'what a person has signed stays as it is'); END"
-                )
-        else:
-            op.execute(
-                f"CREATE TRIGGER {table}_stay BEFORE UPDATE OR DELETE ON {table} "
-                "FOR EACH ROW EXECUTE FUNCTION pinion_word_stays()"
-            )
+    _refuse_changes_of_words()
 
 
-def _add_requests() -> None:
+def _add_approval_policies() -> None:
     op.create_table(
         "approval_policies",
         sa.Column("name", sa.String(), nullable=False),
@@ -46,6 +36,9 @@ def _add_requests() -> None:
         sa.Column("content", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_approval_policies")),
     )
+
+
+def _add_approval_requests() -> None:
     op.create_table(
         "approval_requests",
         sa.Column("id", sa.String(), nullable=False),
@@ -82,6 +75,9 @@ def _add_requests() -> None:
         sqlite_where=is_open,
         postgresql_where=is_open,
     )
+
+
+def _add_sign_offs() -> None:
     op.create_table(
         "sign_offs",
         sa.Column("request_id", sa.String(), nullable=False),
@@ -102,7 +98,7 @@ def _add_requests() -> None:
     )
 
 
-def _add_admissions() -> None:
+def _add_approvals() -> None:
     op.create_table(
         "approvals",
         sa.Column("id", sa.String(), nullable=False),
@@ -117,6 +113,9 @@ def _add_admissions() -> None:
         sa.ForeignKeyConstraint(["id"], ["approval_requests.id"], name=op.f("fk_approvals_id")),
         sa.UniqueConstraint("id", "environment", "name", "version", "digest", name=op.f("uq_approvals")),
     )
+
+
+def _add_exceptions() -> None:
     op.create_table(
         "exceptions",
         sa.Column("id", sa.String(), nullable=False),
@@ -135,6 +134,9 @@ def _add_admissions() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_exceptions")),
         sa.UniqueConstraint("id", "environment", "name", "version", "digest", name=op.f("uq_exceptions")),
     )
+
+
+def _add_admissions() -> None:
     place = ["environment", "route", "release", "digest"]
     theirs = ("environment", "name", "version", "digest")
     op.create_table(
@@ -166,3 +168,21 @@ def _add_admissions() -> None:
             name=op.f("ck_admissions_ground"),
         ),
     )
+
+
+def _refuse_changes_of_words() -> None:
+    is_sqlite = op.get_bind().dialect.name == "sqlite"
+    if not is_sqlite:
+        op.execute(_STAYS_IN_POSTGRESQL)
+    for table in _STAYING:
+        if is_sqlite:
+            for act in ("UPDATE", "DELETE"):
+                op.execute(
+                    f"CREATE TRIGGER {table}_stay_at_{act.lower()} BEFORE {act} ON {table} "
+                    "BEGIN SELECT RAISE(ABORT, 'what a person has signed stays as it is'); END"
+                )
+        else:
+            op.execute(
+                f"CREATE TRIGGER {table}_stay BEFORE UPDATE OR DELETE ON {table} "
+                "FOR EACH ROW EXECUTE FUNCTION pinion_word_stays()"
+            )

@@ -75,4 +75,6 @@ def _scope(names: Iterable[str] | None) -> frozenset[str] | None:
 def _gate(keys: GateKeys) -> Gate:
     if keys.rollback_plan:
         return Gate("rollback_plan")
+    if keys.card:
+        return Gate("card")
     return Gate("evaluation", keys.evaluation, keys.metric, keys.min, keys.max, keys.min_n, keys.group)

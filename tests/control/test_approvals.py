@@ -16,6 +16,7 @@ from gateway.core.errors import NotPermitted, Overtaken, UnknownSubject, VerbRef
 from gateway.core.operator import LOCAL
 from gateway.core.review import Review
 from tests.control.approval_world import governed, policy
+from tests.control.cards import FULL, card_text
 from tests.control.serving_world import Store, files, once, route, serving
 from tests.core.approval_samples import ADA, person
 
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.anyio
 
 EVE, ENG = person("eve", "risk"), person("eng", "engineering")
 OPERATOR = person("oscar", roles=["operator"])
+MODEL = "atlas-1.1.0@2026-01-01"
 TWO = policy(requires="{risk: 1, engineering: 1}")
 
 
@@ -231,6 +233,32 @@ async def test_a_gate_that_does_not_hold_keeps_the_last_sign_off_out():
             str(gate) for gate, why in approvals.reviewed("desk", "1.1.0").gates if why is None
         ]
         assert "approved" == (await sign(approvals)).state.value
+
+
+@pytest.mark.parametrize(
+    ("cards", "why"),
+    [
+        ({}, f"model {MODEL} has no card; write one of the subject {MODEL}"),
+        ({MODEL: "  owner: TBD\n"}, f"the card of {MODEL} lacks owner \\(say who answers for it"),
+        ({MODEL: FULL, "desk/1.1.0": ""}, "the card of desk/1.1.0 lacks owner \\("),
+        ({MODEL: FULL.replace("2027", "1969")}, f"the card of {MODEL} lacks a review, due by 1969-03-31"),
+        ({MODEL: FULL}, None),
+        ({MODEL: FULL, "desk/1.1.0": FULL}, None),
+    ],
+)
+async def test_a_gate_on_cards_keeps_the_last_sign_off_out_while_one_lacks_something(cards, why):
+    """The model version's must be there, and the release's own must be complete where there is one."""
+    texts = {f"{n}.card.md": card_text(more, subject=subject) for n, (subject, more) in enumerate(cards.items())}
+    async with asking({**governed("1.1.0", approval=policy(more="gates: [card]")), **texts}) as (_, approvals):
+        await request(approvals)
+        ((gate, found),) = approvals.reviewed("desk", "1.1.0").gates
+        assert "card" == str(gate)
+        if why is None:
+            assert found is None
+            assert "approved" == (await sign(approvals)).state.value
+        else:
+            with pytest.raises(VerbRefused, match=f"while a gate does not hold: card: {why}"):
+                await sign(approvals)
 
 
 async def test_a_rejected_release_never_serves():

@@ -240,7 +240,13 @@ class Gateway:
         )
         self._recording = Recording(self.journal)
         local = is_loopback(settings.admin_host) or settings.admin_token is not None
-        terms = Terms(dev=settings.dev, open=is_loopback(settings.host), local=local, environment=settings.environment)
+        terms = Terms(
+            dev=settings.dev,
+            open=is_loopback(settings.host),
+            local=local,
+            environment=settings.environment,
+            anchored=bool(settings.audit_anchor),
+        )
         self.live = Live(world, self._recording, terms, on_swap=[self.meters.declare])
         self.serving = Serving(self.live)
         self._approvals = Approvals(self.live, self.serving.considered)

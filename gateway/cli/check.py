@@ -8,6 +8,7 @@ import click
 
 from gateway.adapters.policy_folder import located, read_folder
 from gateway.control.policies import Policies, load
+from gateway.control.policy_approvals import unanchored
 from gateway.control.signatures import unsigned
 from gateway.core.errors import PolicyFault, Problem
 
@@ -32,7 +33,7 @@ def check(folder: str, *, as_json: bool) -> None:
         problems = located(folder, unsigned(policies))
     except PolicyFault as fault:
         problems = located(folder, fault.problems)
-    warnings = () if policies is None else located(folder, policies.warnings)
+    warnings = () if policies is None else located(folder, (*policies.warnings, *unanchored(policies.routes)))
     counts = {} if policies is None else _counts(policies)
     if as_json:
         click.echo(json.dumps(_report(problems, warnings, counts), indent=2))

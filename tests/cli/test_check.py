@@ -55,6 +55,16 @@ def test_problems_are_printed_one_a_line(run):
     ] == result.stdout.splitlines()
 
 
+def test_a_route_of_tier_high_is_told_what_its_gateway_needs(run):
+    """A warning, since the folder does not say how the gateway will be started."""
+    result = run({"policies/a.yaml": GOOD + "risk_tier: high\n"})
+    said, summary = result.stdout.splitlines()
+    assert said.startswith("policies/a.yaml:5: warning: route r is of risk_tier high, which takes an audit trail")
+    assert said.endswith("; start the gateway with --audit-key FILE and --audit-anchor ANCHOR")
+    assert 0 == result.exit_code
+    assert summary.startswith("policies: acceptable, 1 warning; ")
+
+
 def test_warnings_are_marked_and_allowed(run):
     """The folder is acceptable all the same."""
     result = run({"policies/a.yaml": GOOD.replace("u-2024-01-01", "u")})

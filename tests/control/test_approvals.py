@@ -433,7 +433,7 @@ class Ways(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.stack = serving(files(route()))
+        self.stack = serving(files(route()), terms=Terms(anchored=True))
         self.process = self.run(self.stack.__aenter__())
         self.approvals = Approvals(self.process.live, self.process.serving.considered)
         self.run(self.process.serving.reload(governed()))

@@ -122,7 +122,7 @@ class Operations:
                 entrance.route("/admin/v1/rollouts/{route}/{verb}", POST=self._verb),
                 *ExperimentHandlers(desk.experiments, self._tell, self._origin, desk.clock.wall).routes(entrance),
                 *AuditHandlers(desk.audit, self._origin, desk.clock.wall).routes(entrance),
-                *RegistryHandlers(desk.registries, desk.serving, desk.store, self._origin).routes(entrance),
+                *RegistryHandlers(desk.live, desk.registries, desk.serving, desk.store, self._origin).routes(entrance),
                 *ApprovalHandlers(desk.approvals, desk.note, self._origin).routes(entrance),
                 *self._access.routes(entrance),
                 *FigureHandlers(measured).routes(entrance),
@@ -168,7 +168,7 @@ class Operations:
         if "rollout" in asked:
             return json_answer(await self._told_rollout(asked["rollout"]))
         if "route" in asked and "unit" in asked:
-            return json_answer(explain_unit(desk.live.current, asked["route"], asked["unit"]))
+            return json_answer(explain_unit(desk.live, asked["route"], asked["unit"]))
         raise OperatorFault("say what to explain: route= and unit=, request=, or rollout=")
 
     async def _reload(self, request: Request, operator: Operator) -> Response:
@@ -187,7 +187,7 @@ class Operations:
             deployments = await self._desk.store.deployments(record.route, MOST_DEPLOYMENTS)
         except StoreFault:
             versions, deployments = [], ()
-        return explain_request(record, versions, deployments)
+        return explain_request(record, versions, deployments, self._desk.live.state.governance)
 
     async def _told_rollout(self, route: str) -> dict[str, Any]:
         record = self._desk.live.record_of(route)

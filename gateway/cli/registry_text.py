@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from gateway.cli.approval_text import on_whose_word
 from gateway.cli.terminal import counted, facts, indented, line, moment, table
 
 STYLES: Mapping[str, str] = {
@@ -56,9 +57,10 @@ def listing(kind: str, versions: Sequence[Told]) -> Iterator[RenderableType]:
     yield table([kind, "review", "lifecycle", "digest", "known", "owner"], rows)
 
 
-def page(told: Told) -> Iterator[RenderableType]:
-    """Tell everything of a version."""
+def page(told: Told, now: float) -> Iterator[RenderableType]:
+    """Tell everything of a version at wall time `now`."""
     yield standing_line(told)
+    yield from (indented(on_whose_word(each, now)) for each in told.get("exceptions", ()))
     known = f"{told['completeness']:.0%}" + (f"; not told: {', '.join(told['missing'])}" if told["missing"] else "")
     registered = f"{moment(told['registered_at'])} by {told['author'] or 'a policy file'}"
     yield indented(facts([("digest", told["digest"]), ("registered", registered), ("provenance", known)]))

@@ -62,7 +62,7 @@ def _add_reading(group: click.Group, kind: str, named: VersionArgument) -> None:
         if as_json:
             show_json(told)
         else:
-            show(*page(told))
+            show(*page(told, time.time()))
 
     @group.command(help=f"Show how two {kind} versions differ; exits 1 where they do.")
     @click.argument("one", type=named)

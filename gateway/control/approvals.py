@@ -5,14 +5,15 @@ the store behind it hold the same law.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from gateway.control.live import Live
 from gateway.control.requestable import Requestable, Reviewed, why_changed
 from gateway.control.subjects import Considered
 from gateway.core import approval as rules
-from gateway.core.admission import Excepted, RequestMove
+from gateway.core.admission import Excepted, ExceptionKind, RequestMove
 from gateway.core.approval import REVIEWS, Request, Subject, why_no_person
 from gateway.core.approval_policy import ApprovalPolicy
 from gateway.core.audit import BY_GATEWAY, ITSELF, By, Origin
@@ -55,9 +56,12 @@ class Approvals:
     @property
     def exceptions(self) -> Sequence[Excepted]:
         """The exceptions of this environment that last."""
-        now, mine = self.now, self._live.terms.environment
-        found = self._live.state.governance.exceptions
-        return [each for each in found if each.environment == mine and each.lasts(now)]
+        return self._live.state.governance.lasting(self._live.terms.environment, self.now)
+
+    def counted(self) -> Mapping[ExceptionKind, int]:
+        """Count the exceptions that last, by what they are now."""
+        now = self.now
+        return Counter(each.kind(now) for each in self.exceptions)
 
     @property
     def now(self) -> float:

@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from gateway.control.status import describe_rollout
+from gateway.control.live import Live
+from gateway.control.status import describe_deployment, describe_exceptions, describe_rollout, exceptions_of
+from gateway.core.admission import Governance
 from gateway.core.assignment import Facts, assign
 from gateway.core.deployment import Deployment
 from gateway.core.errors import UnknownSubject
@@ -13,17 +15,19 @@ from gateway.core.plan import Step
 from gateway.core.record import Record
 from gateway.core.recorded import RolloutEvent
 from gateway.core.rollout import Rollout
-from gateway.core.snapshot import Snapshot
 from gateway.core.standing import Standing
 from gateway.core.unit import Unit
 
 
-def explain_unit(snapshot: Snapshot, name: str, value: str) -> dict[str, Any]:
+def explain_unit(live: Live, name: str, value: str) -> dict[str, Any]:
     """Say which release a bare unit gets on a route, and why. Rules that ask for more than the unit do not match.
+
+    With what lets that release serve without an approval.
 
     Raises:
         UnknownSubject: no such route.
     """
+    snapshot = live.current
     route = snapshot.routes.get(name)
     if route is None:
         raise UnknownSubject.route(name, snapshot.routes)
@@ -44,6 +48,7 @@ def explain_unit(snapshot: Snapshot, name: str, value: str) -> dict[str, Any]:
         "context": dict(assignment.release.context),
         "weights_ppm": {version: route.weight_ppm(version) for version in route.releases},
         "out": dict(route.out),
+        "exceptions": exceptions_of(describe_exceptions(live), name, assignment.release.version),
         "epoch": snapshot.epoch,
     }
 
@@ -52,18 +57,20 @@ def _no_header(name: str) -> None:
     del name
 
 
-def explain_request(record: Record, versions: Sequence[Standing], deployments: Sequence[Deployment]) -> dict[str, Any]:
+def explain_request(
+    record: Record, versions: Sequence[Standing], deployments: Sequence[Deployment], governance: Governance
+) -> dict[str, Any]:
     """Tell a past request's decision as it was recorded, with what was registered of its release, and why it served.
 
     `versions` are where the release and its parts stand now: a digest never changes once it has served. `deployments`
-    are those of the route.
+    are those of the route, `governance` knows what admitted them.
     """
     told = asdict(record)
     told["versions"] = [
         {"version": str(each), "digest": each.digest, "review": each.review.value, "lifecycle": each.lifecycle.value}
         for each in versions
     ]
-    told["deployment"] = next((_deployment(each) for each in deployments if _served(each, record)), None)
+    told["deployment"] = next((_deployment(governance, each) for each in deployments if _served(each, record)), None)
     del told["cost_nano_usd"]
     told["cost_usd"] = record.cost_usd
     told["attempts"] = [dict(attempt) for attempt in told["attempts"]]
@@ -77,15 +84,10 @@ def _served(deployment: Deployment, record: Record) -> bool:
     return deployment.place == place and deployment.since <= began < (deployment.until or math.inf)
 
 
-def _deployment(deployment: Deployment) -> dict[str, Any]:
-    return {
-        "environment": deployment.environment,
-        "since": deployment.since,
-        "until": deployment.until,
-        "why": deployment.why,
-        "actor": deployment.actor,
-        "approval": deployment.approval,
-    }
+def _deployment(governance: Governance, deployment: Deployment) -> dict[str, Any]:
+    known = ("environment", "since", "until", "why", "actor", "approval", "admitted_by")
+    told = describe_deployment(governance, deployment)
+    return {name: told[name] for name in known}
 
 
 def explain_rollout(

@@ -211,8 +211,11 @@ class Serving:
             found = await self._examined(policies, is_start=False, unsigned=unsigned, is_plan=True)
             records = state.records
             decisions = [self._decide(route, records.get(name)) for name, route in policies.routes.items()]
-            cooled = admitted.no_longer_warm(policies, records, self._world.clock.wall())
-        return planned(state.policies, policies, found.entries, decisions, (*policies.warnings, *cooled))
+            now = self._world.clock.wall()
+            cooled = admitted.no_longer_warm(policies, records, now)
+            excepted = state.governance.lasting(live.terms.environment, now)
+        warnings = (*policies.warnings, *cooled)
+        return planned(state.policies, policies, found.entries, decisions, excepted, warnings, now)
 
     async def _examined(
         self, policies: Policies, *, is_start: bool, unsigned: Sequence[Problem], is_plan: bool = False

@@ -69,7 +69,7 @@ class Considered:
         cards = [self.policies.cards.get(subject) for subject in (model, f"{route.name}/{version}")]
         gaps = [why_incomplete(each.card, route.risk_tier, today) for each in cards if each is not None]
         if cards[0] is None:
-            gaps.insert(0, f"model {model} has no card; write one of the subject {model}, in a file .card.md")
+            gaps.insert(0, f"model {model} has no card; write a file .card.md whose governance.subject is {model}")
         return "; ".join(gap for gap in gaps if gap is not None) or None
 
     def behaviour(self, subject: Subject) -> str:

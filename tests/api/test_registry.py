@@ -38,7 +38,7 @@ async def test_versions_are_listed_and_shown():
             shown["missing"],
         )
         assert "atlas-1.0.0@2026-01-01" == shown["facts"]["model"]
-        assert {"content"} == shown.keys() - listed[0].keys()
+        assert {"content", "exceptions"} == shown.keys() - listed[0].keys()
 
 
 async def test_versions_are_listed_by_use_case():

@@ -54,8 +54,10 @@ RECORD = {
         "environment": "production",
         "since": 1700000000.0,
         "until": None,
-        "why": "first deployment of the route",
+        "why": "first deployment",
         "actor": "policy",
+        "approval": "4c1d",
+        "admitted_by": "emergency",
     },
     "schema_valid": True,
 }
@@ -138,7 +140,7 @@ def test_a_record_is_told_whole(capsys):
         "schema valid",
         "prompt digest 9a0b",
         "policy set f9d4cd3ef80059da",
-        "deployment in production since 2023-11-14 22:13:20 UTC, by policy: first deployment of the route",
+        "deployment in production since 2023-11-14 22:13:20 UTC, by policy: first deployment; emergency 4c1d",
         "release support/1.0.0 0d1e candidate active",
         "SDK retries 1",
         "1 1.1.0 canary failed -",
@@ -200,6 +202,7 @@ def test_a_unit_of_a_split_is_told_its_bucket(capsys):
         "context": {"index": "kb-2026-10"},
         "weights_ppm": {"1.0.0": 1_000_000, "1.1.0": 0},
         "out": {"1.1.0": "out of experiment length: consecutive"},
+        "exceptions": [],
         "epoch": 3,
     }
     lines = told({"route", "unit"}, explanation, capsys)

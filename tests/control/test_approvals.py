@@ -238,7 +238,7 @@ async def test_a_gate_that_does_not_hold_keeps_the_last_sign_off_out():
 @pytest.mark.parametrize(
     ("cards", "why"),
     [
-        ({}, f"model {MODEL} has no card; write one of the subject {MODEL}"),
+        ({}, f"model {MODEL} has no card; write a file .card.md whose governance.subject is {MODEL}"),
         ({MODEL: "  owner: TBD\n"}, f"the card of {MODEL} lacks owner \\(say who answers for it"),
         ({MODEL: FULL, "desk/1.1.0": ""}, "the card of desk/1.1.0 lacks owner \\("),
         ({MODEL: FULL.replace("2027", "1969")}, f"the card of {MODEL} lacks a review, due by 1969-03-31"),

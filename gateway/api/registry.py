@@ -75,7 +75,8 @@ class RegistryHandlers:
 
     async def _list(self, request: Request, operator: Operator) -> Response:
         del operator
-        found = await self._registries.listed(_kind(request), request.query_params.get("use_case", ""))
+        asked = {name: request.query_params.get(name, "") for name in ("use_case", "search")}
+        found = await self._registries.listed(_kind(request), **asked)
         return json_answer({"versions": [told_entry(entry, standing) for entry, standing in found]})
 
     async def _show(self, request: Request, operator: Operator) -> Response:

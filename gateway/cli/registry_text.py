@@ -11,6 +11,8 @@ from rich.text import Text
 
 from gateway.cli.approval_text import on_whose_word
 from gateway.cli.terminal import counted, facts, indented, line, moment, table
+from gateway.core.search import found_in
+from gateway.core.standing import versioned
 
 STYLES: Mapping[str, str] = {
     "approved": "green",
@@ -27,7 +29,7 @@ Told = Mapping[str, Any]
 
 def title(told: Told) -> str:
     """Name a version."""
-    return f"{told['name']}{'/' if told['kind'] == 'release' else '@'}{told['version']}"
+    return versioned(told["kind"], told["name"], told["version"])
 
 
 def standing_line(told: Told) -> Text:
@@ -55,6 +57,24 @@ def listing(kind: str, versions: Sequence[Told]) -> Iterator[RenderableType]:
         for each in versions
     )
     yield table([kind, "review", "lifecycle", "digest", "known", "owner"], rows)
+
+
+def finds(kind: str, text: str, versions: Sequence[Told]) -> Iterator[RenderableType]:
+    """List the versions that were found by a text, each with where it stands there."""
+    if not versions:
+        yield line(f"no {kind} says {text!r}; pinion {kind} list tells all of them")
+        return
+    rows = (
+        (
+            line((title(each), "bold")),
+            line(_word(each["review"])),
+            line(_word(each["lifecycle"]), _end(each)),
+            each["facts"].get("owner"),
+            ", ".join(found_in(title(each), each["facts"], text)),
+        )
+        for each in versions
+    )
+    yield table([kind, "review", "lifecycle", "owner", "found in"], rows)
 
 
 def page(told: Told, now: float) -> Iterator[RenderableType]:

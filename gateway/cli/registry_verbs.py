@@ -1,4 +1,4 @@
-"""What every registry's command group has in common: list, show, diff, dependents, and the verbs that end a version."""
+"""What the command group of every registry has: list, search, show, diff, dependents, and the acts on a version."""
 
 import time
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from gateway.cli.gateway_client import GatewayClient, gateway_option
-from gateway.cli.registry_text import differences, listing, page, standing_line, who_depends
+from gateway.cli.registry_text import differences, finds, listing, page, standing_line, who_depends
 from gateway.cli.terminal import json_option, show, show_json, width
 from gateway.core.duration import parse_duration
 
@@ -37,22 +37,40 @@ class VersionArgument(click.ParamType[Named]):
 def add_verbs(group: click.Group, kind: str) -> None:
     """Give a group the commands that every registry has; `kind` is model, prompt, dataset or release."""
     named = VersionArgument(kind)
+    _add_finding(group, kind)
     _add_reading(group, kind, named)
     _add_acts(group, kind, named)
 
 
-def _add_reading(group: click.Group, kind: str, named: VersionArgument) -> None:
+def _add_finding(group: click.Group, kind: str) -> None:
     @group.command(name="list", help=f"List the {kind} versions that are registered.")
     @click.option("--use-case", metavar="TEXT", default="", help="Those meant for this alone.")
     @json_option
     @gateway_option
     def list_(use_case: str, gateway: GatewayClient, *, as_json: bool) -> None:
-        told = gateway.registry(kind, use_case)
+        told = gateway.registry(kind, use_case=use_case)
         if as_json:
             show_json(told)
         else:
             show(*listing(kind, told["versions"]))
 
+    @group.command(help=f"Find {kind} versions by a text in their names, owners, use cases and whatever else is known.")
+    @click.argument("text")
+    @json_option
+    @gateway_option
+    @click.pass_context
+    def search(ctx: click.Context, text: str, gateway: GatewayClient, *, as_json: bool) -> None:
+        if not text.strip():
+            raise click.UsageError("say what to search for")
+        told = gateway.registry(kind, search=text)
+        if as_json:
+            show_json(told)
+        else:
+            show(*finds(kind, text, told["versions"]))
+        ctx.exit(0 if told["versions"] else 1)
+
+
+def _add_reading(group: click.Group, kind: str, named: VersionArgument) -> None:
     @group.command(name="show", help=f"Show a {kind} version: where it stands, and what is known of it.")
     @click.argument("version", type=named)
     @json_option

@@ -49,6 +49,16 @@ async def test_versions_are_listed_by_use_case():
         assert ["nova"] == [each["name"] for each in found]
 
 
+async def test_versions_are_searched():
+    """By any text that is known of them."""
+    async with office() as desk:
+        await desk.act(REGISTRY, NEW)
+        path = f"{REGISTRY}/{{kind}}"
+        found = fits(await desk.get(f"{REGISTRY}/model?search=NOVA"), path)["versions"]
+        assert {"nova"} == {each["name"] for each in found}
+        assert [] == fits(await desk.get(f"{REGISTRY}/model?search=dragons"), path)["versions"]
+
+
 @pytest.mark.parametrize(
     ("path", "message"),
     [

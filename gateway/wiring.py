@@ -56,6 +56,7 @@ from gateway.control.served_models import ServedModels
 from gateway.control.serving import Reload, Serving
 from gateway.control.terms import Terms
 from gateway.core.address import is_loopback
+from gateway.core.admission import ExceptionKind
 from gateway.core.checkpoint import VerifierKey
 from gateway.core.errors import PolicyFault, Problem, SetupFault, StoreFault
 from gateway.core.ports import RecordedCopy
@@ -156,7 +157,7 @@ class Gateway:
         stack.enter_context(journalled(self.journal, asyncio.CancelledError))
         store = await self._open_store()
         stack.push_async_callback(store.close)
-        self.meters = PrometheusMeters(breaker_open=self._breaker_open)
+        self.meters = PrometheusMeters(self._breaker_open, self._exceptions)
         ledger = await SqlLedger.open(
             ledger_url(settings.store),
             meters_dropped=self._count_dropped,
@@ -240,7 +241,13 @@ class Gateway:
         )
         self._recording = Recording(self.journal)
         local = is_loopback(settings.admin_host) or settings.admin_token is not None
-        terms = Terms(dev=settings.dev, open=is_loopback(settings.host), local=local, environment=settings.environment)
+        terms = Terms(
+            dev=settings.dev,
+            open=is_loopback(settings.host),
+            local=local,
+            environment=settings.environment,
+            anchored=bool(settings.audit_anchor),
+        )
         self.live = Live(world, self._recording, terms, on_swap=[self.meters.declare])
         self.serving = Serving(self.live)
         self._approvals = Approvals(self.live, self.serving.considered)
@@ -465,6 +472,9 @@ class Gateway:
 
     def _breaker_open(self, route: str, release: str) -> bool:
         return self.breakers.is_open(route, release)
+
+    def _exceptions(self) -> Mapping[ExceptionKind, int]:
+        return self._approvals.counted()
 
     def _why_not_ready(self) -> str | None:
         if self._stopping.is_set():

@@ -3,7 +3,7 @@
 Nothing here belongs to the process: no global registry, and as many meters side by side as there are gateways.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import get_args
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric, generate_latest
@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from gateway.adapters.known_names import OTHER, KnownNames
 from gateway.adapters.metric_families import Counter, Histogram
 from gateway.adapters.request_series import BY_RELEASE, OUTCOMES, TRACKS, RequestFamilies, RequestSeries, known
+from gateway.core.admission import EXCEPTION_KINDS, ExceptionKind
 from gateway.core.app import ANYONE
 from gateway.core.breaker import TripRule
 from gateway.core.outcome import GOOD, Outcome
@@ -48,12 +49,19 @@ _INFO = ("route", "release", "model", "model_version", "prompt", "prompt_version
 class PrometheusMeters(Collector):
     """The port `Meters`, for one gateway.
 
-    `breaker_open` tells for a route and a release version whether its breaker is open now. Of routes, of a route's
-    releases and of applications that are no longer declared, the latest `remembered` keep their series.
+    `breaker_open` tells for a route and a release version whether its breaker is open now, `exceptions` how many
+    exceptions last of each kind. Of routes, of a route's releases and of applications that are no longer declared, the
+    latest `remembered` keep their series.
     """
 
-    def __init__(self, breaker_open: Callable[[str, str], bool], remembered: int = 200) -> None:
+    def __init__(
+        self,
+        breaker_open: Callable[[str, str], bool],
+        exceptions: Callable[[], Mapping[ExceptionKind, int]],
+        remembered: int = 200,
+    ) -> None:
         self._breaker_open = breaker_open
+        self._exceptions = exceptions
         self._remembered = remembered
         self._routes = KnownNames(remembered)
         self._apps = KnownNames(remembered)
@@ -179,7 +187,13 @@ class PrometheusMeters(Collector):
                 weights.add_metric((route.name, version), route.weight_ppm(version))
                 breakers.add_metric((route.name, version), self._breaker_open(route.name, version))
                 info.add_metric(_info(release), 1)
-        yield from (weights, breakers, info)
+        excepted = GaugeMetricFamily(
+            "pinion_exceptions", "Exceptions and emergencies that last, by what they are.", labels=("kind",)
+        )
+        counts = self._exceptions()
+        for kind in EXCEPTION_KINDS:
+            excepted.add_metric((kind,), counts.get(kind, 0))
+        yield from (weights, breakers, info, excepted)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """Give a scrape's body and its content type: OpenMetrics where `accept` names it, else Prometheus' text."""

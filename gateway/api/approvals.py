@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request as HttpRequest
@@ -15,7 +15,7 @@ from gateway.api.json_answer import json_answer
 from gateway.api.origin import OriginOf
 from gateway.control.approvals import Approvals
 from gateway.control.requestable import Reviewed
-from gateway.core.admission import Excepted
+from gateway.control.status import describe_exception
 from gateway.core.approval import Request
 from gateway.core.audit import AuditAct, By, Origin, Target
 from gateway.core.audit_acts import act_of_refusal
@@ -82,7 +82,7 @@ class ApprovalHandlers:
         return json_answer(
             {
                 "requests": [told_request(each, operator) for each in self._approvals.open],
-                "exceptions": [told_exception(each, now) for each in self._approvals.exceptions],
+                "exceptions": [describe_exception(each, now) for each in self._approvals.exceptions],
                 "past": [told_request(each, operator) for each in past if not each.is_open],
             }
         )
@@ -132,14 +132,14 @@ class ApprovalHandlers:
         made = await self._approvals.grant(
             said.name, said.version or "", said.who, until=until, reason=reason, origin=said.origin
         )
-        return told_exception(made, self._approvals.now)
+        return describe_exception(made, self._approvals.now)
 
     async def _emergency(self, said: Said) -> dict[str, Any]:
         reason = _needed(said.fields, "reason")
         made = await self._approvals.emergency(
             said.name, said.version or "", said.who, reason=reason, origin=said.origin
         )
-        return told_exception(made, self._approvals.now)
+        return describe_exception(made, self._approvals.now)
 
     def _acting(self, verb: str, fields: Fields, act: Act) -> Callable[[HttpRequest, Operator], Awaitable[Response]]:
         """Make a handler that reads what is said, and acts; whom it refuses the audit trail tells."""
@@ -181,11 +181,6 @@ def told_request(request: Request, operator: Operator) -> dict[str, Any]:
         "waits_for_you": why_not is None and bool(operator.signs_for & request.missing.keys()),
         "why_not_you": why_not,
     }
-
-
-def told_exception(made: Excepted, now: float) -> dict[str, Any]:
-    """Tell an exception; times in wall seconds."""
-    return {**asdict(made), "is_overdue": made.is_overdue(now)}
 
 
 def told_review(found: Reviewed, operator: Operator) -> dict[str, Any]:

@@ -50,6 +50,9 @@ NOBODY = "unknown"
 """The name that whoever was refused and could not be identified is recorded under."""
 
 MAX_REASON = 500
+MOST_REQUESTS = 1_000
+"""How far back the approval is looked for that a release has served on."""
+
 
 ACT_FIELDS: Mapping[str, type] = {"reason": str, "full": bool, "to": str, "seen": dict}
 """What an act may say: why, whether to skip the steps that are left, which release an undo goes back to, and the
@@ -122,7 +125,7 @@ class Operations:
                 entrance.route("/admin/v1/rollouts/{route}/{verb}", POST=self._verb),
                 *ExperimentHandlers(desk.experiments, self._tell, self._origin, desk.clock.wall).routes(entrance),
                 *AuditHandlers(desk.audit, self._origin, desk.clock.wall).routes(entrance),
-                *RegistryHandlers(desk.registries, desk.serving, desk.store, self._origin).routes(entrance),
+                *RegistryHandlers(desk.live, desk.registries, desk.serving, desk.store, self._origin).routes(entrance),
                 *ApprovalHandlers(desk.approvals, desk.note, self._origin).routes(entrance),
                 *self._access.routes(entrance),
                 *FigureHandlers(measured).routes(entrance),
@@ -168,7 +171,7 @@ class Operations:
         if "rollout" in asked:
             return json_answer(await self._told_rollout(asked["rollout"]))
         if "route" in asked and "unit" in asked:
-            return json_answer(explain_unit(desk.live.current, asked["route"], asked["unit"]))
+            return json_answer(explain_unit(desk.live, asked["route"], asked["unit"]))
         raise OperatorFault("say what to explain: route= and unit=, request=, or rollout=")
 
     async def _reload(self, request: Request, operator: Operator) -> Response:
@@ -185,10 +188,10 @@ class Operations:
         try:
             versions = await self._desk.registries.versions_of(record.route, record.release)
             deployments = await self._desk.store.deployments(record.route, MOST_DEPLOYMENTS)
-            words = await self._desk.approvals.words_on(record.route)
+            requests = await self._desk.approvals.past(record.route, MOST_REQUESTS)
         except StoreFault:
-            versions, deployments, words = [], (), ()
-        return explain_request(record, versions, deployments, words)
+            versions, deployments, requests = [], (), ()
+        return explain_request(record, versions, deployments, self._desk.live.state.governance, requests)
 
     async def _told_rollout(self, route: str) -> dict[str, Any]:
         record = self._desk.live.record_of(route)
@@ -222,24 +225,13 @@ class Operations:
         named = {"route": str(route)} if route in self._desk.live.current.routes else {}
         revision = self._desk.serving.policies.revision or None
         unknown = Origin("person", "none", "none", None, revision)
-        known = (
-            unknown
-            if operator is None
-            else Origin(
-                "person" if operator.is_person else "service",
-                " ".join(sorted(operator.roles)),
-                operator.identified,
-                None,
-                revision,
-            )
-        )
         self._desk.note(
             AuditAct(
                 self._desk.clock.wall(),
                 NOBODY if operator is None else operator.name,
                 "access.denied",
                 Target("operation", f"{request.method} {path}"),
-                known,
+                unknown if operator is None else self._origin(request, operator),
                 outcome="denied",
                 reason=why,
                 details={"status": str(status), **named},

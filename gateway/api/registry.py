@@ -15,12 +15,18 @@ from gateway.api.act_body import read_body
 from gateway.api.entrance import Entrance
 from gateway.api.json_answer import json_answer
 from gateway.api.origin import OriginOf
+from gateway.control.live import Live
 from gateway.control.planned import Planned
 from gateway.control.registries import Registries
 from gateway.control.serving import Serving
-from gateway.control.status import describe_problem
+from gateway.control.status import (
+    describe_deployment,
+    describe_exception,
+    describe_exceptions,
+    describe_problem,
+    exceptions_of,
+)
 from gateway.core.audit import By
-from gateway.core.deployment import Deployment
 from gateway.core.errors import OperatorFault, PolicyFault, UnknownSubject
 from gateway.core.operator import Operator
 from gateway.core.ports import Store
@@ -39,8 +45,9 @@ MOST_DEPLOYMENTS = 1_000
 class RegistryHandlers:
     """The handlers."""
 
-    def __init__(self, registries: Registries, serving: Serving, store: Store, origin: OriginOf) -> None:
+    def __init__(self, live: Live, registries: Registries, serving: Serving, store: Store, origin: OriginOf) -> None:
         """`origin` says how an operator came."""
+        self._live = live
         self._registries = registries
         self._serving = serving
         self._store = store
@@ -68,13 +75,17 @@ class RegistryHandlers:
 
     async def _list(self, request: Request, operator: Operator) -> Response:
         del operator
-        found = await self._registries.listed(_kind(request), request.query_params.get("use_case", ""))
+        asked = {name: request.query_params.get(name, "") for name in ("use_case", "search")}
+        found = await self._registries.listed(_kind(request), **asked)
         return json_answer({"versions": [told_entry(entry, standing) for entry, standing in found]})
 
     async def _show(self, request: Request, operator: Operator) -> Response:
         del operator
         entry, standing = await self._registries.shown(_key(request))
-        return json_answer({**told_entry(entry, standing), "content": dict(entry.content)})
+        told = {**told_entry(entry, standing), "content": dict(entry.content)}
+        if entry.kind == "release":
+            told["exceptions"] = exceptions_of(describe_exceptions(self._live), entry.name, entry.version)
+        return json_answer(told)
 
     async def _dependents(self, request: Request, operator: Operator) -> Response:
         del operator
@@ -110,7 +121,7 @@ class RegistryHandlers:
         if not asked.isdecimal() or len(asked) > 4 or not 1 <= int(asked) <= MOST_DEPLOYMENTS:
             raise OperatorFault(f"limit= is a whole number from 1 to {MOST_DEPLOYMENTS}")
         found = await self._store.deployments(request.query_params.get("route"), int(asked))
-        return json_answer({"deployments": [told_deployment(each) for each in found]})
+        return json_answer({"deployments": [describe_deployment(self._live.state.governance, each) for each in found]})
 
     async def _plan(self, request: Request, operator: Operator) -> Response:
         del operator
@@ -139,11 +150,6 @@ def told_entry(entry: Entry, standing: Standing) -> dict[str, Any]:
     }
 
 
-def told_deployment(deployment: Deployment) -> dict[str, Any]:
-    """Tell a stretch of serving, as JSON; times in wall seconds."""
-    return asdict(deployment)
-
-
 def told_plan(plan: Planned) -> dict[str, Any]:
     """Tell what a policy set would mean."""
     return {
@@ -153,6 +159,7 @@ def told_plan(plan: Planned) -> dict[str, Any]:
         "registers": [told_standing(each) for each in plan.registers],
         "changes": [told_standing(each) for each in plan.changes],
         "acts": [asdict(each) for each in plan.acts],
+        "exceptions": [describe_exception(each, plan.at) for each in plan.exceptions],
         "warnings": [describe_problem(each) for each in plan.warnings],
     }
 

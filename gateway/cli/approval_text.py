@@ -113,10 +113,20 @@ def inbox(told: Told, now: float, *, everybodys: bool) -> Iterator[RenderableTyp
 
 def exception_line(told: Told, now: float) -> Text:
     """Say in one line what may serve without an approval, and on whose word."""
-    name, kind = f"{told['name']}/{told['version']}", "emergency" if told["is_emergency"] else "exception"
-    said = line((name, "bold"), f" in {told['environment']}: ", (kind, "yellow"))
+    name = f"{told['name']}/{told['version']}"
+    return line((name, "bold"), f" in {told['environment']}: ").append_text(on_whose_word(told, now))
+
+
+def on_whose_word(told: Told, now: float) -> Text:
+    """Say until when something may serve without an approval, on whose word, and what of its review; overdue in red."""
+    kind = "emergency" if told["is_emergency"] else "exception"
+    said = line((kind, "bold red" if told["is_overdue"] else "yellow"))
     said.append_text(line(f" until {moment(told['until'])}, on {told['owner']}'s word: {told['reason']}"))
-    if told["review_by"] is not None:
+    if told["is_overdue"]:
+        said.append_text(line((f"; review is overdue since {moment(told['review_by'])}", "bold red")))
+    elif told["reviewed_at"] is not None:
+        said.append_text(line(("; reviewed", "green")))
+    elif told["review_by"] is not None:
         said.append_text(line(("; review is due in " + left(told["review_by"], now), "red")))
     return said
 

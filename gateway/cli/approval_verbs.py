@@ -8,6 +8,7 @@ import click
 
 from gateway.cli.approval_text import exception_line, request_lines, review_page
 from gateway.cli.gateway_client import GatewayClient, gateway_option
+from gateway.cli.option import read_by
 from gateway.cli.registry_text import differences
 from gateway.cli.registry_verbs import Named, VersionArgument
 from gateway.cli.terminal import json_option, show, show_json, width
@@ -35,13 +36,6 @@ def _told(told: Mapping[str, Any], *, as_json: bool) -> None:
         show_json(told)
     else:
         show(*request_lines(told, time.time()))
-
-
-def _seconds(ctx: click.Context, param: click.Parameter, text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error), ctx, param) from None
 
 
 @click.command()
@@ -114,7 +108,9 @@ def withdraw(
 
 @click.command(name="except")
 @click.argument("version", type=VersionArgument("release"))
-@click.option("--until", metavar="DURATION", required=True, callback=_seconds, help="For how long, as in 30d.")
+@click.option(
+    "--until", metavar="DURATION", required=True, callback=read_by(parse_duration), help="For how long, as in 30d."
+)
 @click.option("--reason", metavar="TEXT", required=True, help="Why; recorded, and you own it.")
 @json_option
 @gateway_option

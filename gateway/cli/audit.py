@@ -10,8 +10,8 @@ from rich.console import Console
 
 from gateway.adapters import ed25519_keys
 from gateway.cli.audit_text import page_of, told_verdict
-from gateway.cli.experiment import since_option
 from gateway.cli.gateway_client import GatewayClient, Misused, gateway_option
+from gateway.cli.option import read_by, since_option
 from gateway.cli.terminal import counted, json_option, line, show, show_json
 from gateway.control.audit_reading import describe_verdict
 from gateway.core.audit import ToldEntry, TreeHead
@@ -50,16 +50,11 @@ def show_(gateway: GatewayClient, *, as_json: bool, **asked: Any) -> None:
         show(*page_of(told))
 
 
-def _read_key(ctx: click.Context, param: click.Parameter, text: str | None) -> VerifierKey | None:
-    try:
-        return None if text is None else verifier_key(text)
-    except ValueError as exc:
-        raise click.BadParameter(str(exc), ctx, param) from exc
-
-
 @audit.command()
 @click.argument("file", type=FILE, required=False)
-@click.option("--key", metavar="VKEY", callback=_read_key, help="Verifier key that checkpoints must be signed with.")
+@click.option(
+    "--key", metavar="VKEY", callback=read_by(verifier_key), help="Verifier key that checkpoints must be signed with."
+)
 @click.option("--anchor", "anchors", type=FILE, multiple=True, help="File with checkpoints that were kept elsewhere.")
 @json_option
 @gateway_option

@@ -8,7 +8,9 @@ import click
 
 from gateway.adapters.policy_folder import located, read_folder
 from gateway.control.policies import Policies, load
+from gateway.control.policy_approvals import unanchored
 from gateway.control.signatures import unsigned
+from gateway.control.undeclared import doubtful_datasets
 from gateway.core.errors import PolicyFault, Problem
 
 
@@ -32,7 +34,7 @@ def check(folder: str, *, as_json: bool) -> None:
         problems = located(folder, unsigned(policies))
     except PolicyFault as fault:
         problems = located(folder, fault.problems)
-    warnings = () if policies is None else located(folder, policies.warnings)
+    warnings = () if policies is None else located(folder, sorted(_warnings(policies)))
     counts = {} if policies is None else _counts(policies)
     if as_json:
         click.echo(json.dumps(_report(problems, warnings, counts), indent=2))
@@ -43,6 +45,12 @@ def check(folder: str, *, as_json: bool) -> None:
             click.echo(f"{warning.file}:{warning.line}: warning: {warning.problem}; {warning.remedy}")
         click.echo(_summary(folder, problems, warnings, counts))
     raise SystemExit(1 if problems else 0)
+
+
+def _warnings(policies: Policies) -> list[Problem]:
+    """Give what is worth a warning, with what depends on how a gateway runs and what is registered there."""
+    undeclared = doubtful_datasets(policies.undeclared, policies.datasets)
+    return [*policies.warnings, *unanchored(policies.routes), *undeclared]
 
 
 def _counts(policies: Policies) -> dict[str, int]:

@@ -29,11 +29,16 @@ def list_(route: str | None, limit: int, gateway: GatewayClient, *, as_json: boo
     elif not told["deployments"]:
         show(line("nothing has served yet"))
     else:
-        show(table(["release", "track", "from", "until", "by", "approval", "why"], _rows(told["deployments"]), whole=4))
+        show(
+            table(
+                ["release", "track", "from", "until", "by", "admitted by", "why"], _rows(told["deployments"]), whole=4
+            )
+        )
 
 
 def _rows(deployments: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Any]]:
     for each in deployments:
         until = line(("serves now", "green")) if each["until"] is None else moment(each["until"])
         release = line((f"{each['route']}/{each['release']}", "bold"))
-        yield release, each["track"], moment(each["since"]), until, each["actor"], each["approval"], each["why"]
+        word = None if each["admitted_by"] is None else f"{each['admitted_by']} {each['approval']}"
+        yield release, each["track"], moment(each["since"]), until, each["actor"], word, each["why"]

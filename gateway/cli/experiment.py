@@ -1,9 +1,7 @@
 """`pinion experiment`: what an experiment shows, and its requests for an analysis of your own."""
 
 import sys
-import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
@@ -13,8 +11,8 @@ from rich.console import Console
 from gateway.cli.experiment_chart import chart
 from gateway.cli.experiment_text import story
 from gateway.cli.gateway_client import GatewayClient, gateway_option
+from gateway.cli.option import since_option
 from gateway.cli.terminal import counted, json_option, show, show_json
-from gateway.core.duration import parse_duration
 
 route_argument = click.argument("route")
 
@@ -38,29 +36,6 @@ def report(route: str, svg: Path | None, gateway: GatewayClient, *, as_json: boo
         show_json(told)
     else:
         show(*story(told))
-
-
-def _since(ctx: click.Context, param: click.Parameter, text: str | None) -> float | None:
-    """Read a time, as ISO 8601 writes it and in UTC where it says nothing else, or how long ago it is."""
-    if text is None:
-        return None
-    try:
-        return time.time() - parse_duration(text)
-    except ValueError:
-        pass
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(
-            f"{text!r} is no time; write 24h, 2026-11-20 or 2026-11-20T08:00", ctx, param
-        ) from None
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-
-
-since_option = click.option(
-    "--since", metavar="TIME", callback=_since, help="Only what is from this time on, or from so long ago."
-)
-"""Gives a command wall seconds, or None, as `since`."""
 
 
 @experiment.command()

@@ -1,11 +1,13 @@
 """`pinion explain`: why a unit gets its release, how a past request was decided, what became of a rollout."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import click
 from rich.console import RenderableType
 
+from gateway.cli.approval_text import on_whose_word
 from gateway.cli.gateway_client import GatewayClient, gateway_option
 from gateway.cli.rollout_story import story
 from gateway.cli.terminal import facts, indented, json_option, line, moment, share, show, show_json, table, width
@@ -69,6 +71,10 @@ def _unit(told: Mapping[str, Any]) -> Iterator[RenderableType]:
     )
     rows = ([version, share(ppm), told["out"].get(version, "")] for version, ppm in told["weights_ppm"].items())
     yield from ("", indented(table(["release", "weight", "out"], rows, whole=2)))
+    if told["exceptions"]:
+        yield ""
+    for each in told["exceptions"]:
+        yield indented(line(f"{told['version']}: ").append_text(on_whose_word(each, time.time())))
 
 
 def _request(told: Mapping[str, Any]) -> Iterator[RenderableType]:
@@ -121,7 +127,7 @@ def _approval(told: Mapping[str, Any] | None) -> str | None:
     if told is None:
         return None
     if told["kind"] != "approval":
-        return f"{told['kind']} until {moment(told['until'])}, on {told['owner']}'s word: {told['reason']}"
+        return f"{told['kind']} {told['id']} until {moment(told['until'])}, on {told['owner']}'s word: {told['reason']}"
     signed = ", ".join(f"{each['role']} by {each['person']}" for each in told["signed"])
     return f"{told['id']}, asked for by {told['requester']}, signed {signed or 'by nobody'}, on {told['digest'][:12]}"
 

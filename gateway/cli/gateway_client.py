@@ -136,9 +136,10 @@ class GatewayClient:
                 raise self._stranger(response)
             yield from response.iter_bytes()
 
-    def registry(self, kind: str, use_case: str) -> dict[str, Any]:
-        """Ask for the versions of a registry, those meant for a use case where one is given."""
-        return self._ask("GET", f"registry/{kind}", query={"use_case": use_case} if use_case else None)
+    def registry(self, kind: str, *, use_case: str = "", search: str = "") -> dict[str, Any]:
+        """Ask for the versions of a registry: those meant for a use case, those of which anything holds a text."""
+        asked = {"use_case": use_case, "search": search}
+        return self._ask("GET", f"registry/{kind}", query={name: text for name, text in asked.items() if text})
 
     def version(self, kind: str, name: str, version: str) -> dict[str, Any]:
         """Ask for one version with all that is known of it."""

@@ -1,5 +1,6 @@
 """`pinion plan`: what a folder of policies would mean for a running gateway, before it is merged."""
 
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import click
 from rich.console import RenderableType
 
 from gateway.adapters.policy_folder import located, read_folder
+from gateway.cli.approval_text import on_whose_word
 from gateway.cli.gateway_client import GatewayClient, gateway_option
 from gateway.cli.registry_text import title
 from gateway.cli.terminal import indented, json_option, line, show, show_json, table
@@ -45,7 +47,7 @@ def plan(folder: str, gateway: GatewayClient, *, as_json: bool) -> None:
     if as_json:
         show_json(told)
     elif told["accepted"]:
-        show(*_story(folder, told))
+        show(*_story(folder, told, time.time()))
     else:
         for problem in _located(folder, told["problems"]):
             click.echo(str(problem))
@@ -53,7 +55,7 @@ def plan(folder: str, gateway: GatewayClient, *, as_json: bool) -> None:
     raise SystemExit(0 if told["accepted"] else 1)
 
 
-def _story(folder: str, told: Mapping[str, Any]) -> Iterator[RenderableType]:
+def _story(folder: str, told: Mapping[str, Any], now: float) -> Iterator[RenderableType]:
     for warning in _located(folder, told["warnings"]):
         yield line(f"{warning.file}:{warning.line}: ", ("warning", "yellow"), f": {warning.problem}; {warning.remedy}")
     registered = [(title(each), each["kind"], each["digest"][:12], "registers") for each in told["registers"]]
@@ -63,6 +65,10 @@ def _story(folder: str, told: Mapping[str, Any]) -> Iterator[RenderableType]:
     acts = [(act["route"], SAID.get(act["verb"], act["verb"]), _versions(act)) for act in told["acts"]]
     if acts:
         yield from (indented(table(["route", "would", "releases"], acts)), "")
+    for each in told["exceptions"]:
+        yield indented(line(f"{each['name']}/{each['version']} serves by an ").append_text(on_whose_word(each, now)))
+    if told["exceptions"]:
+        yield ""
     if not (registered or changed or acts):
         yield line("nothing would change" if not told["is_new"] else "nothing would be registered, started or moved")
     yield line(f"{folder}: ", ("would be accepted", "bold green"))

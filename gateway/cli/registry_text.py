@@ -9,7 +9,10 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from gateway.cli.approval_text import on_whose_word
 from gateway.cli.terminal import counted, facts, indented, line, moment, table
+from gateway.core.search import found_in
+from gateway.core.standing import versioned
 
 STYLES: Mapping[str, str] = {
     "approved": "green",
@@ -26,7 +29,7 @@ Told = Mapping[str, Any]
 
 def title(told: Told) -> str:
     """Name a version."""
-    return f"{told['name']}{'/' if told['kind'] == 'release' else '@'}{told['version']}"
+    return versioned(told["kind"], told["name"], told["version"])
 
 
 def standing_line(told: Told) -> Text:
@@ -56,9 +59,28 @@ def listing(kind: str, versions: Sequence[Told]) -> Iterator[RenderableType]:
     yield table([kind, "review", "lifecycle", "digest", "known", "owner"], rows)
 
 
-def page(told: Told) -> Iterator[RenderableType]:
-    """Tell everything of a version."""
+def finds(kind: str, text: str, versions: Sequence[Told]) -> Iterator[RenderableType]:
+    """List the versions that were found by a text, each with where it stands there."""
+    if not versions:
+        yield line(f"no {kind} says {text!r}; pinion {kind} list tells all of them")
+        return
+    rows = (
+        (
+            line((title(each), "bold")),
+            line(_word(each["review"])),
+            line(_word(each["lifecycle"]), _end(each)),
+            each["facts"].get("owner"),
+            ", ".join(found_in(title(each), each["facts"], text)),
+        )
+        for each in versions
+    )
+    yield table([kind, "review", "lifecycle", "owner", "found in"], rows)
+
+
+def page(told: Told, now: float) -> Iterator[RenderableType]:
+    """Tell everything of a version at wall time `now`."""
     yield standing_line(told)
+    yield from (indented(on_whose_word(each, now)) for each in told.get("exceptions", ()))
     known = f"{told['completeness']:.0%}" + (f"; not told: {', '.join(told['missing'])}" if told["missing"] else "")
     registered = f"{moment(told['registered_at'])} by {told['author'] or 'a policy file'}"
     yield indented(facts([("digest", told["digest"]), ("registered", registered), ("provenance", known)]))

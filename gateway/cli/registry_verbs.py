@@ -1,17 +1,16 @@
-"""What every registry's command group has in common: list, show, diff, dependents, and the verbs that end a version."""
+"""What the command group of every registry has: list, search, show, diff, dependents, and the acts on a version."""
 
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from gateway.cli.gateway_client import GatewayClient, gateway_option
-from gateway.cli.registry_text import differences, listing, page, standing_line, who_depends
+from gateway.cli.option import ahead, read_by
+from gateway.cli.registry_text import differences, finds, listing, page, standing_line, who_depends
 from gateway.cli.terminal import json_option, show, show_json, width
-from gateway.core.duration import parse_duration
 
 Named = tuple[str, str]
 """A name and a version."""
@@ -37,22 +36,40 @@ class VersionArgument(click.ParamType[Named]):
 def add_verbs(group: click.Group, kind: str) -> None:
     """Give a group the commands that every registry has; `kind` is model, prompt, dataset or release."""
     named = VersionArgument(kind)
+    _add_finding(group, kind)
     _add_reading(group, kind, named)
     _add_acts(group, kind, named)
 
 
-def _add_reading(group: click.Group, kind: str, named: VersionArgument) -> None:
+def _add_finding(group: click.Group, kind: str) -> None:
     @group.command(name="list", help=f"List the {kind} versions that are registered.")
     @click.option("--use-case", metavar="TEXT", default="", help="Those meant for this alone.")
     @json_option
     @gateway_option
     def list_(use_case: str, gateway: GatewayClient, *, as_json: bool) -> None:
-        told = gateway.registry(kind, use_case)
+        told = gateway.registry(kind, use_case=use_case)
         if as_json:
             show_json(told)
         else:
             show(*listing(kind, told["versions"]))
 
+    @group.command(help=f"Find {kind} versions by a text in their names, owners, use cases and whatever else is known.")
+    @click.argument("text")
+    @json_option
+    @gateway_option
+    @click.pass_context
+    def search(ctx: click.Context, text: str, gateway: GatewayClient, *, as_json: bool) -> None:
+        if not text.strip():
+            raise click.UsageError("say what to search for")
+        told = gateway.registry(kind, search=text)
+        if as_json:
+            show_json(told)
+        else:
+            show(*finds(kind, text, told["versions"]))
+        ctx.exit(0 if told["versions"] else 1)
+
+
+def _add_reading(group: click.Group, kind: str, named: VersionArgument) -> None:
     @group.command(name="show", help=f"Show a {kind} version: where it stands, and what is known of it.")
     @click.argument("version", type=named)
     @json_option
@@ -62,7 +79,7 @@ def _add_reading(group: click.Group, kind: str, named: VersionArgument) -> None:
         if as_json:
             show_json(told)
         else:
-            show(*page(told))
+            show(*page(told, time.time()))
 
     @group.command(help=f"Show how two {kind} versions differ; exits 1 where they do.")
     @click.argument("one", type=named)
@@ -102,7 +119,9 @@ def _add_acts(group: click.Group, kind: str, named: VersionArgument) -> None:
 
     @group.command(help=f"Say that a {kind} version will end; its answers say so from then on.")
     @click.argument("version", type=named)
-    @click.option("--on", "retire_at", metavar="DAY", callback=_day, help="When it ends: 2027-03-01, or 90d from now.")
+    @click.option(
+        "--on", "retire_at", metavar="DAY", callback=read_by(ahead), help="When it ends: 2027-03-01, or 90d from now."
+    )
     @click.option("--successor", metavar="VERSION", help="The version that comes after it.")
     @reason_option
     @json_option
@@ -110,21 +129,17 @@ def _add_acts(group: click.Group, kind: str, named: VersionArgument) -> None:
     def deprecate(version: Named, **given: Any) -> None:
         act("deprecate", version, **given)
 
-    @group.command(help=f"End a {kind} version that nobody depends on any more.")
-    @click.argument("version", type=named)
-    @reason_option
-    @json_option
-    @gateway_option
-    def retire(version: Named, **given: Any) -> None:
-        act("retire", version, **given)
+    def add_end(verb: str, said: str) -> None:
+        @group.command(name=verb, help=said)
+        @click.argument("version", type=named)
+        @reason_option
+        @json_option
+        @gateway_option
+        def end(version: Named, **given: Any) -> None:
+            act(verb, version, **given)
 
-    @group.command(help=f"Take a {kind} version out of traffic, at once and for good.")
-    @click.argument("version", type=named)
-    @reason_option
-    @json_option
-    @gateway_option
-    def revoke(version: Named, **given: Any) -> None:
-        act("revoke", version, **given)
+    add_end("retire", f"End a {kind} version that nobody depends on any more.")
+    add_end("revoke", f"Take a {kind} version out of traffic, at once and for good.")
 
 
 def add_register(group: click.Group, kind: str) -> None:
@@ -155,18 +170,3 @@ def texts_of(files: tuple[Path, ...]) -> Mapping[str, str]:
         except (OSError, UnicodeDecodeError) as error:
             raise click.FileError(str(file), getattr(error, "strerror", None) or "it is no UTF-8 text") from error
     return texts
-
-
-def _day(ctx: click.Context, param: click.Parameter, text: str | None) -> float | None:
-    """Read when something ends: a day, a time, or how far off it is."""
-    if text is None:
-        return None
-    try:
-        return time.time() + parse_duration(text)
-    except ValueError:
-        pass
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is no day; write 2027-03-01, or 90d", ctx, param) from None
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

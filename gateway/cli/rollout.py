@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from gateway.cli.gateway_client import WATCH_TIMEOUT, GatewayClient, gateway_option
+from gateway.cli.option import read_by
 from gateway.cli.rollout_story import story
 from gateway.cli.rollout_text import standing_of_route
 from gateway.cli.rollout_watch import Watch, interruptible, screen_for
@@ -109,19 +110,18 @@ def undo(**given: Any) -> None:
     _act("undo", **given)
 
 
-def _interval(ctx: click.Context, param: click.Parameter, text: str) -> float:
-    try:
-        seconds = parse_duration(text)
-    except ValueError as exc:
-        raise click.BadParameter(str(exc), ctx, param) from exc
+def _interval(text: str) -> float:
+    seconds = parse_duration(text)
     if seconds < SHORTEST_INTERVAL:
-        raise click.BadParameter("ask at most ten times a second: 100ms or more", ctx, param)
+        raise ValueError("ask at most ten times a second: 100ms or more")
     return seconds
 
 
 @rollout.command()
 @route_argument
-@click.option("--interval", default="1s", show_default=True, callback=_interval, help="How often the gateway is asked.")
+@click.option(
+    "--interval", default="1s", show_default=True, callback=read_by(_interval), help="How often the gateway is asked."
+)
 @json_option
 @gateway_option
 @click.pass_context

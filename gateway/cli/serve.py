@@ -3,13 +3,13 @@
 import asyncio
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 from uvicorn.loops.auto import auto_loop_factory
 
+from gateway.cli.option import read_by
 from gateway.core.duration import parse_duration
 from gateway.core.errors import PinionError, PolicyFault, SetupFault
 from gateway.core.size import parse_size
@@ -23,19 +23,7 @@ INTERRUPTED = 130
 """The exit code of what an interrupt ended before it served, as shells give it."""
 
 
-def _read_by(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str], Any]:
-    """Make an option's callback of a parser that refuses with ValueError."""
-
-    def read(ctx: click.Context, param: click.Parameter, value: str) -> Any:
-        try:
-            return parse(value)
-        except ValueError as exc:
-            raise click.BadParameter(str(exc), ctx, param) from exc
-
-    return read
-
-
-_duration = _read_by(parse_duration)
+_duration = read_by(parse_duration)
 
 
 @click.command(
@@ -84,7 +72,7 @@ _duration = _read_by(parse_duration)
     "--max-body",
     metavar="SIZE",
     default="32MiB",
-    callback=_read_by(parse_size),
+    callback=read_by(parse_size),
     help="Largest request body, also once decompressed.",
 )
 @click.option(

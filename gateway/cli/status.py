@@ -8,6 +8,7 @@ import click
 from rich.console import RenderableType
 from rich.text import Text
 
+from gateway.cli.approval_text import on_whose_word
 from gateway.cli.gateway_client import GatewayClient, gateway_option
 from gateway.cli.reload import problem_lines
 from gateway.cli.rollout_text import latest_move, standing
@@ -82,7 +83,7 @@ def _route(route: Mapping[str, Any], now: float, *, with_served: bool) -> Iterat
     yield indented(_releases(route, with_served=with_served))
     yield indented(facts({**_rollout(route["rollout"]), "warm": _warm(route, now), **_split(route)}.items()))
     for release in route["releases"]:
-        yield from (indented(note) for note in _notes(release, route["rollout"] or {}))
+        yield from (indented(note) for note in _notes(release, route["rollout"] or {}, now))
 
 
 def _releases(route: Mapping[str, Any], *, with_served: bool) -> RenderableType:
@@ -146,7 +147,7 @@ def _arms(arms: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(f"{arm['arm']} {arm['release']} {share(arm['range'][1] - arm['range'][0])}" for arm in arms)
 
 
-def _notes(release: Mapping[str, Any], rollout: Mapping[str, Any]) -> Iterator[Text]:
+def _notes(release: Mapping[str, Any], rollout: Mapping[str, Any], now: float) -> Iterator[Text]:
     """Say what a person should know of a release beyond its row and its rollout."""
     version, served, breaker = release["release"], release["served"], release["breaker"]
     if release["out"] is not None:
@@ -159,3 +160,5 @@ def _notes(release: Mapping[str, Any], rollout: Mapping[str, Any]) -> Iterator[T
             (f"{version} was answered by another model than pinned, {counted(served['mismatches'], 'time')}", "yellow"),
             f"; last seen: {served['served_model']}",
         )
+    for each in release["exceptions"]:
+        yield line(f"{version}: ").append_text(on_whose_word(each, now))

@@ -6,6 +6,7 @@ from itertools import product
 from gateway.control import signatures
 from gateway.control.experiment_arms import are_comparable, arms_of
 from gateway.control.policies import ModelPolicy, Policies, RoutePolicy
+from gateway.control.policy_approvals import unanchored
 from gateway.control.snapshots import Releases
 from gateway.control.standings import Standings
 from gateway.control.terms import Terms
@@ -28,6 +29,7 @@ def problems(
     found += mismatches(policies)
     if not terms.dev:
         found += _changed(policies, releases, served)
+        found += [] if terms.anchored else unanchored(policies.routes)
     if not policies.app_names and not terms.open:
         found.append(
             Problem(

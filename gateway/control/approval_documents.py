@@ -1,6 +1,6 @@
 """What an approval policy document holds: whose sign-offs releases need, which gates must hold, and for how long."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -10,9 +10,13 @@ from gateway.core.approval_policy import DAY, RiskTier
 
 MAX_SIGNERS = 20
 
+GateWord = Literal["rollback_plan", "card"]
+SHORT: tuple[GateWord, ...] = get_args(GateWord)
+"""Gates that one word says."""
+
 
 class GateKeys(Keys):
-    """A measured result that must be good enough, or that the request tells how the release is taken back."""
+    """A measured result that must be good enough, a rollback plan that must be told, or cards that must be complete."""
 
     evaluation: Name | None = None
     """The evaluation's name, as the model version states it."""
@@ -28,15 +32,19 @@ class GateKeys(Keys):
     """Of which group; the result over all when left out."""
     rollback_plan: Literal[True] | None = None
     """True alone, or the word rollback_plan for short: the request must hold one."""
+    card: Literal[True] | None = None
+    """True alone, or the word card for short: the model version must have a card that lacks nothing for the risk tier
+    of the route, and the release's own must lack nothing either, if it has one."""
 
     @model_validator(mode="after")
-    def _is_one_of_both(self) -> "GateKeys":
-        if self.rollback_plan is not None:
-            if self.model_fields_set != {"rollback_plan"}:
-                raise ValueError("rollback_plan stands alone; write the evaluation as a gate of its own")
-            return self
+    def _is_one_of_all(self) -> "GateKeys":
+        for word in SHORT:
+            if getattr(self, word) is not None:
+                if self.model_fields_set != {word}:
+                    raise ValueError(f"{word} stands alone; write what is beside it as a gate of its own")
+                return self
         if self.evaluation is None or self.metric is None:
-            raise ValueError("evaluation and metric go together; write both, or rollback_plan")
+            raise ValueError("evaluation and metric go together; write both, or rollback_plan, or card")
         if self.min is None and self.max is None:
             raise ValueError("it has no limit; write min, max or both")
         if self.min is not None and self.max is not None and self.min > self.max:
@@ -45,12 +53,10 @@ class GateKeys(Keys):
 
 
 def _gate_for_short(value: Any) -> Any:
-    return {"rollback_plan": True} if value == "rollback_plan" else value
+    return {value: True} if value in SHORT else value
 
 
-AnyGate = Annotated[
-    GateKeys, BeforeValidator(_gate_for_short, json_schema_input_type=Literal["rollback_plan"] | GateKeys)
-]
+AnyGate = Annotated[GateKeys, BeforeValidator(_gate_for_short, json_schema_input_type=GateWord | GateKeys)]
 
 
 class EmergencyKeys(Keys):
@@ -82,7 +88,7 @@ class ApprovalPolicyDocument(Keys):
     reminder: Duration = written(DAY)
     """How long before its deadline those who may sign are reminded."""
     gates: Annotated[list[AnyGate], Field(max_length=100)] = Field(default_factory=list)
-    """What must hold besides: evaluations with limits, and rollback_plan."""
+    """What must hold besides: evaluations with limits, rollback_plan, and card."""
     governs_route: bool = False
     """Whether the route's guardrails, signals, steps, breaker, rules and fallback are part of what is signed."""
     emergency: EmergencyKeys | None = None

@@ -5,14 +5,15 @@ the store behind it hold the same law.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from gateway.control.live import Live
 from gateway.control.requestable import Requestable, Reviewed, why_changed
 from gateway.control.subjects import Considered
 from gateway.core import approval as rules
-from gateway.core.admission import Excepted, RequestMove
+from gateway.core.admission import Excepted, ExceptionKind, RequestMove
 from gateway.core.approval import REVIEWS, Request, Subject, why_no_person
 from gateway.core.approval_policy import ApprovalPolicy
 from gateway.core.audit import BY_GATEWAY, ITSELF, By, Origin
@@ -27,9 +28,6 @@ EMERGENCY_SECONDS = 30 * 86_400.0
 """How long an emergency admits at most; its review is due long before."""
 
 MAX_EXCEPTION_SECONDS = 366 * 86_400.0
-MOST_WORDS = 1_000
-"""How far back the words are looked for that a release has served on."""
-
 TOLD_SECONDS = 60.0
 """How often an emergency is told of whose review is overdue."""
 
@@ -58,9 +56,12 @@ class Approvals:
     @property
     def exceptions(self) -> Sequence[Excepted]:
         """The exceptions of this environment that last."""
-        now, mine = self.now, self._live.terms.environment
-        found = self._live.state.governance.exceptions
-        return [each for each in found if each.environment == mine and each.lasts(now)]
+        return self._live.state.governance.lasting(self._live.terms.environment, self.now)
+
+    def counted(self) -> Mapping[ExceptionKind, int]:
+        """Count the exceptions that last, by what they are now."""
+        now = self.now
+        return Counter(each.kind(now) for each in self.exceptions)
 
     @property
     def now(self) -> float:
@@ -70,11 +71,6 @@ class Approvals:
     async def past(self, name: str | None, limit: int) -> Sequence[Request]:
         """Give the newest requests, of one route or approval policy or of all, the newest first."""
         return await self._live.world.store.requests(self._live.terms.environment, name, limit)
-
-    async def words_on(self, route: str) -> Sequence[Request | Excepted]:
-        """Give the newest requests for releases of a route, and the exceptions: on whose word they may have served."""
-        found = await self.past(route, MOST_WORDS)
-        return (*found, *(each for each in self._live.state.governance.exceptions if each.name == route))
 
     def reviewed(self, route: str, version: str) -> Reviewed:
         """Give everything that a reviewer needs of a release.

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from gateway.control.status import describe_rollout
-from gateway.core.admission import Excepted
+from gateway.control.live import Live
+from gateway.control.status import describe_deployment, describe_exceptions, describe_rollout, exceptions_of
+from gateway.core.admission import Excepted, Governance
 from gateway.core.approval import Request
 from gateway.core.assignment import Facts, assign
 from gateway.core.deployment import Deployment
@@ -15,17 +16,19 @@ from gateway.core.plan import Step
 from gateway.core.record import Record
 from gateway.core.recorded import RolloutEvent
 from gateway.core.rollout import Rollout
-from gateway.core.snapshot import Snapshot
 from gateway.core.standing import Standing
 from gateway.core.unit import Unit
 
 
-def explain_unit(snapshot: Snapshot, name: str, value: str) -> dict[str, Any]:
+def explain_unit(live: Live, name: str, value: str) -> dict[str, Any]:
     """Say which release a bare unit gets on a route, and why. Rules that ask for more than the unit do not match.
+
+    With what lets that release serve without an approval.
 
     Raises:
         UnknownSubject: no such route.
     """
+    snapshot = live.current
     route = snapshot.routes.get(name)
     if route is None:
         raise UnknownSubject.route(name, snapshot.routes)
@@ -46,6 +49,7 @@ def explain_unit(snapshot: Snapshot, name: str, value: str) -> dict[str, Any]:
         "context": dict(assignment.release.context),
         "weights_ppm": {version: route.weight_ppm(version) for version in route.releases},
         "out": dict(route.out),
+        "exceptions": exceptions_of(describe_exceptions(live), name, assignment.release.version),
         "epoch": snapshot.epoch,
     }
 
@@ -58,12 +62,13 @@ def explain_request(
     record: Record,
     versions: Sequence[Standing],
     deployments: Sequence[Deployment],
-    words: Sequence[Request | Excepted] = (),
+    governance: Governance,
+    requests: Sequence[Request] = (),
 ) -> dict[str, Any]:
     """Tell a past request's decision as it was recorded, with what was registered of its release, and why it served.
 
     `versions` are where the release and its parts stand now: a digest never changes once it has served. `deployments`
-    are those of the route, `words` the requests for approval and the exceptions of it.
+    are those of the route, `governance` and the `requests` for releases of it know what admitted them.
     """
     told = asdict(record)
     told["versions"] = [
@@ -71,7 +76,8 @@ def explain_request(
         for each in versions
     ]
     within = next((each for each in deployments if _served(each, record)), None)
-    told["deployment"] = None if within is None else _deployment(within)
+    told["deployment"] = None if within is None else _deployment(governance, within)
+    words: Sequence[Request | Excepted] = (*requests, *governance.exceptions)
     word = next((each for each in words if within is not None and each.id == within.approval), None)
     told["approval"] = None if word is None else _word(word)
     del told["cost_nano_usd"]
@@ -87,15 +93,10 @@ def _served(deployment: Deployment, record: Record) -> bool:
     return deployment.place == place and deployment.since <= began < (deployment.until or math.inf)
 
 
-def _deployment(deployment: Deployment) -> dict[str, Any]:
-    return {
-        "environment": deployment.environment,
-        "since": deployment.since,
-        "until": deployment.until,
-        "why": deployment.why,
-        "actor": deployment.actor,
-        "approval": deployment.approval,
-    }
+def _deployment(governance: Governance, deployment: Deployment) -> dict[str, Any]:
+    known = ("environment", "since", "until", "why", "actor", "approval", "admitted_by")
+    told = describe_deployment(governance, deployment)
+    return {name: told[name] for name in known}
 
 
 def _word(word: Request | Excepted) -> dict[str, Any]:

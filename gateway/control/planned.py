@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from gateway.control.admitted import wanted_of
 from gateway.control.policies import Policies
+from gateway.core.admission import Excepted
 from gateway.core.errors import Problem
 from gateway.core.route_record import Decision
 from gateway.core.standing import Entry, Standing
@@ -21,9 +23,10 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What a policy set would mean.
+    """What a policy set would mean at wall time `at`.
 
-    `registers` are new versions, `changes` those whose draft or facts are told anew.
+    `registers` are new versions, `changes` those whose draft or facts are told anew. `exceptions` are those of releases
+    that it would have serve.
     """
 
     revision: str
@@ -31,7 +34,9 @@ class Planned:
     registers: tuple[Standing, ...]
     changes: tuple[Standing, ...]
     acts: tuple[Act, ...]
+    exceptions: tuple[Excepted, ...]
     warnings: tuple[Problem, ...]
+    at: float
 
 
 def planned(
@@ -39,9 +44,15 @@ def planned(
     after: Policies,
     entries: Iterable[tuple[Entry, Standing]],
     decisions: Iterable[Decision],
+    excepted: Iterable[Excepted],
     warnings: Sequence[Problem],
+    at: float,
 ) -> Planned:
-    """Tell what follows from a policy set that would be accepted, given the one that serves."""
+    """Tell what follows from a policy set that would be accepted, given the one that serves.
+
+    `excepted` are the exceptions that last.
+    """
+    wanted = {(name, version) for name, route in after.routes.items() for _, version in wanted_of(route)}
     standings = [standing for _, standing in entries]
     return Planned(
         revision=after.revision,
@@ -52,7 +63,9 @@ def planned(
             *(act for decision in decisions for act in _acts(before, decision)),
             *(Act(name, "remove", route.serve) for name, route in before.routes.items() if name not in after.routes),
         ),
+        exceptions=tuple(each for each in excepted if (each.name, each.version) in wanted),
         warnings=tuple(sorted(set(warnings))),
+        at=at,
     )
 
 

@@ -116,4 +116,5 @@ def _put_together(files: Mapping[str, str], declared: Declared) -> Policies:
         cards=cards,
         approval_policies=approval_policies,
         approval_places=places_of(declared),
+        undeclared=tuple(models.undeclared),
     )

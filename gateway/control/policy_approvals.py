@@ -51,6 +51,20 @@ def ungoverned(
     ]
 
 
+def unanchored(routes: Mapping[str, RoutePolicy]) -> list[Problem]:
+    """Find routes of the tier high, which no gateway serves whose audit trail is not signed and kept elsewhere."""
+    return [
+        Problem(
+            route.where.file,
+            route.where.line,
+            f"route {route.name} is of risk_tier high, which takes an audit trail that is signed and kept elsewhere",
+            "start the gateway with --audit-key FILE and --audit-anchor ANCHOR",
+        )
+        for route in routes.values()
+        if route.risk_tier == "high"
+    ]
+
+
 def _policy(keys: ApprovalPolicyDocument) -> ApprovalPolicy:
     emergency = keys.emergency
     return ApprovalPolicy(
@@ -75,4 +89,6 @@ def _scope(names: Iterable[str] | None) -> frozenset[str] | None:
 def _gate(keys: GateKeys) -> Gate:
     if keys.rollback_plan:
         return Gate("rollback_plan")
+    if keys.card:
+        return Gate("card")
     return Gate("evaluation", keys.evaluation, keys.metric, keys.min, keys.max, keys.min_n, keys.group)

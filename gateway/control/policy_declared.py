@@ -70,12 +70,12 @@ class Declared:
     def refer(self, at: Declaration[Keys], place: Place, kind: str, name: str, among: Mapping[str, V]) -> V | None:
         """Give what a name refers to, or note that there is none."""
         value = among.get(name)
-        if value is None and not self._is_lost(kind, name):
+        if value is None and not self.is_lost(kind, name):
             remedy = meant(name, among) or f"correct it, or declare that {kind}"
             self.findings.wrong(at, place, f": there is no {kind} {one_line(name)!r}", remedy)
         return value
 
-    def _is_lost(self, kind: str, name: str) -> bool:
+    def is_lost(self, kind: str, name: str) -> bool:
         """Say whether a document of that name may stand where the set could not be read."""
         if kind == "release":
             return False

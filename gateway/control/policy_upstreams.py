@@ -11,8 +11,16 @@ from pydantic_core import to_jsonable_python
 from gateway.control.model_documents import DatasetDocument, ModelDocument, ModelFacts, ModelVersionKeys, PriceKeys
 from gateway.control.policy_declared import Declaration, Declared, Findings
 from gateway.control.policy_documents import CredentialKeys, Keys, ProviderDocument
+from gateway.control.policy_schema import shown_place, subject
 from gateway.control.policy_text import Place
-from gateway.control.policy_values import CredentialSource, DatasetPolicy, ModelPolicy, ProviderPolicy, Where
+from gateway.control.policy_values import (
+    CredentialSource,
+    DatasetPolicy,
+    ModelPolicy,
+    ProviderPolicy,
+    UndeclaredDataset,
+    Where,
+)
 from gateway.control.route_documents import PromptDocument
 from gateway.control.upstream_names import is_exact, is_latest, model_and_version
 from gateway.core.digest import digest
@@ -107,6 +115,7 @@ class Models:
         datasets: Mapping[str, object],
     ) -> None:
         self.found: dict[str, ModelPolicy] = {}
+        self.undeclared: list[UndeclaredDataset] = []
         self._declared = declared
         self._providers = providers
         for model in declared.all_of(ModelDocument):
@@ -138,14 +147,20 @@ class Models:
         place = ("versions", version)
         for use in ("training", "evaluation"):
             for index, name in enumerate(getattr(own.data, use)):
-                self._declared.refer(model, (*place, "data", use, index), "dataset", name, datasets)
+                self._check_dataset(model, (*place, "data", use, index), name, datasets)
         for index, result in enumerate(own.evaluations):
             if result.dataset is not None:
-                self._declared.refer(
-                    model, (*place, "evaluations", index, "dataset"), "dataset", result.dataset, datasets
-                )
+                self._check_dataset(model, (*place, "evaluations", index, "dataset"), result.dataset, datasets)
         if own.base_model is not None and "/" not in own.base_model:
             self._declared.refer(model, (*place, "base_model"), "model", own.base_model, self.found)
+
+    def _check_dataset(
+        self, model: Declaration[ModelDocument], place: Place, name: str, datasets: Mapping[str, object]
+    ) -> None:
+        """Note a dataset that is not declared: whether it is registered, files do not say."""
+        if name not in datasets and not self._declared.is_lost("dataset", name):
+            named = f"{subject(model.document)}: {shown_place(place)}"
+            self.undeclared.append(UndeclaredDataset(name, named, model.where_of(place)))
 
     def refer(self, at: Declaration[Keys], place: Place, text: str) -> ModelPolicy | None:
         """Give the model version that a release names, `name@version` or `provider/upstream-name`."""

@@ -98,6 +98,15 @@ class DatasetPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class UndeclaredDataset:
+    """A dataset version `name@version` that a model version names and no file declares; `place` names where."""
+
+    name: str
+    place: str
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
 class ReleasePolicy:
     """A release as declared: `model` and `prompt` are keys (`name@version`) of the set's own tables.
 
@@ -212,7 +221,8 @@ class Policies:
     `revision` is the SHA-256 of its files; `models`, `datasets` and `prompts` are keyed `name@version`, `apps` by the
     SHA-256 digest of a key; `credential_files` are the paths that credentials are read from, `callers` the applications
     and `identity_providers` those by name, and so `approval_policies` with their places. `attestations` are in the
-    order of their files, `cards` keyed by their subjects: `name@version` or `route/version`.
+    order of their files, `cards` keyed by their subjects: `name@version` or `route/version`. `undeclared` are datasets
+    that must be registered.
     """
 
     revision: str
@@ -234,3 +244,4 @@ class Policies:
     cards: Mapping[str, CardPolicy] = field(default_factory=dict)
     approval_policies: Mapping[str, ApprovalPolicy] = field(default_factory=dict)
     approval_places: Mapping[str, Where] = field(default_factory=dict)
+    undeclared: tuple[UndeclaredDataset, ...] = ()

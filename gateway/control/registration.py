@@ -8,6 +8,7 @@ from gateway.control.policies import DatasetPolicy, ModelPolicy, Policies, Where
 from gateway.control.policy_declared import Findings, Readings, declare
 from gateway.control.policy_upstreams import Models, datasets_of, prompt_of
 from gateway.control.route_documents import PromptDocument
+from gateway.control.undeclared import unknown_datasets
 from gateway.core.errors import PolicyFault, Problem, VerbRefused
 from gateway.core.prompt import PromptVersion
 from gateway.core.standing import Entry, Key, Standing, registered
@@ -59,6 +60,7 @@ def entries_registered(files: Mapping[str, str], policies: Policies, known: Coll
     datasets = {str(dataset): dataset for dataset in datasets_of(declared)}
     others = {f"{name}@{version}": kind for kind, name, version in known if kind == "dataset"}
     models = Models(declared, policies.providers, {**others, **datasets})
+    findings.problems += unknown_datasets(models.undeclared, datasets, others)
     prompts = [prompt_of(each, findings) for each in declared.all_of(PromptDocument)]
     if findings.problems:
         raise PolicyFault(sorted(set(findings.problems)))

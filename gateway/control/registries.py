@@ -17,7 +17,8 @@ from gateway.core.errors import Overtaken, UnknownSubject, VerbRefused
 from gateway.core.ports import Ledger
 from gateway.core.release import Release
 from gateway.core.review import Review
-from gateway.core.standing import Entry, Key, Kind, Standing, title
+from gateway.core.search import found_in
+from gateway.core.standing import Entry, Key, Kind, Standing, title, versioned
 
 SERVING = ("stable", "canary", "arm")
 """Tracks on which a release serves that cannot be retired: something else must serve first."""
@@ -51,14 +52,17 @@ class Registries:
             await live.write((), changed, origin=origin)
         return [after for _, after in made]
 
-    async def listed(self, kind: Kind, use_case: str = "") -> Sequence[tuple[Entry, Standing]]:
-        """Give the versions of a kind, without their content; where a use case is given, those meant for it."""
+    async def listed(self, kind: Kind, *, use_case: str = "", search: str = "") -> Sequence[tuple[Entry, Standing]]:
+        """Give the versions of a kind, without their content.
+
+        With `use_case` those whose use cases hold that text, with `search` those of which anything holds it.
+        """
         found = await self._live.world.store.entries(kind)
-        asked = use_case.casefold()
         return [
             (entry, self._now(standing))
             for entry, standing in found
-            if any(asked in str(case).casefold() for case in entry.facts.get("use_cases", ())) or not asked
+            if (not use_case or "use_cases" in found_in(versioned(*entry.key), entry.facts, use_case))
+            and (not search or found_in(versioned(*entry.key), entry.facts, search))
         ]
 
     async def shown(self, key: Key) -> tuple[Entry, Standing]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from gateway.control.live import Live
 from gateway.control.policy_schema import meant
@@ -67,9 +68,12 @@ class Requestable:
     ) -> Iterator[tuple[Gate, str | None]]:
         """Give the gates of a policy, each with why it does not hold, or None."""
         if policy is not None and subject.kind == "release":
-            results = considered.evaluations(considered.policies.routes[subject.name], subject.version)
+            route = considered.policies.routes[subject.name]
+            results = considered.evaluations(route, subject.version)
+            today = datetime.fromtimestamp(self._live.world.clock.wall(), UTC).date()
+            card_gap = considered.card_gap(route, subject.version, today)
             for gate in policy.gates:
-                yield gate, gate.why_not(results, rollback_plan)
+                yield gate, gate.why_not(results, rollback_plan, card_gap)
 
 
 def why_changed(request: Request, current: Sequence[Subject]) -> str:

@@ -14,12 +14,13 @@ from gateway.control.registration import registration_of
 from gateway.control.releases import compile_release, resolve_providers
 from gateway.control.snapshots import Releases
 from gateway.control.subjects import Considered
+from gateway.control.undeclared import unknown_datasets
 from gateway.core.admission import GovernanceMove
 from gateway.core.audit import BY_POLICY, AuditAct, Target, digest_of_texts
 from gateway.core.errors import Overtaken, PolicyFault, Problem, StoreFault
 from gateway.core.recorded import ExperimentStart, RouteMove
 from gateway.core.route_record import POLICY, Decision, RouteRecord, reconcile
-from gateway.core.standing import Entry, Key, Standing
+from gateway.core.standing import Entry, Key, Standing, versioned
 
 RACES = 3
 """How often a policy set gives way to what other gateways record at the same time, before it is refused."""
@@ -211,8 +212,11 @@ class Serving:
             found = await self._examined(policies, is_start=False, unsigned=unsigned, is_plan=True)
             records = state.records
             decisions = [self._decide(route, records.get(name)) for name, route in policies.routes.items()]
-            cooled = admitted.no_longer_warm(policies, records, self._world.clock.wall())
-        return planned(state.policies, policies, found.entries, decisions, (*policies.warnings, *cooled))
+            now = self._world.clock.wall()
+            cooled = admitted.no_longer_warm(policies, records, now)
+            excepted = state.governance.lasting(live.terms.environment, now)
+        warnings = (*policies.warnings, *cooled)
+        return planned(state.policies, policies, found.entries, decisions, excepted, warnings, now)
 
     async def _examined(
         self, policies: Policies, *, is_start: bool, unsigned: Sequence[Problem], is_plan: bool = False
@@ -230,6 +234,8 @@ class Serving:
         problems = admitted.problems(policies, releases, state.records, unregistered, live.terms)
         problems += admitted.changed_experiments(policies, state.experiments)
         problems += [*admitted.opened(policies, state.policies), *unsigned]
+        datasets = {versioned(*key) for key in state.standings if key[0] == "dataset"}
+        problems += unknown_datasets(policies.undeclared, policies.datasets, datasets)
         barred = admitted.barred(policies, releases, replace(live.standings, admissions=None))
         entries, changed = await asyncio.to_thread(self._registration, policies)
         problems += changed if is_start else changed + barred

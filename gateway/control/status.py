@@ -1,12 +1,15 @@
 """What serves now, told for people and programs: one JSON-able value."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from gateway.control.breakers import Breakers
 from gateway.control.live import Live
 from gateway.control.served_models import ServedModels
 from gateway.control.serving import Reload
+from gateway.core.admission import Excepted, Governance
+from gateway.core.deployment import Deployment
 from gateway.core.errors import Problem
 from gateway.core.rollout import Rollout
 from gateway.core.route import Experiment, Route, Shadow
@@ -17,7 +20,7 @@ def status(
     live: Live, last_reload: Reload | None, breakers: Breakers, served_models: ServedModels, now: float
 ) -> dict[str, Any]:
     """Describe the whole gateway at monotonic time `now`."""
-    serves = live.current
+    serves, excepted = live.current, describe_exceptions(live)
     return {
         "epoch": serves.epoch,
         "revision": serves.revision,
@@ -25,7 +28,7 @@ def status(
         "open": serves.open,
         "reload": None if last_reload is None else describe_reload(last_reload),
         "routes": [
-            _route(route, live.record_of(name), breakers, served_models, now)
+            _route(route, live.record_of(name), breakers, served_models, excepted, now)
             for name, route in sorted(serves.routes.items())
         ],
     }
@@ -71,8 +74,35 @@ def describe_problem(problem: Problem) -> dict[str, Any]:
     return {"file": problem.file, "line": problem.line, "problem": problem.problem, "remedy": problem.remedy}
 
 
+def describe_exceptions(live: Live) -> list[dict[str, Any]]:
+    """Describe every exception and emergency that lasts here."""
+    now = live.world.clock.wall()
+    return [describe_exception(each, now) for each in live.state.governance.lasting(live.terms.environment, now)]
+
+
+def describe_exception(made: Excepted, now: float) -> dict[str, Any]:
+    """Describe an exception as it is at wall time `now`; times in wall seconds."""
+    return {**asdict(made), "kind": made.kind(now), "is_overdue": made.is_overdue(now)}
+
+
+def exceptions_of(excepted: list[dict[str, Any]], route: str, version: str) -> list[dict[str, Any]]:
+    """Give of described exceptions those of a release."""
+    return [each for each in excepted if (each["name"], each["version"]) == (route, version)]
+
+
+def describe_deployment(governance: Governance, deployment: Deployment) -> dict[str, Any]:
+    """Describe a stretch of serving, and whether what admitted it is an approval, an exception or an emergency."""
+    word = None if deployment.approval is None else governance.word_of(deployment.approval)
+    return {**asdict(deployment), "admitted_by": word}
+
+
 def _route(
-    route: Route, record: RouteRecord, breakers: Breakers, served_models: ServedModels, now: float
+    route: Route,
+    record: RouteRecord,
+    breakers: Breakers,
+    served_models: ServedModels,
+    excepted: list[dict[str, Any]],
+    now: float,
 ) -> dict[str, Any]:
     return {
         "route": route.name,
@@ -95,6 +125,7 @@ def _route(
                 "out": route.out.get(version),
                 "breaker": dict(breakers.describe(route.name, version, now)),
                 "served": dict(served_models.describe(route.name, version)),
+                "exceptions": exceptions_of(excepted, route.name, version),
             }
             for version, release in route.releases.items()
         ],

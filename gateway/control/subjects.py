@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from typing import Any
 
 from gateway.control.policies import Policies, RoutePolicy
@@ -9,6 +10,7 @@ from gateway.control.snapshots import Releases
 from gateway.control.standings import keys_of
 from gateway.core.approval import REMOVED, Subject
 from gateway.core.approval_policy import ApprovalPolicy, combined
+from gateway.core.card import why_incomplete
 from gateway.core.digest import digest
 from gateway.core.standing import Key, Standing
 
@@ -57,6 +59,18 @@ class Considered:
         """Give the digest of the card of a release or a model version; None where it has none."""
         found = self.policies.cards.get(subject)
         return None if found is None else found.card.digest
+
+    def card_gap(self, route: RoutePolicy, version: str, today: date) -> str | None:
+        """Say what the cards of a release lack for its route's risk tier, with what to write; None where nothing.
+
+        Its model version must have one; its own counts where it has one.
+        """
+        model = route.releases[version].model
+        cards = [self.policies.cards.get(subject) for subject in (model, f"{route.name}/{version}")]
+        gaps = [why_incomplete(each.card, route.risk_tier, today) for each in cards if each is not None]
+        if cards[0] is None:
+            gaps.insert(0, f"model {model} has no card; write a file .card.md whose governance.subject is {model}")
+        return "; ".join(gap for gap in gaps if gap is not None) or None
 
     def behaviour(self, subject: Subject) -> str:
         """Tell what answers depend on: the release, and behind a plus its route's conduct where that is governed."""

@@ -6,11 +6,19 @@ or an exception of exactly what is admitted.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from gateway.core.approval import Approval, Request, Subject
 from gateway.core.approval_policy import ApprovalPolicy, combined
 from gateway.core.standing import Standing
+
+ExceptionKind = Literal["exception", "emergency", "overdue"]
+"""What lets a release serve without an approval; `overdue` is an emergency whose review has not come in time."""
+
+EXCEPTION_KINDS: tuple[ExceptionKind, ...] = get_args(ExceptionKind)
+
+Word = Literal["approval", "exception", "emergency"]
+"""By what a release was admitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,12 @@ class Excepted:
     def is_overdue(self, now: float) -> bool:
         """Say whether the review that an emergency asks for has not come in time."""
         return self.review_by is not None and self.reviewed_at is None and now >= self.review_by
+
+    def kind(self, now: float) -> ExceptionKind:
+        """Say what it is at wall time `now`."""
+        if self.is_overdue(now):
+            return "overdue"
+        return "emergency" if self.is_emergency else "exception"
 
     def is_good_for(self, subject: Subject, now: float) -> bool:
         """Say whether it lets exactly this begin to serve at wall time `now`."""
@@ -114,6 +128,17 @@ class Governance:
         """Give the exception that lets a subject begin at wall time `now`, the longest of several."""
         good = [each for each in self.exceptions if each.is_good_for(subject, now)]
         return max(good, key=lambda each: each.until, default=None)
+
+    def lasting(self, environment: str, now: float) -> list[Excepted]:
+        """Give the exceptions that last in an environment at wall time `now`."""
+        return [each for each in self.exceptions if each.environment == environment and each.lasts(now)]
+
+    def word_of(self, admitted_by: str) -> Word:
+        """Say what an id is of that a release was admitted by."""
+        made = next((each for each in self.exceptions if each.id == admitted_by), None)
+        if made is None:
+            return "approval"
+        return "emergency" if made.is_emergency else "exception"
 
     def open_request(self, place: tuple[str, str, str, str]) -> Request | None:
         """Give the open request for something."""

@@ -19,13 +19,13 @@ DAY = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What must hold before a release is approved: a rollback plan is told, or a measured result is good enough.
+    """What must hold before a release is approved: a good enough result, a rollback plan that is told, complete cards.
 
     Of an evaluation the results named so must be there, of `group` where one is given, each over `min_n` cases at
     least, and each from `min` to `max`.
     """
 
-    kind: Literal["evaluation", "rollback_plan"]
+    kind: Literal["evaluation", "rollback_plan", "card"]
     evaluation: str | None = None
     metric: str | None = None
     min: float | None = None
@@ -34,21 +34,26 @@ class Gate:
     group: str | None = None
 
     def __str__(self) -> str:
-        if self.kind == "rollback_plan":
-            return "rollback plan"
+        if self.kind != "evaluation":
+            return self.kind.replace("_", " ")
         of = "" if self.group is None else f" of {self.group}"
         limits = [("at least", self.min), ("at most", self.max)]
         said = " and ".join(f"{word} {limit:g}" for word, limit in limits if limit is not None)
         over = "" if self.min_n is None else f", over {self.min_n} cases"
         return f"{self.evaluation} {self.metric}{of} {said}{over}"
 
-    def why_not(self, evaluations: Iterable[Mapping[str, Any]], rollback_plan: str) -> str | None:
+    def why_not(
+        self, evaluations: Iterable[Mapping[str, Any]], rollback_plan: str, card_gap: str | None = None
+    ) -> str | None:
         """Say why the gate does not hold; None where it does.
 
         `evaluations` are results as a model version's facts state them: name, metric, value, n, and perhaps group.
+        `card_gap` says what is wrong with the cards of the release, None where nothing is.
         """
         if self.kind == "rollback_plan":
             return None if rollback_plan else "no rollback plan is told"
+        if self.kind == "card":
+            return card_gap
         found = [
             each
             for each in evaluations

@@ -177,6 +177,18 @@ def completeness(card: Card, tier: RiskTier | None) -> Completeness:
     return Completeness(missing, 1 - len(missing) / len(asked))
 
 
+def why_incomplete(card: Card, tier: RiskTier, today: date) -> str | None:
+    """Say what a card lacks where a release of a risk tier answers, each with what to write; None where nothing.
+
+    It is held to the higher of that tier and its own; a review that was due before `today` is a gap too.
+    """
+    held_to = None if card.risk_tier is None else max(tier, card.risk_tier, key=_TIERS.index)
+    gaps = [f"{each.name} ({each.remedy})" for each in completeness(card, held_to).missing]
+    if card.review_by is not None and card.review_by < today:
+        gaps.append(f"a review, due by {card.review_by.isoformat()} (review it, and write the next day)")
+    return f"the card of {card.subject} lacks {', '.join(gaps)}" if gaps else None
+
+
 def cannot_be_shown(card: Card) -> tuple[Missing, ...]:
     """Give what a card lacks without which it must not be shown: intended use, limitations, owner."""
     return tuple(item.missing for item in _ITEMS[:3] if not item.is_said(card))

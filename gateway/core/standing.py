@@ -109,7 +109,12 @@ class Standing:
 
 def title(kind: str, name: str, version: str) -> str:
     """Name a version as messages do: `model gpt-4o@2024-08-06`, `release support-assistant/1.1.0`."""
-    return f"{kind} {name}{'/' if kind == 'release' else '@'}{version}"
+    return f"{kind} {versioned(kind, name, version)}"
+
+
+def versioned(kind: str, name: str, version: str) -> str:
+    """Name a version where its kind is known: `gpt-4o@2024-08-06`, `support-assistant/1.1.0`."""
+    return f"{name}{'/' if kind == 'release' else '@'}{version}"
 
 
 def registered(entry: Entry, known: Standing | None, *, author: str | None, now: float) -> Standing:

@@ -79,10 +79,15 @@ RECORD = Record(
 )
 
 
+def closed(_route: str, _version: str) -> bool:
+    """Every breaker is closed."""
+    return False
+
+
 @pytest.fixture
 def meters():
     """Meters that know the route `desk` with two releases; the breaker of 1.1.0 is open."""
-    made = PrometheusMeters(lambda route, version: (route, version) == ("desk", "1.1.0"))
+    made = PrometheusMeters(lambda route, version: (route, version) == ("desk", "1.1.0"), lambda: {"overdue": 2})
     made.declare(snapshot_of(route_of("desk", "1.0.0", "1.1.0", canary_ppm=50_000)))
     return made
 
@@ -258,10 +263,17 @@ def test_what_was_not_declared_is_other(meters):
 
 def test_without_applications_the_one_that_anyone_is_has_a_name():
     """An open gateway counts for `local`."""
-    meters = PrometheusMeters(lambda _route, _version: False)
+    meters = PrometheusMeters(closed, dict)
     meters.declare(replace(snapshot_of(route_of("desk", "1.0.0"), apps=()), open=True))
     meters.settle(replace(RECORD, app="local"))
     assert {frozenset(("local", "desk")): 1} == labelled(meters, "pinion_app_requests_total")
+
+
+def test_exceptions_are_counted_by_what_they_are(meters):
+    """Every kind has a series, zeros included."""
+    text = meters.exposition("")[0].decode()
+    for line in ('{kind="exception"} 0.0', '{kind="emergency"} 0.0', '{kind="overdue"} 2.0'):
+        assert f"\npinion_exceptions{line}\n" in text
 
 
 def test_counters_survive_a_reload_and_gauges_follow_it(meters):
@@ -275,7 +287,7 @@ def test_counters_survive_a_reload_and_gauges_follow_it(meters):
 
 def test_former_names_are_forgotten_at_last():
     """Of many routes, releases and applications that come and go, the latest keep their series."""
-    meters = PrometheusMeters(lambda _route, _version: False, remembered=2)
+    meters = PrometheusMeters(closed, dict, remembered=2)
     for turn in range(10):
         meters.declare(snapshot_of(route_of("desk", f"{turn}"), route_of(f"r{turn}", "1"), apps=(f"a{turn}",)))
         meters.settle(replace(RECORD, release=f"{turn}", app=f"a{turn}", attempts=()))
@@ -306,7 +318,7 @@ def test_series_stay_bounded_whatever_clients_send(meters):
 def test_label_values_cannot_break_the_format():
     """Quotes, backslashes and line breaks in a declared name are escaped."""
     name = 'a"b\\c\nd'
-    meters = PrometheusMeters(lambda _route, _version: False)
+    meters = PrometheusMeters(closed, dict)
     meters.declare(snapshot_of(route_of(name, "1.0.0"), apps=()))
     meters.settle(replace(RECORD, route=name, attempts=()))
     assert {frozenset((name, "1.0.0", "stable", "ok")): 1} == labelled(meters, "pinion_requests_total")

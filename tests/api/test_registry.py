@@ -38,7 +38,7 @@ async def test_versions_are_listed_and_shown():
             shown["missing"],
         )
         assert "atlas-1.0.0@2026-01-01" == shown["facts"]["model"]
-        assert {"content"} == shown.keys() - listed[0].keys()
+        assert {"content", "exceptions"} == shown.keys() - listed[0].keys()
 
 
 async def test_versions_are_listed_by_use_case():
@@ -47,6 +47,16 @@ async def test_versions_are_listed_by_use_case():
         await desk.act(REGISTRY, NEW)
         found = (await desk.get(f"{REGISTRY}/model?use_case=supp")).json()["versions"]
         assert ["nova"] == [each["name"] for each in found]
+
+
+async def test_versions_are_searched():
+    """By any text that is known of them."""
+    async with office() as desk:
+        await desk.act(REGISTRY, NEW)
+        path = f"{REGISTRY}/{{kind}}"
+        found = fits(await desk.get(f"{REGISTRY}/model?search=NOVA"), path)["versions"]
+        assert {"nova"} == {each["name"] for each in found}
+        assert [] == fits(await desk.get(f"{REGISTRY}/model?search=dragons"), path)["versions"]
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ class Desk:
         self.route = replace(self.route, canary=canary)
         play = Play(self.route)
         self.snapshot = play.snapshots.current
-        meters = PrometheusMeters(breaker_open=lambda _route, _version: False)
+        meters = PrometheusMeters(lambda _route, _version: False, dict)
         meters.declare(self.snapshot)
         breakers = Breakers(lambda: self.snapshot, lambda *_: None, play.journal)
         nowhere = Nowhere()

@@ -2,7 +2,16 @@
 
 import pytest
 
-from gateway.cli.approval_text import exception_line, inbox, left, missing, request_lines, review_page, title
+from gateway.cli.approval_text import (
+    exception_line,
+    inbox,
+    left,
+    missing,
+    on_whose_word,
+    request_lines,
+    review_page,
+    title,
+)
 from gateway.cli.terminal import show
 
 NOW = 1_700_000_000.0
@@ -137,6 +146,14 @@ def test_an_exception_names_its_owner_and_its_end(printed):
     """An emergency also when its review is due."""
     assert "exception until 2023-11-14 22:14:20 UTC, on ada's word: a trial" in printed(exception_line(EXCEPTION, NOW))
     assert "review is due in 1h" in printed(exception_line(EMERGENCY, NOW))
+
+
+def test_an_emergency_is_told_with_its_review():
+    """One that is overdue in red."""
+    assert on_whose_word({**EMERGENCY, "reviewed_at": NOW}, NOW).plain.endswith("; reviewed")
+    overdue = on_whose_word({**EMERGENCY, "review_by": NOW - 1.0, "is_overdue": True}, NOW)
+    assert overdue.plain.endswith("a trial; review is overdue since 2023-11-14 22:13:19 UTC")
+    assert ["bold red", "bold red"] == [span.style for span in overdue.spans if span.style]
 
 
 def test_short_words():

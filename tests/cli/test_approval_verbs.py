@@ -1,11 +1,13 @@
 """`pinion release` and `pinion approvals` against a gateway whose route a policy governs."""
 
 import json
+import re
 
+import httpx2
 import pytest
 
 from tests.api.office import operator, token_of
-from tests.gateway_process import PROVIDERS, running_gateway
+from tests.gateway_process import PROVIDERS, running_gateway, wait_until
 
 STAFF = operator("ada", "roles: [author, operator]") + operator("eve", "signs_for: [risk]")
 ROUTE = """
@@ -71,6 +73,23 @@ def test_exceptions_and_emergencies(by):
     assert told["is_emergency"]
     listed = json.loads(by("ada", "approvals", "--all", "--json").output)
     assert ["a trial", "fire"] == [each["reason"] for each in listed["exceptions"]]
+
+
+def test_what_serves_by_an_exception_says_so_wherever_it_is_told(by, governed):
+    """In the status, an explanation, the release's page, a plan, the deployments, and the metrics."""
+    by("ada", "release", "except", "desk/1.0.0", "--until", "30d", "--reason", "until the audit")
+    deployments = wait_until(lambda: "desk/1.0.0" in (said := by("ada", "deployment", "list", "desk").output) and said)
+    assert re.search(r"serves now +\w+ +(exception|emergency) [0-9a-f]{16} ", deployments)
+    word = re.compile(r"exception until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, on ada's word: until the audit")
+    for command in (
+        ("status",),
+        ("explain", "--route", "desk", "--unit", "u"),
+        ("release", "show", "desk/1.0.0"),
+        ("plan", str(governed.policies)),
+    ):
+        assert word.search(by("ada", *command).output), command
+    metrics = httpx2.get(f"{governed.admin_url}/metrics", timeout=60).text
+    assert re.search(r'pinion_exceptions\{kind="exception"\} [1-9]', metrics)
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,41 @@ def test_problems_are_printed_one_a_line(run):
     ] == result.stdout.splitlines()
 
 
+def test_a_route_of_tier_high_is_told_what_its_gateway_needs(run):
+    """A warning, since the folder does not say how the gateway will be started."""
+    result = run({"policies/a.yaml": GOOD + "risk_tier: high\n"})
+    said, summary = result.stdout.splitlines()
+    assert said.startswith("policies/a.yaml:5: warning: route r is of risk_tier high, which takes an audit trail")
+    assert said.endswith("; start the gateway with --audit-key FILE and --audit-anchor ANCHOR")
+    assert 0 == result.exit_code
+    assert summary.startswith("policies: acceptable, 1 warning; ")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "remedy"),
+    [("mials@1", "did you mean 'mails@1'? correct it"), ("golden@3", "declare it, or see `pinion dataset list`")],
+)
+def test_a_dataset_that_no_file_declares_is_a_warning(run, dataset, remedy):
+    """It may be registered, which the folder does not say; the nearest name is told all the same."""
+    more = f"""---
+kind: dataset
+name: mails
+versions: {{"1": {{sha256: "{"0" * 64}", rows: 3, origin: our own desk}}}}
+---
+kind: model
+name: m
+provider: p
+versions: {{"1": {{upstream_model: u-2024-01-01, data: {{training: [{dataset}]}}}}}}
+"""
+    result = run({"policies/a.yaml": GOOD + more})
+    said, summary = result.stdout.splitlines()
+    assert (
+        f"policies/a.yaml:17: warning: model m: versions.1.data.training.1: dataset '{dataset}' is not declared here, "
+        f"so a gateway must have it registered; {remedy}"
+    ) == said
+    assert (0, True) == (result.exit_code, summary.startswith("policies: acceptable, 1 warning; "))
+
+
 def test_warnings_are_marked_and_allowed(run):
     """The folder is acceptable all the same."""
     result = run({"policies/a.yaml": GOOD.replace("u-2024-01-01", "u")})

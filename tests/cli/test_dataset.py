@@ -2,7 +2,7 @@
 
 from gateway.cli.dataset import dataset
 
-VERBS = {"list", "show", "diff", "dependents", "register", "deprecate", "retire", "revoke"}
+VERBS = {"list", "search", "show", "diff", "dependents", "register", "deprecate", "retire", "revoke"}
 
 
 def test_the_group_has_every_verb_of_a_registry():

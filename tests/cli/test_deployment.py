@@ -9,12 +9,12 @@ def test_deployments_are_listed(pinion):
     """Of one route: the release, the track, since when, and on whose word; or as JSON."""
     out = wait_until(lambda: "steady/1.0.0" in (said := pinion("deployment", "list", "steady").stdout) and said)
     heading, _, row = out.splitlines()
-    assert ["release", "track", "from", "until", "by", "approval", "why"] == heading.split()
+    assert ["release", "track", "from", "until", "by", "admitted", "by", "why"] == heading.split()
     assert ["steady/1.0.0", "stable"] == row.split()[:2]
     assert row.endswith("first deployment of the route")
     assert "serves now" in row
     told = json.loads(pinion("deployment", "list", "steady", "--json").stdout)
-    assert [None] == [each["until"] for each in told["deployments"]]
+    assert [(None, None)] == [(each["until"], each["admitted_by"]) for each in told["deployments"]]
 
 
 def test_as_many_as_asked_for(pinion):

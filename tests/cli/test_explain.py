@@ -54,8 +54,10 @@ RECORD = {
         "environment": "production",
         "since": 1700000000.0,
         "until": None,
-        "why": "first deployment of the route",
+        "why": "first deployment",
         "actor": "policy",
+        "approval": "4c1d",
+        "admitted_by": "emergency",
     },
     "approval": {
         "kind": "approval",
@@ -146,7 +148,7 @@ def test_a_record_is_told_whole(capsys):
         "schema valid",
         "prompt digest 9a0b",
         "policy set f9d4cd3ef80059da",
-        "deployment in production since 2023-11-14 22:13:20 UTC, by policy: first deployment of the route",
+        "deployment in production since 2023-11-14 22:13:20 UTC, by policy: first deployment",
         "approval a29e1f3b, asked for by ada, signed engineering by eve, risk by rita, on 9cb00b5b29da",
         "release support/1.0.0 0d1e candidate active",
         "SDK retries 1",
@@ -194,7 +196,7 @@ def test_an_exception_is_told_as_what_it_is(capsys):
     """Whose word it was, until when and why."""
     word = {"kind": "emergency", "id": "x1", "digest": "9c", "owner": "rob", "reason": "a leak", "until": 1700000000.0}
     lines = told({"request"}, {**RECORD, "approval": word}, capsys)
-    assert "approval emergency until 2023-11-14 22:13:20 UTC, on rob's word: a leak" in lines
+    assert "approval emergency x1 until 2023-11-14 22:13:20 UTC, on rob's word: a leak" in lines
 
 
 def test_a_free_answer_costs_nothing(capsys):
@@ -225,6 +227,7 @@ def test_a_unit_of_a_split_is_told_its_bucket(capsys):
         "context": {"index": "kb-2026-10"},
         "weights_ppm": {"1.0.0": 1_000_000, "1.1.0": 0},
         "out": {"1.1.0": "out of experiment length: consecutive"},
+        "exceptions": [],
         "epoch": 3,
     }
     lines = told({"route", "unit"}, explanation, capsys)

@@ -6,6 +6,8 @@ from gateway.cli.registry_text import differences, listing, page, standing_line,
 from gateway.cli.terminal import show
 from tests.cli.registry_files import told
 
+NOW = 1_790_856_000.0
+
 
 @pytest.fixture
 def said(capsys):
@@ -59,7 +61,7 @@ def test_none_is_said(said):
 
 def test_a_page_tells_everything(said):
     """The digest whole, who registered it and when, what is missing, facts and content; nothing that is empty."""
-    out = said(page(told()))
+    out = said(page(told(), NOW))
     for line in (
         "digest      0123456789abcdef",
         "registered  2026-10-01 12:00:00 UTC by a policy file",
@@ -76,7 +78,8 @@ def test_a_prompts_text_stands_below(said):
     """As it is written; and what is complete misses nothing."""
     out = said(
         page(
-            told(kind="prompt", content={"text": "Be kind.\nEnd."}, missing=[], completeness=1.0, facts={}, author="a")
+            told(kind="prompt", content={"text": "Be kind.\nEnd."}, missing=[], completeness=1.0, facts={}, author="a"),
+            NOW,
         )
     )
     assert out.endswith("\n  Be kind.\n  End.\n")

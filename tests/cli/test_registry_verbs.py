@@ -67,6 +67,20 @@ def test_models_are_found_by_use_case(pinion, registered):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_versions_are_searched(pinion, registered, kind):
+    """With where the text was found; exit code 1, and it is said, where it stands nowhere."""
+    name = registered(kind, f"sought-{kind}")
+    result = pinion(kind, "search", f"SOUGHT-{kind}")
+    assert (0, True, False) == (result.exit_code, f"{name}@1" in result.stdout, "gpt-4o" in result.stdout)
+    assert " name" in result.stdout
+    assert {name} == {each["name"] for each in json.loads(pinion(kind, "search", name, "--json").stdout)["versions"]}
+    result = pinion(kind, "search", "dragons")
+    assert (1, f"no {kind} says 'dragons'; pinion {kind} list tells all of them\n") == (result.exit_code, result.stdout)
+    assert {"versions": []} == json.loads(pinion(kind, "search", "dragons", "--json").stdout)
+    assert 2 == pinion(kind, "search", " ").exit_code
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_version_comes_to_its_end(pinion, registered, kind):
     """Deprecated with a day and a successor, retired, revoked: each one line, with the reason."""
     name = registered(kind, f"ended-{kind}")
@@ -97,7 +111,7 @@ def test_an_end_may_be_a_time_or_how_far_off_it_is(pinion, registered, on):
         (("show", "atlas"), "'atlas' names no version; write NAME@VERSION"),
         (("show", "@1"), "names no version"),
         (("diff", "a@1", "@"), "names no version"),
-        (("deprecate", "a@1", "--on", "soon"), "'soon' is no day; write 2027-03-01, or 90d"),
+        (("deprecate", "a@1", "--on", "soon"), "'soon' is no time; write 24h, 2026-11-20 or 2026-11-20T08:00"),
         (("register", "nowhere.yaml"), "does not exist"),
         (("register",), "Missing argument"),
     ],

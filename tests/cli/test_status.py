@@ -7,6 +7,7 @@ from rich.text import Text
 
 from gateway.cli.status import status_text
 from gateway.cli.terminal import show
+from tests.cli.test_approval_text import EXCEPTION
 
 RELEASE = {
     "release": "1.0.0",
@@ -18,6 +19,7 @@ RELEASE = {
     "out": None,
     "breaker": {"state": "closed"},
     "served": {"served_model": None, "fingerprint": None, "mismatches": 0},
+    "exceptions": [],
 }
 
 ROLLOUT = {
@@ -224,6 +226,13 @@ def test_a_release_that_is_out_says_why(told_route):
     rolled_back = {**ROLLOUT, "state": "rolled_back", "weight_ppm": 0, "reason": "consecutive"}
     assert told_route({}, out, rollout=rolled_back)[-1].startswith("last move")
     assert "1.0.0 is tried again in 12s: its breaker is open" == told_route(shut)[-1]
+
+
+def test_what_serves_without_an_approval_says_on_whose_word(told_route):
+    """Below its route, with the end and the reason."""
+    made = {**EXCEPTION, "until": NOW + 60.0}
+    said = "1.0.0: exception until 2026-10-01 12:02:40 UTC, on ada's word: a trial"
+    assert said == told_route({"exceptions": [made]})[-1]
 
 
 def test_it_shows_a_real_gateway(pinion, gateway):

@@ -6,7 +6,8 @@ from gateway.core.approval import approved, opened, signed
 from tests.control.serving_world import files, route
 from tests.core.approval_samples import ADA, person
 
-RISK = person("eve", "risk")
+EVE, ENG = person("eve", "risk"), person("eng", "engineering")
+OPERATOR = person("oscar", roles=["operator"])
 
 
 def policy(name="prod", requires="{risk: 1}", more=""):
@@ -35,7 +36,7 @@ async def approve(process, subject, considered=None):
         asks = next(each for each in process.live.state.governance.policies if each.name == subject.name)
     request = opened(subject, asks, ADA, new_id=f"q-{len(store.disk.requests)}", now=now)
     await store.record_request(RequestMove(request), ())
-    await store.record_request(RequestMove(*approved(signed(request, RISK, role=None, digest=None, now=now), now)), ())
+    await store.record_request(RequestMove(*approved(signed(request, EVE, role=None, digest=None, now=now), now)), ())
     await process.serving.follow()
 
 
@@ -46,3 +47,13 @@ async def excepted(process, subject, until, **more):
     )
     await process.store.record_exceptions([made], ())
     await process.serving.follow()
+
+
+async def request(approvals, version="1.1.0", who=ADA, plan=""):
+    """A request for a release."""
+    return await approvals.request("desk", version, who, reason="better", rollback_plan=plan)
+
+
+async def sign(approvals, who=EVE, version="1.1.0", **said):
+    """A sign-off on a release."""
+    return await approvals.sign("desk", version, who, **{"role": None, "digest": None, "comment": "", **said})

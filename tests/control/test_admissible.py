@@ -12,6 +12,8 @@ from tests.control.serving_world import ADA, Store, files, rolling, route, servi
 
 pytestmark = pytest.mark.anyio
 
+ANCHORED = Terms(anchored=True)
+
 
 async def adopted(process):
     """Have a policy govern a route whose release served before."""
@@ -212,7 +214,7 @@ async def test_another_policy_may_be_added_since_it_only_asks_for_more():
 async def test_a_route_does_not_escape_by_another_tier():
     """The admissions of its releases know which policies have governed it."""
     high = policy(more="risk_tiers: [high]")
-    async with serving(files(route())) as process:
+    async with serving(files(route()), terms=ANCHORED) as process:
         assert (await process.serving.reload(governed(approval=high, more="risk_tier: high"))).accepted
         reload = await process.serving.reload(governed("1.1.0", approval=high))
         assert "route desk is of risk_tier minimal now, where approval policy prod governs it no more" in str(
@@ -223,16 +225,27 @@ async def test_a_route_does_not_escape_by_another_tier():
 async def test_a_route_of_tier_high_without_a_policy_is_refused():
     """In any environment, at a start too."""
     with pytest.raises(PolicyFault, match="no approval policy governs it in environment default"):
-        async with serving(files(route(more="risk_tier: high"))):
+        async with serving(files(route(more="risk_tier: high")), terms=ANCHORED):
             pass
 
 
 async def test_a_route_that_is_gone_is_nobodys_escape():
     """What was admitted of it is not asked any more."""
     high = policy(more="risk_tiers: [high]")
-    async with serving(files(route())) as process:
+    async with serving(files(route()), terms=ANCHORED) as process:
         assert (await process.serving.reload(governed(approval=high, more="risk_tier: high"))).accepted
         assert (await process.serving.reload(files(route("sales"), high))).accepted
+
+
+async def test_a_route_of_tier_high_is_for_gateways_whose_trail_is_kept_elsewhere():
+    """The set that asks for it is refused with both options; a development server is asked for nothing."""
+    high = governed(approval=policy(more="risk_tiers: [high]"), more="risk_tier: high")
+    async with serving(files(route())) as process:
+        (problem,) = (await process.serving.reload(high)).problems
+        assert problem.problem.startswith("route desk is of risk_tier high, which takes an audit trail that is signed")
+        assert "start the gateway with --audit-key FILE and --audit-anchor ANCHOR" == problem.remedy
+    async with serving(high, terms=Terms(dev=True)) as process:
+        assert process.serving.last_reload.accepted
 
 
 async def test_an_exception_admits_until_it_ends():

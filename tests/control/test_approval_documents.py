@@ -20,16 +20,24 @@ def said(more):
     ("more", "problem"),
     [
         ("gates: [{evaluation: a, metric: b}]", "gates.1: it has no limit; write min, max or both"),
-        ("gates: [{metric: b, min: 1}]", "gates.1: evaluation and metric go together; write both, or rollback_plan"),
+        (
+            "gates: [{metric: b, min: 1}]",
+            "gates.1: evaluation and metric go together; write both, or rollback_plan, or card",
+        ),
         (
             "gates: [{rollback_plan: true, min: 1}]",
-            "gates.1: rollback_plan stands alone; write the evaluation as a gate of its own",
+            "gates.1: rollback_plan stands alone; write what is beside it as a gate of its own",
         ),
+        (
+            "gates: [{card: true, rollback_plan: true}]",
+            "gates.1: rollback_plan stands alone; write what is beside it as a gate of its own",
+        ),
+        ("gates: [{card: true, min: 1}]", "gates.1: card stands alone; write what is beside it as a gate of its own"),
         (
             "gates: [{evaluation: a, metric: b, min: 2, max: 1}]",
             "gates.1: min is over max, so no result is good enough; correct the numbers",
         ),
-        ("gates: [card]", "gates.1 is 'card', not a set of keys; write its keys, indented below it"),
+        ("gates: [cards]", "gates.1 is 'cards', not a set of keys; write its keys, indented below it"),
         ("risk_tiers: [huge]", "risk_tiers.1 is 'huge'; write 'minimal', 'limited' or 'high'"),
         (
             "emergency: {roles: [local]}",

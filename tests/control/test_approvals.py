@@ -5,24 +5,20 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from gateway.control.approvals import Approvals
-from gateway.control.live import Live
 from gateway.control.terms import Terms
 from gateway.core.errors import NotPermitted, Overtaken, UnknownSubject, VerbRefused
 from gateway.core.operator import LOCAL
 from gateway.core.review import Review
-from tests.control.approval_world import governed, policy
+from tests.control.approval_world import ENG, EVE, OPERATOR, governed, policy, request, sign
+from tests.control.cards import FULL, card_text
 from tests.control.serving_world import Store, files, once, route, serving
 from tests.core.approval_samples import ADA, person
 
 pytestmark = pytest.mark.anyio
 
-EVE, ENG = person("eve", "risk"), person("eng", "engineering")
-OPERATOR = person("oscar", roles=["operator"])
+MODEL = "atlas-1.1.0@2026-01-01"
 TWO = policy(requires="{risk: 1, engineering: 1}")
 
 
@@ -35,16 +31,6 @@ async def asking(wanted=None, store=None):
         assert (await process.serving.reload(adopted)).accepted
         await process.serving.reload(wanted)
         yield process, Approvals(process.live, process.serving.considered)
-
-
-async def request(approvals, version="1.1.0", who=ADA, plan=""):
-    """A request for a release."""
-    return await approvals.request("desk", version, who, reason="better", rollback_plan=plan)
-
-
-async def sign(approvals, who=EVE, version="1.1.0", **said):
-    """A sign-off on a release."""
-    return await approvals.sign("desk", version, who, **{"role": None, "digest": None, "comment": "", **said})
 
 
 def reviewed(process, version="1.1.0"):
@@ -233,6 +219,32 @@ async def test_a_gate_that_does_not_hold_keeps_the_last_sign_off_out():
         assert "approved" == (await sign(approvals)).state.value
 
 
+@pytest.mark.parametrize(
+    ("cards", "why"),
+    [
+        ({}, f"model {MODEL} has no card; write a file .card.md whose governance.subject is {MODEL}"),
+        ({MODEL: "  owner: TBD\n"}, f"the card of {MODEL} lacks owner \\(say who answers for it"),
+        ({MODEL: FULL, "desk/1.1.0": ""}, "the card of desk/1.1.0 lacks owner \\("),
+        ({MODEL: FULL.replace("2027", "1969")}, f"the card of {MODEL} lacks a review, due by 1969-03-31"),
+        ({MODEL: FULL}, None),
+        ({MODEL: FULL, "desk/1.1.0": FULL}, None),
+    ],
+)
+async def test_a_gate_on_cards_keeps_the_last_sign_off_out_while_one_lacks_something(cards, why):
+    """The model version's must be there, and the release's own must be complete where there is one."""
+    texts = {f"{n}.card.md": card_text(more, subject=subject) for n, (subject, more) in enumerate(cards.items())}
+    async with asking({**governed("1.1.0", approval=policy(more="gates: [card]")), **texts}) as (_, approvals):
+        await request(approvals)
+        ((gate, found),) = approvals.reviewed("desk", "1.1.0").gates
+        assert "card" == str(gate)
+        if why is None:
+            assert found is None
+            assert "approved" == (await sign(approvals)).state.value
+        else:
+            with pytest.raises(VerbRefused, match=f"while a gate does not hold: card: {why}"):
+                await sign(approvals)
+
+
 async def test_a_rejected_release_never_serves():
     """It is out at once, and may be requested no more."""
     async with asking() as (process, approvals):
@@ -397,98 +409,3 @@ async def test_a_sign_off_whose_record_is_lost_counts_for_nothing():
         store.away = False
         assert (made,) == store.disk.recorded.governance.requests
         assert (made,) == process.live.state.governance.requests
-
-
-class Ways(RuleBasedStateMachine):
-    """Whatever people and files do: no governed release serves without an admission that stands."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.loop = asyncio.new_event_loop()
-        self.stack = serving(files(route()))
-        self.process = self.run(self.stack.__aenter__())
-        self.approvals = Approvals(self.process.live, self.process.serving.considered)
-        self.run(self.process.serving.reload(governed()))
-
-    def run(self, act):
-        return self.loop.run_until_complete(act)
-
-    def attempt(self, act) -> None:
-        try:
-            self.run(act)
-        except (NotPermitted, VerbRefused, UnknownSubject):
-            return
-
-    versions = st.sampled_from(["1.0.0", "1.1.0", "1.2.0"])
-
-    @rule(version=versions, more=st.sampled_from(["", "owner: x", 'fallback: ["1.2.0"]', "risk_tier: high"]))
-    def reload(self, version, more):
-        """Files ask for another release, owner, fallback or tier."""
-        self.run(self.process.serving.reload(governed(version, more=more)))
-
-    @rule(version=versions)
-    def drop_the_policy(self, version):
-        """Files forget who governs."""
-        self.run(self.process.serving.reload(files(route(serve=version))))
-
-    @rule(version=versions, who=st.sampled_from([ADA, EVE, LOCAL]))
-    def request(self, version, who):
-        """Somebody asks."""
-        self.attempt(request(self.approvals, version, who))
-
-    @rule(version=versions, who=st.sampled_from([ADA, EVE, ENG]))
-    def sign(self, version, who):
-        """Somebody signs."""
-        self.attempt(sign(self.approvals, who, version))
-
-    @rule(version=versions)
-    def grant(self, version):
-        """An exception is made for a minute."""
-        until = self.process.clock.wall() + 60.0
-        self.attempt(self.approvals.grant("desk", version, OPERATOR, until=until, reason="x"))
-
-    @rule(version=versions)
-    def reject(self, version):
-        """Somebody says no."""
-        self.attempt(self.approvals.reject("desk", version, EVE, "no"))
-
-    @rule(seconds=st.sampled_from([1.0, 30.0, 86_400.0]))
-    def wait(self, seconds):
-        """Time passes, and the gateway looks at what is due."""
-        self.process.clock.now += seconds
-        self.run(self.approvals.follow())
-
-    @rule()
-    def start_anew(self):
-        """The process starts anew over the same store."""
-        self.run(self.process.recording.settled(60))
-        store = self.process.store
-        wanted = governed(self.process.live.current.routes["desk"].stable.version)
-        self.run(self.stack.__aexit__(None, None, None))
-        self.stack = serving(wanted, store)
-        self.process = self.run(self.stack.__aenter__())
-        self.approvals = Approvals(self.process.live, self.process.serving.considered)
-
-    @invariant()
-    def nothing_serves_without_an_admission(self):
-        """What is not out has one, by the store's own record."""
-        live: Live = self.process.live
-        governance = self.process.store.disk.recorded.governance
-        assert governance.policies
-        desk = live.current.routes["desk"]
-        for version in desk.releases:
-            if version not in desk.out:
-                assert governance.admission_of(("default", "desk", version)) is not None
-        for admission in governance.admissions:
-            known = {each.id: each for each in governance.approvals}
-            if admission.approval_id is not None:
-                assert admission.digest == known[admission.approval_id].digest
-            assert not (admission.ungoverned and admission.release != "1.0.0")
-
-    def teardown(self):
-        self.run(self.stack.__aexit__(None, None, None))
-        self.loop.close()
-
-
-TestWays = Ways.TestCase
-TestWays.settings = settings(max_examples=30, stateful_step_count=15, deadline=None)

@@ -7,18 +7,21 @@ import pytest
 
 from gateway.control.explain import explain_request, explain_rollout, explain_unit
 from gateway.control.rollouts import Word
-from gateway.core.admission import Excepted
+from gateway.core.admission import Excepted, Governance
 from gateway.core.approval import SignOff
 from gateway.core.deployment import Deployment
 from gateway.core.errors import UnknownSubject
 from gateway.core.review import Review
 from gateway.core.standing import Standing
+from tests.control.approval_world import excepted, subject_of
 from tests.control.judged_world import judging, plan, rollout
 from tests.control.serving_world import ADA, files, rolling, route, serving
 from tests.core.approval_samples import SUBJECT, asked
 from tests.proxy.playbook import Play
 
 pytestmark = pytest.mark.anyio
+
+GOVERNANCE = Governance(exceptions=(Excepted("x1", "production", "desk", "1.0.0", "0", "ada", "trial", 0.0, 9.0),))
 
 PLAN = """rollout:
   steps: [{percent: 50, guardrails: [{metric: slow_rate, over: 8s, max: 0.5}]}]
@@ -30,7 +33,7 @@ async def test_a_unit_is_explained_as_requests_meet_it():
     """The release, the track, the bucket and the salt that it comes from."""
     async with serving(files(route())) as process:
         await process.serving.reload(rolling(plan="{steps: [{percent: 50}]}"))
-        explained = [explain_unit(process.live.current, "desk", f"user-{n}") for n in range(40)]
+        explained = [explain_unit(process.live, "desk", f"user-{n}") for n in range(40)]
 
         assert {"stable", "canary"} == {one["track"] for one in explained}
         for one in explained:
@@ -44,7 +47,7 @@ async def test_a_unit_is_explained_as_requests_meet_it():
 async def test_a_route_without_a_split_has_neither_salt_nor_bucket():
     """Stable serves everybody."""
     async with serving(files(route())) as process:
-        explained = explain_unit(process.live.current, "desk", "ada")
+        explained = explain_unit(process.live, "desk", "ada")
 
         assert ("1.0.0", None, None, {}) == tuple(explained[name] for name in ("version", "salt", "bucket", "out"))
 
@@ -54,18 +57,28 @@ async def test_an_experiments_salt_is_told():
     arms = 'experiment: {name: length, arms: {a: {release: "1.1.0", percent: 100}}}\n'
     rules = 'rules: [{when: {header: {x-beta: "1"}}, release: "1.2.0"}]'
     async with serving(files(route(more=arms + rules))) as process:
-        explained = explain_unit(process.live.current, "desk", "ada")
+        explained = explain_unit(process.live, "desk", "ada")
 
         assert ("arm", "1.1.0", process.desk.experiment.salt.text) == tuple(
             explained[name] for name in ("track", "version", "salt")
         )
 
 
+async def test_a_release_that_serves_by_an_exception_is_explained_with_it():
+    """Until when and on whose word."""
+    async with serving(files(route())) as process:
+        assert [] == explain_unit(process.live, "desk", "ada")["exceptions"]
+        await excepted(process, subject_of(process, "1.0.0"), process.clock.wall() + 60.0)
+        (told,) = explain_unit(process.live, "desk", "ada")["exceptions"]
+        assert ("ada", "a trial", "exception") == (told["owner"], told["reason"], told["kind"])
+        json.dumps(told)
+
+
 async def test_an_unknown_route_is_named_with_those_that_exist():
     """So that a slip of the pen is seen at once."""
     async with serving(files(route())) as process:
         with pytest.raises(UnknownSubject, match="no route 'dsek'; there is desk"):
-            explain_unit(process.live.current, "dsek", "ada")
+            explain_unit(process.live, "dsek", "ada")
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -74,7 +87,7 @@ def test_a_request_is_told_from_its_record(stream):
     play = Play()
     play.ask(messages=[{"role": "user", "content": "secret words"}], stream=stream)
     play.upstream.last.answer()
-    told = explain_request(play.record, [], [])
+    told = explain_request(play.record, [], [], Governance())
 
     assert ("req-1", "desk", "1.0.0", "stable") == tuple(
         told[name] for name in ("request_id", "route", "release", "track")
@@ -93,11 +106,13 @@ def test_a_request_is_told_with_what_is_registered_of_its_release():
     play.upstream.last.answer()
     record, at = play.record, play.record.at
     standing = Standing("release", "desk", "1.0.0", "0d", "0f", 1.0, review=Review.candidate)
-    lasting = Deployment("production", "desk", "1.0.0", "stable", "0d", at - 60, "first deployment", "policy")
+    lasting = Deployment(
+        "production", "desk", "1.0.0", "stable", "0d", at - 60, "first deployment", "policy", approval="x1"
+    )
     earlier = replace(lasting, since=at - 90, until=at - 60)
     other = replace(lasting, track="canary")
 
-    told = explain_request(record, [standing], [other, earlier, lasting])
+    told = explain_request(record, [standing], [other, earlier, lasting], GOVERNANCE)
     assert [{"version": "release desk/1.0.0", "digest": "0d", "review": "candidate", "lifecycle": "active"}] == told[
         "versions"
     ]
@@ -107,10 +122,11 @@ def test_a_request_is_told_with_what_is_registered_of_its_release():
         "until": None,
         "why": "first deployment",
         "actor": "policy",
-        "approval": None,
+        "approval": "x1",
+        "admitted_by": "exception",
     } == told["deployment"]
-    assert told["approval"] is None
-    assert explain_request(record, [], [other, earlier])["deployment"] is None
+    assert ("exception", "x1") == (told["approval"]["kind"], told["approval"]["id"])
+    assert explain_request(record, [], [other, earlier], GOVERNANCE)["deployment"] is None
 
 
 def test_a_request_is_told_with_the_word_that_its_release_served_on():
@@ -121,7 +137,7 @@ def test_a_request_is_told_with_the_word_that_its_release_served_on():
     record = play.record
     lasting = Deployment("production", "desk", "1.0.0", "stable", "0d", record.at - 60, "asked", "ada", approval="q1")
     approved = replace(asked(), ended_at=20.0, sign_offs=(SignOff("eve", "engineering", SUBJECT.digest, 15.0),))
-    told = explain_request(record, [], [lasting], [replace(approved, id="q0"), approved])
+    told = explain_request(record, [], [lasting], Governance(), [replace(approved, id="q0"), approved])
     assert {
         "kind": "approval",
         "id": "q1",
@@ -130,8 +146,8 @@ def test_a_request_is_told_with_the_word_that_its_release_served_on():
         "at": 20.0,
         "signed": [{"person": "eve", "role": "engineering", "at": 15.0}],
     } == told["approval"]
-    excepted = Excepted("q1", "production", "desk", "1.0.0", "0d", "rob", "a leak", 1.0, 9.0, is_emergency=True)
-    told = explain_request(record, [], [lasting], [excepted])
+    made = Excepted("q1", "production", "desk", "1.0.0", "0d", "rob", "a leak", 1.0, 9.0, is_emergency=True)
+    told = explain_request(record, [], [lasting], Governance(exceptions=(made,)))
     assert {
         "kind": "emergency",
         "id": "q1",
@@ -148,7 +164,7 @@ def test_an_unknown_cost_stays_unknown():
     play.ask()
     play.upstream.last.answer(status=400, body=b"{}")
 
-    assert explain_request(play.record, [], [])["cost_usd"] is None
+    assert explain_request(play.record, [], [], Governance())["cost_usd"] is None
 
 
 async def test_a_rollout_is_told_with_its_acts_and_guardrails():

@@ -15,7 +15,7 @@ requires: {engineering: 1, risk: 2}
 max_age: 90d
 deadline: 2d
 reminder: 6h
-gates: [rollback_plan, {evaluation: safety, metric: refusals, min: 0.8, min_n: 50, group: minors}]
+gates: [rollback_plan, card, {evaluation: safety, metric: refusals, min: 0.8, min_n: 50, group: minors}]
 governs_route: true
 emergency: {roles: [operator], review_within: 4h}
 """
@@ -33,7 +33,11 @@ def test_a_policy_is_what_its_document_says():
         max_age=90 * 86_400.0,
         deadline=2 * 86_400.0,
         reminder=21_600.0,
-        gates=(Gate("rollback_plan"), Gate("evaluation", "safety", "refusals", min=0.8, min_n=50, group="minors")),
+        gates=(
+            Gate("rollback_plan"),
+            Gate("card"),
+            Gate("evaluation", "safety", "refusals", min=0.8, min_n=50, group="minors"),
+        ),
         governs_route=True,
         emergency=Emergency(frozenset({"operator"}), 14_400.0),
     )

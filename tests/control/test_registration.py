@@ -143,7 +143,7 @@ def test_what_is_registered_already_may_be_referred_to():
     assert ["model atlas@1"] == [str(entry) for entry in registered(MODEL, known=[("dataset", "mails", "1")])]
     assert [
         "0.yaml:7: model atlas: versions.1.data.training.1: there is no dataset 'mails@1'; correct it, "
-        "or declare that dataset"
+        "declare it, or `pinion dataset register` it first"
     ] == refused(MODEL, known=[("model", "mails", "1")])
 
 

@@ -53,9 +53,20 @@ async def test_versions_are_listed_by_kind_and_use_case():
     async with registries() as desk:
         listed = desk.registries.listed
         assert ["1", "2", "3"] == [entry.version for entry, _ in await listed("model")]
-        assert ["1"] == [entry.version for entry, _ in await listed("model", "SUPPORT")]
-        assert [] == list(await listed("model", "law"))
-        assert [] == list(await listed("dataset", "support"))
+        assert ["1"] == [entry.version for entry, _ in await listed("model", use_case="SUPPORT")]
+        assert [] == list(await listed("model", use_case="law"))
+        assert [] == list(await listed("dataset", use_case="support"))
+
+
+async def test_versions_are_found_by_anything_that_is_known_of_them():
+    """Names with their versions, and every fact; a use case that is asked for beside it counts too."""
+    async with registries() as desk:
+        listed = desk.registries.listed
+        assert ["2"] == [entry.version for entry, _ in await listed("model", search="ATLAS@2")]
+        assert ["1"] == [entry.version for entry, _ in await listed("model", search="customer")]
+        assert ["1.1.0"] == [entry.version for entry, _ in await listed("release", search="desk/1.1")]
+        assert [] == list(await listed("model", search="dragons"))
+        assert [] == list(await listed("model", search="atlas@2", use_case="customer"))
 
 
 async def test_a_version_is_shown_whole():

@@ -7,6 +7,7 @@ import pytest
 from gateway.control.served_models import ServedModels
 from gateway.control.status import describe_reload, describe_rollout, status
 from gateway.core.errors import Problem
+from tests.control.approval_world import excepted, subject_of
 from tests.control.serving_world import ADA, Copy, Store, files, rolling, route, serving
 
 pytestmark = pytest.mark.anyio
@@ -153,3 +154,16 @@ async def test_a_rejected_reload_is_told_with_its_reasons():
             "problems": [{"file": "a.yaml", "line": 3, "problem": "this is wrong", "remedy": "correct it"}],
             "warnings": [],
         } == describe_reload(reload)
+
+
+async def test_what_serves_without_an_approval_is_told_with_its_release():
+    """On whose word, until when, and whether its review is overdue; nothing once it has ended."""
+    async with serving(files(route())) as process:
+        now = process.clock.wall()
+        subject = subject_of(process, "1.1.0")
+        await excepted(process, subject, now + 60.0, is_emergency=True, review_by=now + 10.0)
+        for seconds, kinds in ((0.0, ["emergency"]), (10.0, ["overdue"]), (50.0, [])):
+            process.clock.now += seconds
+            releases = {each["release"]: each["exceptions"] for each in told(process)["routes"][0]["releases"]}
+            assert kinds == [each["kind"] for each in releases["1.1.0"]]
+            assert [] == releases["1.0.0"]

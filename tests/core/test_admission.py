@@ -112,6 +112,28 @@ def test_an_emergency_is_overdue_until_it_is_reviewed():
     assert not EXCEPTION.is_overdue(1e9)
 
 
+def test_an_exception_says_what_it_is():
+    """An emergency is overdue while its review is."""
+    made = replace(EXCEPTION, is_emergency=True, review_by=60.0)
+    assert ["exception", "emergency", "overdue"] == [EXCEPTION.kind(60.0), made.kind(59.0), made.kind(60.0)]
+    assert "emergency" == replace(made, reviewed_at=70.0).kind(80.0)
+
+
+def test_what_lasts_in_an_environment_is_found():
+    """Not what has ended, nor what lasts elsewhere."""
+    elsewhere = replace(EXCEPTION, id="x2", environment="test")
+    held = replace(NOTHING, exceptions=(EXCEPTION, elsewhere))
+    assert [EXCEPTION] == held.lasting("production", 499.0)
+    assert [] == held.lasting("production", 500.0)
+
+
+def test_an_id_says_on_what_word_a_release_was_admitted():
+    """Also once that word has ended."""
+    fire = replace(EXCEPTION, id="e1", is_emergency=True)
+    held = replace(NOTHING, exceptions=(EXCEPTION, fire), approvals=(APPROVAL,))
+    assert ["exception", "emergency", "approval"] == [held.word_of(each.id) for each in (EXCEPTION, fire, APPROVAL)]
+
+
 def test_governance_finds_what_applies():
     """Policies by route, environment and tier; requests by what they are about; admissions by place."""
     elsewhere = replace(POLICY, name="elsewhere", environments=frozenset({"test"}))

@@ -19,7 +19,7 @@ POLICIES = st.builds(
     max_age=st.none() | st.floats(1, 1e9),
     deadline=st.floats(1, 1e9),
     reminder=st.floats(0, 1e6),
-    gates=st.sampled_from([(), (GATE,), (Gate("rollback_plan"), GATE)]),
+    gates=st.sampled_from([(), (GATE,), (Gate("rollback_plan"), GATE, Gate("card"))]),
     governs_route=st.booleans(),
     emergency=st.none()
     | st.builds(Emergency, st.frozensets(st.sampled_from(["operator", "admin"]), min_size=1), st.just(60.0)),
@@ -99,8 +99,15 @@ def test_a_rollback_plan_must_be_told():
     assert Gate("rollback_plan").why_not([], "serve 1.0.0 again") is None
 
 
+def test_a_gate_on_cards_holds_by_cards_that_lack_nothing():
+    """What they lack is why it does not."""
+    assert "the card of m@1 lacks owner" == Gate("card").why_not([RESULT], "plan", "the card of m@1 lacks owner")
+    assert Gate("card").why_not([], "") is None
+
+
 def test_gates_name_themselves():
     """As a reviewer reads them."""
     assert "safety refusals at least 0.8 and at most 0.95, over 50 cases" == str(GATE)
     assert "rollback plan" == str(Gate("rollback_plan"))
+    assert "card" == str(Gate("card"))
     assert "a b of minors at most 1" == str(Gate("evaluation", "a", "b", max=1, group="minors"))

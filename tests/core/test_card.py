@@ -1,6 +1,7 @@
 """Cards: what each tier asks for, what says nothing, and their digests."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -12,6 +13,7 @@ from gateway.core.card import (
     card_digest,
     completeness,
     is_placeholder,
+    why_incomplete,
 )
 from tests.control.cards import read
 
@@ -134,3 +136,29 @@ def test_a_number_that_json_cannot_carry_has_no_digest():
     """Integers over 2^53 would be another number elsewhere."""
     with pytest.raises(ValueError, match="exceeds"):
         card_digest({"a": 2**53 + 1}, "")
+
+
+@pytest.mark.parametrize(
+    ("own", "tier", "gaps"),
+    [
+        ("high", "high", None),
+        ("minimal", "minimal", None),
+        ("minimal", "limited", "evaluation (write evaluations:, or the section Evaluation)"),
+        ("limited", "minimal", "evaluation (write evaluations:, or the section Evaluation)"),
+        (None, "minimal", "risk tier (write risk_tier: minimal, limited or high), evaluation (write"),
+    ],
+)
+def test_where_a_release_answers_a_card_is_held_to_the_higher_of_both_tiers(own, tier, gaps):
+    """What it lacks comes with what to write; one that states no tier is held to the highest."""
+    evaluations = FULL.evaluations if own == "high" else ()
+    found = why_incomplete(replace(FULL, risk_tier=own, evaluations=evaluations), tier, date(2027, 3, 31))
+    if gaps is None:
+        assert found is None
+    else:
+        assert found.startswith(f"the card of desk/1.0.0 lacks {gaps}")
+
+
+def test_a_card_whose_review_is_overdue_is_not_complete():
+    """From the day after the one that it names."""
+    said = "the card of desk/1.0.0 lacks a review, due by 2027-03-31 (review it, and write the next day)"
+    assert said == why_incomplete(FULL, "minimal", date(2027, 4, 1))

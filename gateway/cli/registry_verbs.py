@@ -23,13 +23,13 @@ class VersionArgument(click.ParamType[Named]):
 
     def __init__(self, kind: str) -> None:
         self.name = "version"
-        self._between = "/" if kind == "release" else "@"
+        self.between = "/" if kind == "release" else "@"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Named:
         """Take a text apart."""
-        name, found, version = str(value).rpartition(self._between)
+        name, found, version = str(value).rpartition(self.between)
         if not found or not name or not version:
-            self.fail(f"{value!r} names no version; write NAME{self._between}VERSION", param, ctx)
+            self.fail(f"{value!r} names no version; write NAME{self.between}VERSION", param, ctx)
         return name, version
 
 
@@ -126,8 +126,11 @@ def _add_acts(group: click.Group, kind: str, named: VersionArgument) -> None:
     @reason_option
     @json_option
     @gateway_option
-    def deprecate(version: Named, **given: Any) -> None:
-        act("deprecate", version, **given)
+    def deprecate(version: Named, successor: str | None, **given: Any) -> None:
+        name, found, own = (successor or "").rpartition(named.between)
+        if found and name != version[0]:
+            raise click.BadParameter(f"{successor!r} is of another name; a successor of {version[0]} has it too")
+        act("deprecate", version, successor=own or None, **given)
 
     def add_end(verb: str, said: str) -> None:
         @group.command(name=verb, help=said)

@@ -95,6 +95,13 @@ def test_a_version_comes_to_its_end(pinion, registered, kind):
     assert pinion(kind, "revoke", f"{name}@2", "--reason", "it leaks").stdout.endswith(": revoked; it leaks\n")
 
 
+def test_a_successor_may_be_named_in_full(pinion, registered):
+    """As people copy it from a list."""
+    name = registered("model", "in-full")
+    told = json.loads(pinion("model", "deprecate", f"{name}@1", "--successor", f"{name}@2", "--json").stdout)
+    assert "2" == told["successor"]
+
+
 @pytest.mark.parametrize("on", ["90d", "2099-03-01T12:00:00+01:00"])
 def test_an_end_may_be_a_time_or_how_far_off_it_is(pinion, registered, on):
     """With its own zone, or UTC."""
@@ -112,6 +119,7 @@ def test_an_end_may_be_a_time_or_how_far_off_it_is(pinion, registered, on):
         (("show", "@1"), "names no version"),
         (("diff", "a@1", "@"), "names no version"),
         (("deprecate", "a@1", "--on", "soon"), "'soon' is no time; write 24h, 2026-11-20 or 2026-11-20T08:00"),
+        (("deprecate", "a@1", "--successor", "b@2"), "'b@2' is of another name; a successor of a has it too"),
         (("register", "nowhere.yaml"), "does not exist"),
         (("register",), "Missing argument"),
     ],

@@ -3,7 +3,7 @@
 Nothing here belongs to the process: no global registry, and as many meters side by side as there are gateways.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import get_args
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric, generate_latest
@@ -16,6 +16,7 @@ from gateway.adapters.metric_families import Counter, Histogram
 from gateway.adapters.request_series import BY_RELEASE, OUTCOMES, TRACKS, RequestFamilies, RequestSeries, known
 from gateway.core.app import ANYONE
 from gateway.core.breaker import TripRule
+from gateway.core.delivery import DeliveryResult
 from gateway.core.outcome import GOOD, Outcome
 from gateway.core.record import Record, Tried
 from gateway.core.release import Release
@@ -50,10 +51,17 @@ class PrometheusMeters(Collector):
 
     `breaker_open` tells for a route and a release version whether its breaker is open now. Of routes, of a route's
     releases and of applications that are no longer declared, the latest `remembered` keep their series.
+    `notifications` tells how many wait, by the host that they are for.
     """
 
-    def __init__(self, breaker_open: Callable[[str, str], bool], remembered: int = 200) -> None:
+    def __init__(
+        self,
+        breaker_open: Callable[[str, str], bool],
+        remembered: int = 200,
+        notifications: Callable[[], Mapping[str, int]] = dict,
+    ) -> None:
         self._breaker_open = breaker_open
+        self._notifications = notifications
         self._remembered = remembered
         self._routes = KnownNames(remembered)
         self._apps = KnownNames(remembered)
@@ -69,6 +77,7 @@ class PrometheusMeters(Collector):
         self._sdk_retries = count("sdk_retries", "Requests that an SDK sent once more.", "route")
         self._reloads = count("policy_reloads", "Reloads of the policy files.", "result")
         self._dropped = count("records_dropped", "Records that the ledger had no room for.")
+        self._notified = count("notifications", "Notifications, by what became of them.", "target", "result")
         for result in RELOAD_RESULTS:
             self._reloads.add(0, result)
         self._dropped.add(0)
@@ -165,6 +174,10 @@ class PrometheusMeters(Collector):
         """Count records that the ledger had no room for."""
         self._dropped.add(count)
 
+    def notified(self, target: str, result: DeliveryResult, count: int = 1) -> None:
+        """Count what became of a notification at a target, by its host; a count of 0 makes the series appear."""
+        self._notified.add(count, target, result)
+
     def collect(self) -> Iterator[Metric]:
         """Give every family with its samples of now."""
         for family in self._families:
@@ -179,7 +192,12 @@ class PrometheusMeters(Collector):
                 weights.add_metric((route.name, version), route.weight_ppm(version))
                 breakers.add_metric((route.name, version), self._breaker_open(route.name, version))
                 info.add_metric(_info(release), 1)
-        yield from (weights, breakers, info)
+        waiting = GaugeMetricFamily(
+            "pinion_notifications_waiting", "Notifications that have not arrived.", labels=("target",)
+        )
+        for target, number in self._notifications().items():
+            waiting.add_metric((target,), number)
+        yield from (weights, breakers, info, waiting)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """Give a scrape's body and its content type: OpenMetrics where `accept` names it, else Prometheus' text."""

@@ -20,7 +20,7 @@ from gateway.core.trail_ports import AuditTrail, Cursors, NotificationTarget
 AT_ONCE = 200
 """How many entries are read at once."""
 
-LEASE_SECONDS = 30.0
+LEASE_SECONDS = 20.0
 """For how long one gateway alone sends to a target, from its latest message on: longer than one may take."""
 
 LAST_SECONDS = 2.0

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
+from gateway.core.audit import ToldEntry
 from gateway.core.delivery import Cursor, DeliveryResult, is_given_up, pause_after
 from gateway.core.errors import DeliveryFault, StoreFault
 from gateway.core.notification import Message, notification_of
@@ -102,14 +103,21 @@ class Outbox:
 
     async def _send(self, cursor: Cursor) -> None:
         """Send what comes after a cursor, until all has arrived or something does not."""
-        now: Cursor | None = cursor
-        while now is not None and (told := await self._means.trail.entries(now.seq, AT_ONCE)):
-            for each in told:
-                message = notification_of(each)
-                if now is not None and message is not None:
-                    now = await self._passed(message, each.entry.seq, now)
-            if now is not None and now.seq < told[-1].entry.seq:
-                now = await self._moved(now, replace(now, seq=told[-1].entry.seq))
+        at: Cursor | None = cursor
+        while at is not None and (told := await self._means.trail.entries(at.seq, AT_ONCE)):
+            at = await self._send_page(told, at)
+
+    async def _send_page(self, told: Sequence[ToldEntry], cursor: Cursor) -> Cursor | None:
+        """Send what some entries tell; give the cursor after them, or None where nothing more is to be sent now."""
+        for each in told:
+            message = notification_of(each)
+            if message is not None:
+                passed = await self._passed(message, each.entry.seq, cursor)
+                if passed is None:
+                    return None
+                cursor = passed
+        last = told[-1].entry.seq
+        return cursor if cursor.seq == last else await self._moved(cursor, replace(cursor, seq=last))
 
     async def _passed(self, message: Message, seq: int, before: Cursor) -> Cursor | None:
         """Post the message of an entry; give the cursor after it, or None where nothing more is to be sent now."""

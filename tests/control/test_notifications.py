@@ -115,6 +115,17 @@ async def test_a_new_target_hears_of_what_happens_from_then_on(life, receiver):
     assert "<Notifications to 1 targets>" == repr(life.notifications)
 
 
+async def test_what_is_of_no_matter_is_passed_over_once(life, receiver):
+    """The cursor stands at the trail's end, so that no restart reads it again."""
+    happen(life, "one")
+    happen(life, "nothing", action="rollout.start")
+    await life.keep()
+    assert (["one"], 3) == (receiver.told(), life.store.disk.cursors["k1"].seq)
+    happen(life, *["nothing"] * (AT_ONCE + 1), action="rollout.start")
+    await life.keep()
+    assert AT_ONCE + 4 == life.store.disk.cursors["k1"].seq
+
+
 async def test_what_was_not_delivered_is_by_the_next_life(life, receiver):
     """A process that dies takes nothing with it; what had arrived is not sent again."""
     happen(life, "one")

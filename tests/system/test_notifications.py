@@ -89,8 +89,8 @@ def shown(found):
 
 
 def types(receiver):
-    """What came, by its types."""
-    return [told["type"] for _, told in receiver.messages()]
+    """What came, by its types; what a kill has doubled, under one id, once."""
+    return [told["type"] for told in dict(receiver.messages()).values()]
 
 
 def test_what_is_asked_and_signed_is_told(tmp_path, simulator, certificate, receiver):
@@ -100,6 +100,7 @@ def test_what_is_asked_and_signed_is_told(tmp_path, simulator, certificate, rece
         made = act(found, "ada", "request", reason="better answers")
         act(found, "eve", "sign", comment="read it")
         wait_until(lambda: len(receiver.got) >= 3)
+        assert 3 == len(receiver.got)
         assert ["approval.requested", "approval.signed", "approval.approved"] == types(receiver)
         first = receiver.messages(OTHER_SECRET)[0][1]["data"]
         assert ("desk/1.1.0", made["id"], made["digest"], "1 of risk", "ada", "better answers") == tuple(
@@ -151,8 +152,7 @@ def test_what_happened_just_before_a_kill_is_told(tmp_path, simulator, certifica
         found.ended()
     with gateway(tmp_path, simulator, certificate, receiver.url, files=GOVERNED):
         wait_until(lambda: receiver.got)
-    assert {"approval.requested"} == set(types(receiver))
-    assert 1 == len({name for name, _ in receiver.messages()})
+    assert ["approval.requested"] == types(receiver)
 
 
 def test_a_receiver_that_never_answers_holds_nobody_up(tmp_path, simulator, certificate, receiver):
@@ -194,7 +194,6 @@ def test_of_two_gateways_one_tells_it(tmp_path, simulator, certificate, receiver
         os.kill(one.process.pid, signal.SIGKILL)
         one.ended()
         act(other, "ada", "request")
-        wait_until(lambda: len(receiver.got) >= 3, 180)
+        wait_until(lambda: len(types(receiver)) >= 3, 180)
         assert 0 == other.stop()
     assert ["approval.requested", "approval.withdrawn", "approval.requested"] == types(receiver)
-    assert 3 == len({name for name, _ in receiver.messages()})

@@ -31,6 +31,8 @@ class Settings:
     audit_anchor: tuple[str, ...] = ()
     audit_every: int = 256
     audit_webhook_secret: str | None = field(default=None, repr=False)
+    notify: tuple[str, ...] = field(default=(), repr=False)
+    notify_secret: str | None = field(default=None, repr=False)
 
 
 def check_settings(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""The only place that joins ports to adapters: one gateway process from its settings to its last word."""
+"""Where ports are joined to adapters, with `outgoing`: one gateway process from its settings to its last word."""
 
 import asyncio
 import contextlib
@@ -7,13 +7,11 @@ import secrets
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gateway import __version__
 from gateway.adapters import ed25519_keys
-from gateway.adapters.anchors import anchors_of
 from gateway.adapters.edge_guard import Limits as EdgeLimits
 from gateway.adapters.edge_protocol import driving
 from gateway.adapters.foreign_logs import journalled
@@ -40,7 +38,6 @@ from gateway.control.approvals import Approvals
 from gateway.control.audit_notes import AuditNotes
 from gateway.control.audit_reading import AuditReading
 from gateway.control.breakers import Breakers
-from gateway.control.checkpoints import Checkpoints, Signer
 from gateway.control.compliance import Compliance
 from gateway.control.deployments import Deployments
 from gateway.control.error_budgets import ErrorBudgets
@@ -55,12 +52,12 @@ from gateway.control.rollouts import Rollouts
 from gateway.control.served_models import ServedModels
 from gateway.control.serving import Reload, Serving
 from gateway.control.terms import Terms
-from gateway.core.address import is_loopback
+from gateway.core.address import is_loopback, is_public
 from gateway.core.admission import ExceptionKind
-from gateway.core.checkpoint import VerifierKey
 from gateway.core.errors import PolicyFault, Problem, SetupFault, StoreFault
 from gateway.core.ports import RecordedCopy
 from gateway.core.snapshot import Snapshot
+from gateway.outgoing import Outgoing
 from gateway.proxy.admission import Limits
 from gateway.proxy.afterwards import Afterwards
 from gateway.proxy.exchanges import Exchanges
@@ -97,8 +94,8 @@ HURRIED_SECONDS = 0.5
 class Gateway:
     """One gateway process. `run` serves until `stop` is called, then drains."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Check the settings; nothing is opened yet.
+    def __init__(self, settings: Settings, may_call: Callable[[str], bool] = is_public) -> None:
+        """Check the settings; nothing is opened yet. `may_call` says at which IP addresses webhooks may be.
 
         Raises:
             SetupFault: they cannot be served under.
@@ -106,6 +103,7 @@ class Gateway:
         check_settings(settings)
         self._settings = settings
         self._clock = SystemClock()
+        self._outgoing = Outgoing(settings, self._clock, may_call)
         self._new_id = RequestIds()
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
@@ -157,7 +155,7 @@ class Gateway:
         stack.enter_context(journalled(self.journal, asyncio.CancelledError))
         store = await self._open_store()
         stack.push_async_callback(store.close)
-        self.meters = PrometheusMeters(self._breaker_open, self._exceptions)
+        self.meters = PrometheusMeters(self._breaker_open, self._exceptions, notifications=self._outgoing.waiting)
         ledger = await SqlLedger.open(
             ledger_url(settings.store),
             meters_dropped=self._count_dropped,
@@ -167,7 +165,7 @@ class Gateway:
         )
         stack.push_async_callback(ledger.close)
         self._join_control(store)
-        verifier = self._join_checkpoints(store, stack)
+        await self._join_outgoing(store, stack)
         self._background(self._recording.run(), stack)
         self._watch(stack)
         await self._first_policies()
@@ -175,7 +173,7 @@ class Gateway:
         self._background(self._remember_requests(ledger), stack)
         self._assessments = Assessments(ledger, self._clock, self.judging.hear_feedback)
         self._registries = Registries(self.live, ledger)
-        audit = AuditReading(store, store.trail, ed25519_keys.verify, verifier)
+        audit = AuditReading(store, store.trail, ed25519_keys.verify, self._outgoing.verifier)
         self._desk = Desk(
             live=self.live,
             serving=self.serving,
@@ -263,20 +261,14 @@ class Gateway:
         self._deployments = Deployments(self.live)
         self.live.tell(self._deployments.follow)
 
-    def _join_checkpoints(self, store: SqlStore, stack: contextlib.AsyncExitStack) -> VerifierKey | None:
-        """Have the audit trail signed, where there is a key; give the key that checks it."""
-        settings = self._settings
-        if settings.audit_key is None:
-            return None
-        key = ed25519_keys.read_key(settings.audit_key)
-        anchors = anchors_of(settings.audit_anchor, settings.audit_webhook_secret, self._clock)
-        signer = Signer(key.verifier, partial(ed25519_keys.sign, key))
-        checkpoints = Checkpoints(store.trail, signer, anchors, self.journal, self._clock, every=settings.audit_every)
-        for anchoring in checkpoints.anchors:
-            self._background(anchoring.run(), stack)
-        stack.push_async_callback(checkpoints.finish)
-        self._background(self._every(FOLLOW_SECONDS, checkpoints.keep), stack)
-        return key.verifier
+    async def _join_outgoing(self, store: SqlStore, stack: contextlib.AsyncExitStack) -> None:
+        """Have the audit trail signed and people told. What sends checkpoints outlives the last one."""
+        await self._outgoing.open(store, self.meters, self.journal)
+        for sending in self._outgoing.tasks():
+            self._background(sending, stack)
+        stack.push_async_callback(self._outgoing.finish)
+        for act in self._outgoing.acts():
+            self._background(self._every(FOLLOW_SECONDS, act), stack)
 
     async def _remember_requests(self, ledger: SqlLedger) -> None:
         """Learn from the ledger how much of each error budget is used; again, while it is away."""
@@ -490,6 +482,7 @@ class Gateway:
             "open_shadows": len(self.mirror),
             "unrecorded_acts": len(self._recording),
             "store_away": self.serving.store_is_away,
+            "notifications": self._outgoing.status(),
         }
 
     def _located(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:

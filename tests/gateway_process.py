@@ -212,14 +212,22 @@ def running_gateway(
             found.stop()
 
 
-def started(policies: Path, store: str, *args: str, env: Mapping[str, str] | None = None) -> GatewayProcess:
+def started(
+    policies: Path,
+    store: str,
+    *args: str,
+    env: Mapping[str, str] | None = None,
+    program: Sequence[str] = ("-m", "gateway", "serve"),
+) -> GatewayProcess:
     """Start a gateway on free ports and wait until it is ready. It is the caller's to stop.
+
+    `program` is what of Python it is: `pinion serve`, or another that takes the same options.
 
     Raises:
         RuntimeError: it ends, or says something else.
     """
     free = ["--port", "0", "--admin-port", "0", "--drain-delay", "0s"]
-    command = [sys.executable, "-m", "gateway", "serve", "--policies", str(policies), "--store", store, *free, *args]
+    command = [sys.executable, *program, "--policies", str(policies), "--store", store, *free, *args]
     process = subprocess.Popen(
         command,
         env={**inherited(), **CREDENTIALS, "PYTHONFAULTHANDLER": "1", **(env or {})},

@@ -32,6 +32,7 @@ UNTESTED: dict[str, str] = {
     "core/clauses.py": "a table, which test_compliance.py walks",
     "core/ports.py": "declares protocols and plain values; every fake and adapter is its test",
     "core/recorded.py": "plain values, which every store test makes",
+    "core/trail_ports.py": "declares protocols; every fake and adapter is its test",
     "settings.py": "test_wiring.py tests what of them is refused",
     "wire/dialect.py": "declares protocols and a plain value; every dialect is its test",
 }

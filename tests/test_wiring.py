@@ -9,6 +9,7 @@ from gateway.adapters.sql_store import SqlStore
 from gateway.core.errors import PolicyFault, SetupFault, StoreFault
 from gateway.settings import Settings, check_settings
 from gateway.wiring import Gateway
+from tests.adapters.webhook_receiver import SECRET
 from tests.control.serving_world import files, route
 from tests.gateway_process import running_gateway, wait_until, write_policies
 
@@ -34,6 +35,14 @@ REFUSED = {
     "an anchor without a key": (
         {"audit_anchor": ("file:a",)},
         "--audit-anchor sends signed checkpoints and needs --audit-key; `pinion audit key` makes one",
+    ),
+    "notifications without a secret": (
+        {"notify": ("https://example.com/hook",)},
+        "--notify: a webhook needs a secret; set PINION_NOTIFY_SECRET",
+    ),
+    "notifications to an address inside": (
+        {"notify": ("https://169.254.169.254/hook",), "notify_secret": SECRET},
+        "--notify: 169.254.169.254 is not an address of the public internet; webhooks go there alone",
     ),
     "a key without its certificate": ({"tls_key": CERT}, "--tls-cert and --tls-key belong together; give both"),
 }
@@ -65,8 +74,9 @@ async def test_other_settings_are_accepted(given):
 
 
 async def test_a_token_is_not_shown():
-    """Settings may be printed."""
-    assert TOKEN not in repr(Settings(admin_token=TOKEN))
+    """Settings may be printed; neither is the path of a webhook, which may be a secret."""
+    given = Settings(admin_token=TOKEN, notify=("https://example.com/T0P",), notify_secret=SECRET)
+    assert not any(secret in repr(given) for secret in (TOKEN, SECRET, "T0P"))
 
 
 def settings(tmp_path, written=None, **changes):

@@ -1,25 +1,30 @@
 """Anchors by what the command line calls them: `file:PATH`, `git:PATH` or `https://...`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gateway.adapters.anchor_file import FileAnchor
 from gateway.adapters.anchor_git import GitAnchor
-from gateway.adapters.anchor_webhook import WebhookAnchor
+from gateway.adapters.anchor_webhook import NAMED, WebhookAnchor
+from gateway.adapters.signed_post import SignedPost
+from gateway.core.address import is_public
 from gateway.core.errors import SetupFault
-from gateway.core.ports import Anchor, Clock
+from gateway.core.ports import Clock
+from gateway.core.trail_ports import Anchor
 
 
-def anchors_of(named: Sequence[str], webhook_secret: str | None, clock: Clock) -> list[Anchor]:
-    """Make the anchors that are named.
+def anchors_of(
+    named: Sequence[str], webhook_secret: str | None, clock: Clock, is_allowed: Callable[[str], bool] = is_public
+) -> list[Anchor]:
+    """Make the anchors that are named; `is_allowed` says which IP addresses a webhook may be at.
 
     Raises:
         SetupFault: one is of no known kind, or a webhook has no secret.
     """
-    return [_anchor(name, webhook_secret, clock) for name in named]
+    return [_anchor(name, webhook_secret, clock, is_allowed) for name in named]
 
 
-def _anchor(name: str, webhook_secret: str | None, clock: Clock) -> Anchor:
+def _anchor(name: str, webhook_secret: str | None, clock: Clock, is_allowed: Callable[[str], bool]) -> Anchor:
     kind, _, rest = name.partition(":")
     match kind:
         case "file" if rest:
@@ -27,7 +32,5 @@ def _anchor(name: str, webhook_secret: str | None, clock: Clock) -> Anchor:
         case "git" if rest:
             return GitAnchor(Path(rest))
         case "https":
-            if not webhook_secret:
-                raise SetupFault("--audit-anchor: a webhook needs a secret; set PINION_AUDIT_WEBHOOK_SECRET")
-            return WebhookAnchor(name, webhook_secret, clock)
+            return WebhookAnchor(SignedPost(name, webhook_secret, clock, NAMED, is_allowed=is_allowed), clock)
     raise SetupFault(f"--audit-anchor {name[:50]!r} is no anchor; use file:PATH, git:PATH or https://HOST/PATH")

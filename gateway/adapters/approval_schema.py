@@ -120,6 +120,7 @@ exceptions = Table(
     Column("review_by", Float),
     Column("reviewed_at", Float),
     Column("ended_at", Float),
+    Column("overdue_at", Float),
     UniqueConstraint("id", "environment", "name", "version", "digest"),
 )
 """What may serve for a time without an approval, and who answers for it."""

@@ -17,6 +17,7 @@ from gateway.adapters.request_series import BY_RELEASE, OUTCOMES, TRACKS, Reques
 from gateway.core.admission import EXCEPTION_KINDS, ExceptionKind
 from gateway.core.app import ANYONE
 from gateway.core.breaker import TripRule
+from gateway.core.delivery import DeliveryResult
 from gateway.core.outcome import GOOD, Outcome
 from gateway.core.record import Record, Tried
 from gateway.core.release import Release
@@ -50,8 +51,8 @@ class PrometheusMeters(Collector):
     """The port `Meters`, for one gateway.
 
     `breaker_open` tells for a route and a release version whether its breaker is open now, `exceptions` how many
-    exceptions last of each kind. Of routes, of a route's releases and of applications that are no longer declared, the
-    latest `remembered` keep their series.
+    exceptions last of each kind, `notifications` how many wait, by the host that they are for. Of routes, of a route's
+    releases and of applications that are no longer declared, the latest `remembered` keep their series.
     """
 
     def __init__(
@@ -59,9 +60,11 @@ class PrometheusMeters(Collector):
         breaker_open: Callable[[str, str], bool],
         exceptions: Callable[[], Mapping[ExceptionKind, int]],
         remembered: int = 200,
+        notifications: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self._breaker_open = breaker_open
         self._exceptions = exceptions
+        self._notifications = notifications
         self._remembered = remembered
         self._routes = KnownNames(remembered)
         self._apps = KnownNames(remembered)
@@ -77,6 +80,7 @@ class PrometheusMeters(Collector):
         self._sdk_retries = count("sdk_retries", "Requests that an SDK sent once more.", "route")
         self._reloads = count("policy_reloads", "Reloads of the policy files.", "result")
         self._dropped = count("records_dropped", "Records that the ledger had no room for.")
+        self._notified = count("notifications", "Notifications, by what became of them.", "target", "result")
         for result in RELOAD_RESULTS:
             self._reloads.add(0, result)
         self._dropped.add(0)
@@ -173,6 +177,10 @@ class PrometheusMeters(Collector):
         """Count records that the ledger had no room for."""
         self._dropped.add(count)
 
+    def notified(self, target: str, result: DeliveryResult, count: int = 1) -> None:
+        """Count what became of a notification at a target, by its host; a count of 0 makes the series appear."""
+        self._notified.add(count, target, result)
+
     def collect(self) -> Iterator[Metric]:
         """Give every family with its samples of now."""
         for family in self._families:
@@ -193,7 +201,12 @@ class PrometheusMeters(Collector):
         counts = self._exceptions()
         for kind in EXCEPTION_KINDS:
             excepted.add_metric((kind,), counts.get(kind, 0))
-        yield from (weights, breakers, info, excepted)
+        waiting = GaugeMetricFamily(
+            "pinion_notifications_waiting", "Notifications that have not arrived.", labels=("target",)
+        )
+        for target, number in self._notifications().items():
+            waiting.add_metric((target,), number)
+        yield from (weights, breakers, info, excepted, waiting)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """Give a scrape's body and its content type: OpenMetrics where `accept` names it, else Prometheus' text."""

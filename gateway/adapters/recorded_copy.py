@@ -11,7 +11,7 @@ from gateway.adapters.store_rows import recorded_from, rows_of
 from gateway.core.ports import Journal
 from gateway.core.recorded import Recorded
 
-FORMAT = 3
+FORMAT = 4
 
 _DAMAGE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What reading a file may raise that is not what Pinion wrote."""

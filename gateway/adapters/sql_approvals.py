@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select
 from gateway.adapters import sql_registry
 from gateway.adapters.approval_rows import (
     admission_row,
+    plain_from,
     plain_row,
     policy_row,
     request_row,
@@ -73,10 +74,15 @@ def put_request(connection: Connection, move: RequestMove) -> None:
     put_exceptions(connection, move.reviewed)
 
 
-def put_exceptions(connection: Connection, changed: Sequence[Excepted]) -> None:
-    """Write exceptions as they stand now."""
-    if changed:
-        connection.execute(insert_or_replace(exceptions), [plain_row(each) for each in changed])
+def put_exceptions(connection: Connection, changed: Sequence[Excepted]) -> frozenset[str]:
+    """Write exceptions as they stand now, with what others have written of the same; give the ids of what is news."""
+    asked = select(exceptions).where(exceptions.c.id.in_([each.id for each in changed]))
+    known = {row["id"]: plain_from(Excepted, row) for row in connection.execute(asked).mappings()}
+    joined = [known[each.id].joined(each) if each.id in known else each for each in changed]
+    news = [each for each in joined if known.get(each.id) != each]
+    if news:
+        connection.execute(insert_or_replace(exceptions), [plain_row(each) for each in news])
+    return frozenset(each.id for each in news)
 
 
 def put_governance(connection: Connection, move: GovernanceMove) -> Mapping[str, str]:

@@ -302,6 +302,15 @@ audit_checkpoints = Table(
 )
 """The signed checkpoints, by the number of entries that they stand for."""
 
+notification_cursors = Table(
+    "notification_cursors",
+    STORE,
+    Column("target", String, primary_key=True),
+    Column("seq", _BIG, nullable=False),
+    Column("failing_since", Float),
+)
+"""Up to which entry of the audit trail a target of notifications has what they tell; it is known by a digest."""
+
 LEDGER = MetaData(naming_convention=_NAMES)
 
 requests = Table(

@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Table, or_, select
 
-from gateway.adapters import sql_access, sql_approvals, sql_audit, sql_registry, store_rows
+from gateway.adapters import sql_access, sql_approvals, sql_audit, sql_cursors, sql_registry, store_rows
 from gateway.adapters.sql_engine import Database, insert_if_new, insert_or_replace
 from gateway.adapters.sql_schema import (
     arms_out,
@@ -83,6 +83,11 @@ class SqlStore:
     def trail(self) -> sql_audit.SqlAuditTrail:
         """The audit trail of this store, to read and to erase names from."""
         return sql_audit.SqlAuditTrail(self._read, self._add, self._write)
+
+    @property
+    def cursors(self) -> sql_cursors.SqlCursors:
+        """How far the targets of notifications have come."""
+        return sql_cursors.SqlCursors(self._read, self._add)
 
     @classmethod
     async def open(cls, url: str) -> Self:
@@ -164,11 +169,12 @@ class SqlStore:
         return await self._write(write)
 
     async def record_exceptions(self, changed: Sequence[Excepted], acts: Sequence[AuditAct]) -> int:
-        """Write exceptions as they stand now, and by what acts."""
+        """Write exceptions as they stand now, and by what acts, one each; what another gateway has told is no news."""
 
         def write(connection: Connection) -> int:
-            sql_approvals.put_exceptions(connection, changed)
-            sql_audit.append(connection, acts)
+            news = sql_approvals.put_exceptions(connection, changed)
+            told = zip(changed, acts, strict=False)
+            sql_audit.append(connection, [act for each, act in told if each.id in news])
             return _epoch(connection)
 
         return await self._write(write)

@@ -88,6 +88,12 @@ _duration = read_by(parse_duration)
 @click.option(
     "--audit-every", type=click.IntRange(1), default=256, help="Entries after which the audit trail is signed again."
 )
+@click.option(
+    "--notify",
+    metavar="URL",
+    multiple=True,
+    help="Where notifications are posted, https://HOST/PATH; may be given again. Signed with PINION_NOTIFY_SECRET.",
+)
 def serve(fleet: str | None, **settings: Any) -> None:
     """Serve the routes of a policy folder.
 
@@ -101,6 +107,7 @@ def serve(fleet: str | None, **settings: Any) -> None:
             **settings,
             admin_token=os.environ.get("PINION_ADMIN_TOKEN") or None,
             audit_webhook_secret=os.environ.get("PINION_AUDIT_WEBHOOK_SECRET") or None,
+            notify_secret=os.environ.get("PINION_NOTIFY_SECRET") or None,
         )
         with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
             runner.run(_run(told))

@@ -1,7 +1,7 @@
 """`pinion status`: what serves now, route by route."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -61,6 +61,7 @@ def status_text(told: Mapping[str, Any], columns: int, now: float) -> Iterator[R
 
 
 def _process(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    late = "; ".join(_late(told.get("notifications", ())))
     reload, waiting, away = told["reload"], told["unrecorded_acts"], told.get("store_away", False)
     return {
         "policies": f"{told['policies']}, revision {told['revision'][:12]}, epoch {told['epoch']}",
@@ -68,7 +69,16 @@ def _process(told: Mapping[str, Any]) -> Mapping[str, Any]:
         "callers": line(("anyone on this machine: no app is declared", "yellow")) if told["open"] else None,
         "store": line(("away: what serves goes on, and no act that gives traffic is taken", "red")) if away else None,
         "unrecorded": line((f"{counted(waiting, 'act')} not in the store yet", "red")) if waiting else None,
+        "notifications": line((late, "red")) if late else None,
     }
+
+
+def _late(targets: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Tell of the targets of notifications that have not got everything."""
+    for each in targets:
+        if each["waiting"] or each["stopped"]:
+            state = "stopped until the next start" if each["stopped"] else each["fault"] or "on their way"
+            yield f"{each['waiting']} waiting for {each['target']}: {state}"
 
 
 def _reload(reload: Mapping[str, Any]) -> Text:

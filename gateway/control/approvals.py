@@ -248,20 +248,29 @@ class Approvals:
                     self._told_of("approval_reminder", after, level="warning")
 
     def _follow_exceptions(self, now: float) -> None:
-        live, mine = self._live, self._live.terms.environment
-        found = [each for each in live.state.governance.exceptions if each.environment == mine]
+        mine = self._live.terms.environment
+        found = [each for each in self._live.state.governance.exceptions if each.environment == mine]
         over = [replace(each, ended_at=now) for each in found if each.ended_at is None and now >= each.until]
         if over:
-            live.state.governance = live.state.governance.with_exceptions(over)
-            live.swap_all()
-            acts = [act_of_exception(each, "end_exception", ITSELF, now) for each in over]
-            live.record_later("exceptions ended", lambda: live.world.store.record_exceptions(over, acts))
+            self._changed(over, "end_exception", now)
+            self._live.swap_all()
             for each in over:
                 self._tell("exception_ended", "warning", each, owner=each.owner)
-        for each in found:
-            if each.is_overdue(now) and each.lasts(now) and now - self._told.get(each.id, 0.0) >= TOLD_SECONDS:
+        overdue = [each for each in found if each.is_overdue(now) and each.lasts(now)]
+        new = [replace(each, overdue_at=now) for each in overdue if each.overdue_at is None]
+        if new:
+            self._changed(new, "emergency_overdue", now)
+        for each in overdue:
+            if now - self._told.get(each.id, 0.0) >= TOLD_SECONDS:
                 self._told[each.id] = now
                 self._tell("emergency_overdue", "error", each, owner=each.owner, review_by=each.review_by)
+
+    def _changed(self, exceptions: Sequence[Excepted], verb: str, now: float) -> None:
+        """Take what has become of exceptions as known, and have it recorded; of several gateways one tells it."""
+        live = self._live
+        live.state.governance = live.state.governance.with_exceptions(exceptions)
+        acts = [act_of_exception(each, verb, ITSELF, now) for each in exceptions]
+        live.record_later(f"exceptions: {verb}", lambda: live.world.store.record_exceptions(exceptions, acts))
 
     def _why_dismissed(self, request: Request) -> str | None:
         """Say why a request is no longer for what is there, where it was when this process last looked."""

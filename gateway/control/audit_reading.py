@@ -12,8 +12,9 @@ from gateway.core.audit_check import Check, Verdict
 from gateway.core.audit_export import line_of
 from gateway.core.checkpoint import Checkpoint, VerifierKey, Verify
 from gateway.core.errors import UnknownSubject, VerbRefused
-from gateway.core.ports import AuditTrail, Store
+from gateway.core.ports import Store
 from gateway.core.route_record import GATEWAY, POLICY
+from gateway.core.trail_ports import AuditTrail
 
 AT_ONCE = 500
 """How many entries are read at once: some milliseconds of the store's thread."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from gateway.core.checkpoint import Checkpoint, Sign, VerifierKey, signed_checkpoint
 from gateway.core.errors import AnchorFault, StoreFault
-from gateway.core.ports import Anchor, AuditTrail, Clock, Journal
+from gateway.core.ports import Clock, Journal
+from gateway.core.trail_ports import Anchor, AuditTrail
 
 EVERY_SECONDS = 60.0
 """When something new is signed at the latest."""

@@ -25,8 +25,8 @@ Word = Literal["approval", "exception", "emergency"]
 class Excepted:
     """An exception: a release may serve without an approval until wall time `until`, on its owner's word.
 
-    One made in an emergency must be reviewed by `review_by`; `reviewed_at` says when an approval did so. `ended_at` is
-    when it was ended, before its time or at it.
+    One made in an emergency must be reviewed by `review_by`; `reviewed_at` says when an approval did so, `overdue_at`
+    when it was told that none had. `ended_at` is when it was ended, before its time or at it.
     """
 
     id: str
@@ -42,6 +42,16 @@ class Excepted:
     review_by: float | None = None
     reviewed_at: float | None = None
     ended_at: float | None = None
+    overdue_at: float | None = None
+
+    def joined(self, other: "Excepted") -> "Excepted":
+        """Give it with what another state of the same tells, too; what was first stays."""
+        return replace(
+            self,
+            reviewed_at=other.reviewed_at if self.reviewed_at is None else self.reviewed_at,
+            ended_at=other.ended_at if self.ended_at is None else self.ended_at,
+            overdue_at=other.overdue_at if self.overdue_at is None else self.overdue_at,
+        )
 
     def lasts(self, now: float) -> bool:
         """Say whether it admits anything at wall time `now`."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.core.admission import Excepted, GovernanceMove, RequestMove
 from gateway.core.api_key import IssuedKey
-from gateway.core.approval import Request
+from gateway.core.approval import Request, said_missing
 from gateway.core.audit import BY_POLICY, AuditAct, By, Origin, Target
 from gateway.core.digest import digest, finite
 from gateway.core.plan import Plan
@@ -97,6 +97,8 @@ def acts_of_request(move: RequestMove, verb: str, by: By, at: float) -> Iterator
     """
     request = move.request
     details = {"request": request.id, "environment": request.environment, "state": request.state.value}
+    if request.is_open:
+        details |= {"missing": said_missing(request.missing), "deadline": f"{request.deadline:.0f}"}
     if verb in ("sign", "approve"):
         last = request.sign_offs[-1]
         yield _act_of_request(request, "sign", by, at, last.comment, {**details, "role": last.role})
@@ -110,7 +112,10 @@ def acts_of_request(move: RequestMove, verb: str, by: By, at: float) -> Iterator
 
 
 def act_of_exception(made: Excepted, verb: str, by: By, at: float) -> AuditAct:
-    """Tell that an exception was made (`except`, or `emergency`) or has ended (`end_exception`), at wall time `at`."""
+    """Tell that an exception was made, or what became of it, at wall time `at`.
+
+    The verb is `except` or `emergency`, `end_exception`, or `emergency_overdue` where its review has not come in time.
+    """
     details = {"exception": made.id, "environment": made.environment, "until": f"{made.until:.0f}"}
     if made.review_by is not None:
         details["review_by"] = f"{made.review_by:.0f}"

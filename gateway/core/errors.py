@@ -13,6 +13,7 @@
     - PolicyFault: a set of policy files is not acceptable; carries every problem
     - StoreFault: the store cannot be read or written
     - AnchorFault: a checkpoint of the audit trail could not be sent to a place outside
+    - DeliveryFault: a message was not taken by whom it was posted to
     - SetupFault: the process cannot start as it was told to
 
 Foreign exceptions are mapped into this tree by the adapter that meets them, with their cause kept.
@@ -210,6 +211,16 @@ class AnchorFault(PinionError):
     """A checkpoint of the audit trail could not be sent to a place outside."""
 
     status = 502
+
+
+class DeliveryFault(PinionError):
+    """A message was not taken by whom it was posted to. `answered` is the status of the answer, where there was one."""
+
+    status = 502
+
+    def __init__(self, message: str, answered: int | None = None) -> None:
+        super().__init__(message)
+        self.answered = answered
 
 
 class SetupFault(PinionError):

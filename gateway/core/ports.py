@@ -1,6 +1,6 @@
 """The ports: what the rules of Pinion need of the world. Adapters implement them; tests bring fakes of the same name.
 
-Only this module of the core declares asynchronous methods.
+Only this module of the core and `trail_ports`, which has those around the audit trail, declare asynchronous methods.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from gateway.core.admission import Excepted, GovernanceMove, RequestMove
 from gateway.core.api_key import IssuedKey
 from gateway.core.approval import Request
 from gateway.core.arm_units import ArmUnits, Wanted
-from gateway.core.audit import BY_POLICY, AuditAct, Origin, ToldEntry, TreeHead
-from gateway.core.checkpoint import Checkpoint
+from gateway.core.audit import BY_POLICY, AuditAct, Origin
+from gateway.core.delivery import DeliveryResult
 from gateway.core.dependent import Traffic
 from gateway.core.deployment import Change, Deployment
 from gateway.core.errors import PinionError, UpstreamFault
@@ -208,6 +208,10 @@ class Meters(Protocol):
         """Count records that the ledger had no room for."""
         ...
 
+    def notified(self, target: str, result: DeliveryResult, count: int = 1) -> None:
+        """Count what became of a notification at a target, by its host; a count of 0 makes the series appear."""
+        ...
+
 
 class Ledger(Protocol):
     """Where every request leaves its record."""
@@ -321,7 +325,7 @@ class Store(Protocol):
         ...
 
     async def record_exceptions(self, changed: Sequence[Excepted], acts: Sequence[AuditAct]) -> int:
-        """Write exceptions as they stand now, and by what acts."""
+        """Write exceptions as they stand now, and by what acts, one each; what is told already is not told again."""
         ...
 
     async def requests(self, environment: str, name: str | None, limit: int) -> Sequence[Request]:
@@ -402,40 +406,6 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Let go of the store."""
-        ...
-
-
-class AuditTrail(Protocol):
-    """The audit trail of a store, to read, to prove and to erase names from. Every method may raise StoreFault."""
-
-    async def head(self) -> TreeHead | None:
-        """Give how far the chain has come, with its latest checkpoint; None before its first entry."""
-
-    async def entries(self, after: int, most: int) -> Sequence[ToldEntry]:
-        """Give the entries of at most `most` numbers after one, in order; none where the trail ends."""
-        ...
-
-    async def forget(self, name: str, act: AuditAct) -> int:
-        """Erase a person's name and words, and write that it was done; give how many pseudonyms they had, perhaps 0."""
-        ...
-
-    async def keep_checkpoint(self, checkpoint: Checkpoint) -> bool:
-        """Keep a signed checkpoint; say whether there was none of its size."""
-        ...
-
-    async def checkpoints(self, after: int, most: int) -> Sequence[Checkpoint]:
-        """Give at most `most` checkpoints of a size beyond `after`, by size."""
-        ...
-
-
-class Anchor(Protocol):
-    """A place outside the store that checkpoints are sent to, so that nobody can rewrite the trail unseen."""
-
-    name: str
-    """What messages call it; nothing secret."""
-
-    async def send(self, checkpoint: Checkpoint) -> None:
-        """Send a checkpoint, or raise AnchorFault where it did not arrive as far as is known."""
         ...
 
 

@@ -4,8 +4,7 @@ import pytest
 
 from gateway.core.checkpoint import Checkpoint
 from gateway.core.errors import AnchorFault
-
-SECRET = "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"
+from tests.adapters.webhook_receiver import SECRET
 
 
 def checkpoint(size):

@@ -9,6 +9,7 @@ from tests.adapters.certificates import issue
 from tests.adapters.databases import PostgresPlace, SqlitePlace
 from tests.adapters.edge_by_protocol import LOOPS, configured
 from tests.adapters.edge_server import EdgeServer
+from tests.adapters.webhook_receiver import Receiver
 from tests.postgres_server import PostgresServer
 
 
@@ -16,6 +17,14 @@ from tests.postgres_server import PostgresServer
 def certificate(tmp_path_factory):
     """A certificate for localhost that no system trusts."""
     return issue(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def receiver(certificate):
+    """A receiver of webhooks on loopback."""
+    made = Receiver(certificate)
+    yield made
+    made.stop()
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import pytest
 from gateway.adapters.anchors import anchors_of
 from gateway.adapters.system_clock import SystemClock
 from gateway.core.errors import SetupFault
-from tests.adapters.anchor_contract import SECRET
+from tests.adapters.webhook_receiver import SECRET
 
 
 def test_each_kind_is_known_by_its_beginning():

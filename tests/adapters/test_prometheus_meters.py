@@ -87,7 +87,11 @@ def closed(_route: str, _version: str) -> bool:
 @pytest.fixture
 def meters():
     """Meters that know the route `desk` with two releases; the breaker of 1.1.0 is open."""
-    made = PrometheusMeters(lambda route, version: (route, version) == ("desk", "1.1.0"), lambda: {"overdue": 2})
+    made = PrometheusMeters(
+        lambda route, version: (route, version) == ("desk", "1.1.0"),
+        lambda: {"overdue": 2},
+        notifications=lambda: {"hooks.test": 2},
+    )
     made.declare(snapshot_of(route_of("desk", "1.0.0", "1.1.0", canary_ppm=50_000)))
     return made
 
@@ -285,6 +289,15 @@ def test_counters_survive_a_reload_and_gauges_follow_it(meters):
     assert {frozenset(("desk", "2.0.0")): 1_000_000} == labelled(meters, "pinion_release_weight_ppm")
 
 
+def test_notifications_are_counted_by_host_and_result(meters):
+    """A count of 0 makes the series appear; how many wait is asked at each scrape."""
+    for result, count in (("given_up", 0), ("failed", 1), ("failed", 1)):
+        meters.notified("hooks.test", result, count)
+    assert {frozenset(("hooks.test", "failed")): 2} == labelled(meters, "pinion_notifications_total")
+    assert b'pinion_notifications_total{result="given_up",target="hooks.test"} 0.0' in meters.exposition("")[0]
+    assert {frozenset(("hooks.test",)): 2} == labelled(meters, "pinion_notifications_waiting")
+
+
 def test_former_names_are_forgotten_at_last():
     """Of many routes, releases and applications that come and go, the latest keep their series."""
     meters = PrometheusMeters(closed, dict, remembered=2)
@@ -348,6 +361,7 @@ def test_the_documentation_names_every_metric_and_label(meters):
     meters.settle(replace(RECORD, sdk_retries=1))
     meters.settle(replace(RECORD, cost_nano_usd=None))
     meters.shadow("desk", "1.1.0", "ok")
+    meters.notified("hooks.test", "delivered")
     found = {}
     for family in meters.collect():
         name = f"{family.name}_total" if family.type == "counter" else family.name

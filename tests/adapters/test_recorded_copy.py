@@ -84,10 +84,10 @@ def damaged(document):
         "no JSON": "some notes",
         "no object": "[]",
         "nested": "[" * 200_000,
-        "another format": json.dumps({**document, "format": 4}),
+        "another format": json.dumps({**document, "format": 3}),
         "no format": json.dumps({"recorded": recorded}),
         "changed": text.replace("1.0.0", "1.0.1"),
-        "no digest": json.dumps({"format": 3, "recorded": recorded}),
+        "no digest": json.dumps({"format": 4, "recorded": recorded}),
         "not UTF-8": text.replace("support", "\udcff"),
     }
 

@@ -151,25 +151,47 @@ async def test_what_is_said_and_admitted_is_told_in_the_trail(place):
     async with opened(place) as store:
         first, signed_once = RequestMove(asked()), RequestMove(sign(asked(), ENG))
         last = RequestMove(*approved(sign(signed_once.request, RISK), 30.0), reviewed=(EXCEPTION,))
+        await store.record_exceptions([EXCEPTION], [act_of_exception(EXCEPTION, "emergency", ada, 30.0)])
         for move, verb, by in ((first, "request", ada), (signed_once, "sign", eve), (last, "approve", eve)):
             await store.record_request(move, tuple(acts_of_request(move, verb, by, 30.0)))
-        await store.record_exceptions([EXCEPTION], [act_of_exception(EXCEPTION, "emergency", ada, 30.0)])
         await store.record_routes((), (), governed=GovernanceMove(policies=(POLICY,)))
         admission = Admission(*SUBJECT.place[1:], SUBJECT.digest, "b", 31.0, approval_id=last.approval.id)
         await store.record_routes((), (), governed=GovernanceMove((admission,)))
         told = [json.loads(each.entry.raw) for each in await store.trail.entries(0, 100)]
     assert [
+        "release.emergency",
         "approval.request",
         "approval.sign",
         "approval.sign",
         "approval.approve",
-        "release.emergency",
         "approval_policy.change",
         "release.admit",
     ] == [each["action"] for each in told]
     assert {"person", "policy"} == {each["actor"]["kind"] for each in told}
-    assert EXCEPTION.id == told[3]["details"]["emergencies"]
+    assert EXCEPTION.id == told[4]["details"]["emergencies"]
+    assert "1 of engineering, 1 of risk" == told[1]["details"]["missing"]
+    assert ("1 of risk", "110") == (told[2]["details"]["missing"], told[2]["details"]["deadline"])
+    assert "missing" not in told[3]["details"]
     assert last.approval.id == told[-1]["details"]["approval"]
+
+
+async def test_of_two_gateways_one_tells_what_becomes_of_an_exception(place):
+    """Each writes what it has seen: what was first stays, the rest is added, and one entry tells each."""
+    async with opened(place) as store:
+
+        async def write(after, verb):
+            await store.record_exceptions([after], [act_of_exception(after, verb, ITSELF, 30.0)])
+
+        await write(EXCEPTION, "emergency")
+        for at in (4.0, 4.5):
+            await write(replace(EXCEPTION, overdue_at=at), "emergency_overdue")
+        await store.record_exceptions([replace(EXCEPTION, reviewed_at=5.0)], ())
+        for at in (9.0, 9.5):
+            await write(replace(EXCEPTION, ended_at=at), "end_exception")
+        told = [json.loads(each.entry.raw)["action"] for each in await store.trail.entries(0, 100)]
+        (found,) = (await store.recorded()).governance.exceptions
+    assert ["release.emergency", "release.emergency_overdue", "release.end_exception"] == told
+    assert (4.0, 5.0, 9.0) == (found.overdue_at, found.reviewed_at, found.ended_at)
 
 
 async def test_a_request_that_is_overtaken_leaves_no_entry(place):

@@ -40,6 +40,7 @@ GIVEN = {
     "audit-key": ("k", Path("k")),
     "audit-anchor": ("file:a", ("file:a",)),
     "audit-every": ("9", 9),
+    "notify": ("https://a.test/x", ("https://a.test/x",)),
 }
 """Each option that takes a value, what is given, and what is read."""
 
@@ -74,7 +75,9 @@ def test_left_out_options_are_the_settings_own():
     options = read()
     assert options.pop("fleet") is None
     assert Settings() == Settings(**options)
-    assert {one.name for one in fields(Settings)} - {"admin_token", "audit_webhook_secret"} == set(options)
+    assert {one.name for one in fields(Settings)} - {"admin_token", "audit_webhook_secret", "notify_secret"} == set(
+        options
+    )
 
 
 @pytest.mark.parametrize("name", GIVEN)

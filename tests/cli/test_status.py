@@ -58,6 +58,7 @@ STATUS = {
     "open_shadows": 1,
     "unrecorded_acts": 0,
     "store_away": False,
+    "notifications": [],
     "epoch": 7,
     "revision": "0123456789abcdef",
     "dev": False,
@@ -122,6 +123,25 @@ def test_a_store_that_is_away_is_told(told):
     assert "store away: what serves goes on, and no act that gives traffic is taken" in told(store_away=True)
     older = {name: value for name, value in STATUS.items() if name != "store_away"}
     assert not any("away" in one.plain for one in status_text(older, 80, NOW) if isinstance(one, Text))
+
+
+def test_notifications_that_have_not_arrived_are_told(told):
+    """By target, with what became of the latest; one that has everything is none to tell of."""
+    fault = "https://a.test: answered 500; a redirect is not followed"
+    lines = told(
+        notifications=[
+            {"target": "a.test", "waiting": 2, "stopped": False, "fault": fault},
+            {"target": "b.test", "waiting": 1, "stopped": True, "fault": "https://b.test: answered 410"},
+            {"target": "c.test", "waiting": 1, "stopped": False, "fault": None},
+            {"target": "d.test", "waiting": 0, "stopped": False, "fault": None},
+        ]
+    )
+    assert (
+        f"notifications 2 waiting for a.test: {fault}; 1 waiting for b.test: stopped until the next start; "
+        "1 waiting for c.test: on their way"
+    ) in lines
+    older = {name: value for name, value in STATUS.items() if name != "notifications"}
+    assert not any("waiting" in one.plain for one in status_text(older, 80, NOW) if isinstance(one, Text))
 
 
 def test_a_rejected_reload_shows_its_problems(told):

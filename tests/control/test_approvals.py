@@ -352,7 +352,11 @@ async def test_an_emergency_is_loud_until_it_is_reviewed():
         process.clock.now += 60.0
         await approvals.follow()
         assert 2 == len(process.events("emergency_overdue"))
-        assert process.store.disk.recorded.governance.exceptions[0].reviewed_at is not None
+        (kept,) = process.store.disk.recorded.governance.exceptions
+        assert (None, True) == (kept.ended_at, kept.reviewed_at is not None and kept.overdue_at is not None)
+        told = [act.action for act in process.store.disk.acts if act.action.startswith("release.")]
+        assert ["release.emergency", "release.admit", "release.emergency_overdue"] == told[:3]
+        assert 1 == told.count("release.emergency_overdue")
 
 
 async def test_without_a_word_of_its_policy_there_is_no_emergency():

@@ -134,6 +134,14 @@ def test_an_id_says_on_what_word_a_release_was_admitted():
     assert ["exception", "emergency", "approval"] == [held.word_of(each.id) for each in (EXCEPTION, fire, APPROVAL)]
 
 
+def test_two_states_of_an_exception_are_joined():
+    """What the first tells stays; what it does not tell comes from the other, and nothing else does."""
+    first = replace(EXCEPTION, overdue_at=1.0)
+    joined = first.joined(replace(EXCEPTION, overdue_at=2.0, reviewed_at=3.0, ended_at=4.0, reason="another"))
+    assert replace(EXCEPTION, overdue_at=1.0, reviewed_at=3.0, ended_at=4.0) == joined
+    assert joined == joined.joined(replace(EXCEPTION, overdue_at=8.0, reviewed_at=8.0, ended_at=8.0))
+
+
 def test_governance_finds_what_applies():
     """Policies by route, environment and tier; requests by what they are about; admissions by place."""
     elsewhere = replace(POLICY, name="elsewhere", environments=frozenset({"test"}))

@@ -142,6 +142,7 @@ class Meters:
         self.records: list[Record] = []
         self.shadows: list[tuple[str, str, str]] = []
         self.mismatches = 0
+        self.notifications: list[tuple[str, str]] = []
 
     def settle(self, record) -> None:
         self.records.append(record)
@@ -157,6 +158,9 @@ class Meters:
     def reload(self, result) -> None: ...
 
     def dropped(self, count) -> None: ...
+
+    def notified(self, target, result, count=1) -> None:
+        self.notifications += [(target, result)] * count
 
 
 class Ledger:

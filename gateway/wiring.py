@@ -42,6 +42,7 @@ from gateway.control.audit_reading import AuditReading
 from gateway.control.breakers import Breakers
 from gateway.control.checkpoints import Checkpoints, Signer
 from gateway.control.compliance import Compliance
+from gateway.control.denials import Denials
 from gateway.control.deployments import Deployments
 from gateway.control.error_budgets import ErrorBudgets
 from gateway.control.experiments import Experiments
@@ -242,6 +243,7 @@ class Gateway:
         local = is_loopback(settings.admin_host) or settings.admin_token is not None
         terms = Terms(dev=settings.dev, open=is_loopback(settings.host), local=local, environment=settings.environment)
         self.live = Live(world, self._recording, terms, on_swap=[self.meters.declare])
+        self._denials = Denials(self.live, self._notes)
         self.serving = Serving(self.live)
         self._approvals = Approvals(self.live, self.serving.considered)
         self.rollouts = Rollouts(self.live)
@@ -305,6 +307,7 @@ class Gateway:
             served_models=self._served_models,
             mirrors=self.mirror,
             judging=self.judging,
+            denials=self._denials,
             upstream=upstream,
             meters=self.meters,
             ledger=ledger,
@@ -370,7 +373,7 @@ class Gateway:
         await self._deployments.settled(LAST_RECORD_SECONDS)
         with contextlib.suppress(StoreFault):
             await self.access_uses.keep()
-        await self._notes.write()
+        await self._notes.finish()
 
     async def _tick(self) -> None:
         """Look at deadlines, those of keys too, and put what was heard to the evidence."""
@@ -401,7 +404,9 @@ class Gateway:
 
     async def _serve(self, sockets: list[socket.socket], announce: Callable[[str], None]) -> None:
         settings = self._settings
-        applications = Applications(lambda: self.live.current, self._new_id, self._assessments).application()
+        applications = Applications(
+            lambda: self.live.current, self._new_id, self._assessments, self._denials
+        ).application()
         operations = Operations(self._desk, settings.admin_token).application()
         edge = driving(self.exchanges, EdgeLimits())
         front = Listener(applications, sockets[0], protocol=edge, cert=settings.tls_cert, key=settings.tls_key)

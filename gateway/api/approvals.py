@@ -47,7 +47,7 @@ Act = Callable[[Said], Awaitable[dict[str, Any]]]
 class ApprovalHandlers:
     """The handlers."""
 
-    def __init__(self, approvals: Approvals, note: Callable[[AuditAct], None], origin: OriginOf) -> None:
+    def __init__(self, approvals: Approvals, note: Callable[[AuditAct], object], origin: OriginOf) -> None:
         """`note` has a refusal written to the audit trail; `origin` says how an operator came."""
         self._approvals = approvals
         self._note = note

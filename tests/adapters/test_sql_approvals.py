@@ -183,6 +183,26 @@ async def test_what_is_said_and_admitted_is_told_in_the_trail(place):
     assert last.approval.id == told[-1]["details"]["approval"]
 
 
+async def test_what_nothing_governs_is_told_where_approvals_are_asked_for(place):
+    """Once; where no policy is in force it is not."""
+    free = Admission("production", "sales", "1.0.0", "d", "b", 1.0, ungoverned=True)
+    in_force = frozenset({POLICY.digest})
+    async with opened(place) as store:
+        await store.record_routes((), (), governed=GovernanceMove((replace(free, route="alone"),)))
+        assert () == await store.trail.entries(0, 100)
+        await store.record_routes((), (), governed=GovernanceMove(policies=(POLICY,)))
+        for _ in range(2):
+            moved = (replace(free, route="alone", digest="d2"), free)
+            await store.record_routes((), (), governed=GovernanceMove(moved, after=in_force))
+        told = [json.loads(each.entry.raw) for each in await store.trail.entries(0, 100)]
+    assert ["approval_policy.change", "release.admit"] == [each["action"] for each in told]
+    assert ("sales", "1.0.0", {"environment": "production", "governed_by": "nothing"}) == (
+        told[1]["target"]["id"],
+        told[1]["target"]["version"],
+        told[1]["details"],
+    )
+
+
 async def test_a_request_that_is_overtaken_leaves_no_entry(place):
     """Neither does anything else that was not written."""
     async with opened(place) as store:

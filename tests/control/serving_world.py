@@ -125,7 +125,9 @@ class Store:
         if governed:
             if governed.policies is not None and governed.after != {each.digest for each in governance.policies}:
                 raise Overtaken("the approval policies have changed")
-            more = acts_of_governance(governed, {each.name: each.digest for each in governance.policies}, 0.0, origin)
+            digests = {each.name: each.digest for each in governance.policies}
+            free = {each.place for each in governance.admissions if each.ungoverned}
+            more = acts_of_governance(governed, digests, free, 0.0, origin)
             governance = governance.moved(governed)
         told = [*acts, *more, *(act_of_entry(entry, standing, origin) for entry, standing in entries)]
         told += (act for move in moves for act in acts_of_move(move, 0.0))

@@ -77,6 +77,8 @@ def test_a_trail_outlives_its_gateway_and_is_proved_elsewhere(tmp_path):
         assert is_signed_by(signed.stdout, key.verifier, verify)
         told = json.loads(pinion("audit", "checkpoint", *asked, "--json", PINION_ADMIN_TOKEN=TOKEN).stdout)
         assert "log.test" == told["origin"]
+        proved = pinion("audit", "prove", "1", *asked, "--key", str(key.verifier), PINION_ADMIN_TOKEN=TOKEN)
+        assert (0, True) == (proved.exit_code, proved.stdout.startswith("entry 1 is in the audit trail"))
         assert 0 == gateway.stop()
         assert TOKEN not in "".join(gateway.log)
     lines, notes = trail.read_text(), split_notes(anchor.read_text())

@@ -151,7 +151,9 @@ class ApprovalHandlers:
             try:
                 return json_answer(await act(said))
             except NotPermitted as fault:
-                target = Target("approval_policy" if version is None else "release", name, version)
+                kind = "approval_policy" if version is None else "release"
+                is_known = self._approvals.knows(name, version)  # else it is whatever somebody has sent
+                target = Target(kind, name, version) if is_known else Target(kind, "unknown")
                 by = By(operator.name, said.origin)
                 self._note(act_of_refusal(target, verb, by, fault.message, self._approvals.now))
                 raise

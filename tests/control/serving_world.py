@@ -32,6 +32,7 @@ from gateway.core.audit_acts import (
 from gateway.core.errors import Overtaken, SetupFault, StoreFault
 from gateway.core.recorded import Recorded
 from gateway.core.standing import SERVED, review
+from tests.docs.told_actions import told_actions
 from tests.proxy import playbook
 
 ADA = Word("ada", "because")
@@ -253,7 +254,7 @@ class Store:
 
     async def audit(self, acts):
         self._reach()
-        self.disk.acts += acts
+        self._keep(acts)
 
     async def history(self, route, limit):
         self._reach()
@@ -265,12 +266,16 @@ class Store:
         if self.away:
             raise StoreFault("the disk is away")
 
+    def _keep(self, acts) -> None:
+        assert {act.action for act in acts} <= told_actions(), "name the action in the table of docs/audit.md"
+        self.disk.acts += acts
+
     async def _write(self, events=(), acts=(), **changes):
         self._reach()
         json.dumps([event.rollout.reason for event in events], ensure_ascii=False).encode()
         self.disk.recorded = replace(self.disk.recorded, epoch=self.disk.recorded.epoch + 1, **changes)
         self.disk.events += events
-        self.disk.acts += acts
+        self._keep(acts)
         return self.disk.recorded.epoch
 
 

@@ -492,3 +492,10 @@ class Ways(RuleBasedStateMachine):
 
 TestWays = Ways.TestCase
 TestWays.settings = settings(max_examples=30, stateful_step_count=15, deadline=None)
+
+
+async def test_what_there_is_is_known():
+    """Releases of the set that serves and of the registry, policies in force and those that are asked for."""
+    async with asking() as (_, approvals):
+        asked = [("desk", "1.1.0"), ("desk", "9.9.9"), ("other", "1.1.0"), ("prod", None), ("desk", None)]
+        assert [True, False, False, True, False] == [approvals.knows(*each) for each in asked]

@@ -39,6 +39,7 @@ from gateway.control.audit_notes import AuditNotes
 from gateway.control.audit_reading import AuditReading
 from gateway.control.breakers import Breakers
 from gateway.control.compliance import Compliance
+from gateway.control.denials import Denials
 from gateway.control.deployments import Deployments
 from gateway.control.error_budgets import ErrorBudgets
 from gateway.control.experiments import Experiments
@@ -247,6 +248,7 @@ class Gateway:
             anchored=bool(settings.audit_anchor),
         )
         self.live = Live(world, self._recording, terms, on_swap=[self.meters.declare])
+        self._denials = Denials(self.live, self._notes)
         self.serving = Serving(self.live)
         self._approvals = Approvals(self.live, self.serving.considered)
         self.rollouts = Rollouts(self.live)
@@ -304,6 +306,7 @@ class Gateway:
             served_models=self._served_models,
             mirrors=self.mirror,
             judging=self.judging,
+            denials=self._denials,
             upstream=upstream,
             meters=self.meters,
             ledger=ledger,
@@ -369,7 +372,7 @@ class Gateway:
         await self._deployments.settled(LAST_RECORD_SECONDS)
         with contextlib.suppress(StoreFault):
             await self.access_uses.keep()
-        await self._notes.write()
+        await self._notes.finish()
 
     async def _tick(self) -> None:
         """Look at deadlines, those of keys too, and put what was heard to the evidence."""
@@ -400,7 +403,9 @@ class Gateway:
 
     async def _serve(self, sockets: list[socket.socket], announce: Callable[[str], None]) -> None:
         settings = self._settings
-        applications = Applications(lambda: self.live.current, self._new_id, self._assessments).application()
+        applications = Applications(
+            lambda: self.live.current, self._new_id, self._assessments, self._denials
+        ).application()
         operations = Operations(self._desk, settings.admin_token).application()
         edge = driving(self.exchanges, EdgeLimits())
         front = Listener(applications, sockets[0], protocol=edge, cert=settings.tls_cert, key=settings.tls_key)

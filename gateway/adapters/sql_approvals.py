@@ -107,6 +107,13 @@ def put_governance(connection: Connection, move: GovernanceMove) -> Mapping[str,
     return known
 
 
+def ungoverned_places(connection: Connection) -> frozenset[tuple[str, str, str]]:
+    """Give the places, (environment, route, release), that are admitted though nothing governs them."""
+    columns = admissions.c
+    asked = select(columns.environment, columns.route, columns.release).where(columns.ungoverned)
+    return frozenset((row.environment, row.route, row.release) for row in connection.execute(asked))
+
+
 def end_admissions(connection: Connection, standing: Standing) -> None:
     """End the admissions of a release that was revoked or rejected, in every environment."""
     if standing.kind == "release" and standing.review in (Review.revoked, Review.rejected):

@@ -136,6 +136,12 @@ class SqlAuditTrail:
         """
         return await self._read(lambda connection: _entries(connection, after, most))
 
+    async def hashes(self, after: int, most: int) -> Sequence[str]:
+        """Give the hashes of the entries of at most `most` numbers after one, in order."""
+        seq = audit_entries.c.seq
+        asked = select(audit_entries.c.hash).where(seq > after, seq <= after + most).order_by(seq)
+        return await self._read(lambda connection: tuple(connection.execute(asked).scalars()))
+
     async def forget(self, name: str, act: AuditAct) -> int:
         """Erase a person's name and words, and write that it was done; give how many pseudonyms they had, perhaps 0."""
         return await self._write(lambda connection: _forget(connection, name, act))

@@ -144,8 +144,9 @@ class SqlStore:
             sql_registry.put_entries(connection, entries)
             admitted: Iterable[AuditAct] = ()
             if governed is not None:
+                free = sql_approvals.ungoverned_places(connection)
                 before = sql_approvals.put_governance(connection, governed)
-                admitted = acts_of_governance(governed, before, at, origin)
+                admitted = acts_of_governance(governed, before, free, at, origin)
             _put_routes(connection, moves)
             registered = (act_of_entry(entry, standing, origin) for entry, standing in entries)
             told = (act for move in moves for act in acts_of_move(move, at))

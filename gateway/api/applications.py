@@ -13,31 +13,41 @@ from starlette.routing import Route
 from gateway.control.feedback import Assessments, read_assessment
 from gateway.core.app import App
 from gateway.core.assignment import Facts, assign
-from gateway.core.errors import ClientFault, GatewayFault, Malformed, NotFound, TooLarge, Unauthenticated
+from gateway.core.errors import ClientFault, Denied, GatewayFault, Malformed, NotFound, TooLarge, Unauthenticated
 from gateway.core.snapshot import Snapshot
 from gateway.core.unit import find_unit
 from gateway.proxy.admission import find_route
+from gateway.proxy.surroundings import Denials
 from gateway.wire import headers, json_body
 from gateway.wire.dialects import DIALECTS
 
 ANTHROPIC_HEADER = "anthropic-version"
 MAX_FEEDBACK = 64 * 1024
+ONE_MODEL = "/v1/models/{name}"
 
 
 class Applications:
     """The handlers; `current` gives the snapshot, `new_id` makes request ids, `assessments` take feedback."""
 
-    def __init__(self, current: Callable[[], Snapshot], new_id: Callable[[], str], assessments: Assessments) -> None:
+    def __init__(
+        self,
+        current: Callable[[], Snapshot],
+        new_id: Callable[[], str],
+        assessments: Assessments,
+        denials: Denials,
+    ) -> None:
+        """`denials` are told who was refused what for want of a right."""
         self._current = current
         self._new_id = new_id
         self._assessments = assessments
+        self._denials = denials
 
     def application(self) -> Starlette:
         """Make the ASGI application."""
         application = Starlette(
             routes=[
                 Route("/v1/models", self._models, methods=["GET"]),
-                Route("/v1/models/{name}", self._model, methods=["GET"]),
+                Route(ONE_MODEL, self._model, methods=["GET"]),
                 Route("/v1/assignment", self._assignment, methods=["GET"]),
                 Route("/v1/feedback", self._feedback, methods=["POST"]),
             ],
@@ -51,7 +61,7 @@ class Applications:
         return application
 
     def _caller(self, request: Request) -> App:
-        app = self._current().app_of(headers.credential(headers.first_values(request.scope["headers"])))
+        app = self._current().app_of(_credential(request))
         if app is None:
             raise Unauthenticated
         return app
@@ -133,7 +143,11 @@ class Applications:
         return Response(body, headers={"x-request-id": self._new_id()}, media_type="application/json")
 
     async def _refused(self, request: Request, exc: Exception) -> Response:
-        """Answer a client's fault in its dialect."""
+        """Answer a client's fault in its dialect; a denial is told."""
+        if isinstance(exc, Denied):
+            path = ONE_MODEL if request.path_params else request.scope["path"]
+            credential = _credential(request)
+            self._denials.deny(f"{request.method} {path}", exc, self._current().app_of(credential), credential)
         status, code = getattr(exc, "status", 500), getattr(exc, "code", "api_error")
         challenge = {"www-authenticate": "Bearer"} if isinstance(exc, Unauthenticated) else {}
         return self._error(request, status, code, str(exc), challenge)
@@ -157,6 +171,10 @@ class Applications:
         body = dialect.error_body(status=status, code=code, message=message, request_id=request_id)
         headers = {"x-should-retry": "false", **more, "x-request-id": request_id}
         return Response(body, status, headers, media_type="application/json")
+
+
+def _credential(request: Request) -> bytes | None:
+    return headers.credential(headers.first_values(request.scope["headers"]))
 
 
 def _openai_model(name: str) -> dict[str, Any]:

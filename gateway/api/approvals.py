@@ -47,7 +47,7 @@ Act = Callable[[Said], Awaitable[dict[str, Any]]]
 class ApprovalHandlers:
     """The handlers."""
 
-    def __init__(self, approvals: Approvals, note: Callable[[AuditAct], None], origin: OriginOf) -> None:
+    def __init__(self, approvals: Approvals, note: Callable[[AuditAct], object], origin: OriginOf) -> None:
         """`note` has a refusal written to the audit trail; `origin` says how an operator came."""
         self._approvals = approvals
         self._note = note
@@ -151,7 +151,9 @@ class ApprovalHandlers:
             try:
                 return json_answer(await act(said))
             except NotPermitted as fault:
-                target = Target("approval_policy" if version is None else "release", name, version)
+                kind = "approval_policy" if version is None else "release"
+                is_known = self._approvals.knows(name, version)  # else it is whatever somebody has sent
+                target = Target(kind, name, version) if is_known else Target(kind, "unknown")
                 by = By(operator.name, said.origin)
                 self._note(act_of_refusal(target, verb, by, fault.message, self._approvals.now))
                 raise

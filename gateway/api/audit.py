@@ -40,6 +40,8 @@ class AuditHandlers:
             entrance.route("/admin/v1/audit/verify", GET=self._verify),
             entrance.route("/admin/v1/audit/export", GET=self._export),
             entrance.route("/admin/v1/audit/checkpoint", GET=self._checkpoint),
+            entrance.route("/admin/v1/audit/proof", GET=self._proof),
+            entrance.route("/admin/v1/audit/consistency", GET=self._consistency),
             entrance.route("/admin/v1/audit/forget", POST=self._forget),
         ]
 
@@ -54,6 +56,16 @@ class AuditHandlers:
     async def _checkpoint(self, request: Request, operator: Operator) -> Response:
         del request, operator
         return json_answer(await self._reading.checkpoint())
+
+    async def _proof(self, request: Request, operator: Operator) -> Response:
+        del operator
+        seq, size = _needed(request.query_params, "seq"), _optional(request.query_params, "size")
+        return json_answer(await self._reading.proofs.inclusion(seq, size))
+
+    async def _consistency(self, request: Request, operator: Operator) -> Response:
+        del operator
+        first, second = _needed(request.query_params, "first"), _optional(request.query_params, "second")
+        return json_answer(await self._reading.proofs.consistency(first, second))
 
     async def _export(self, request: Request, operator: Operator) -> Response:
         """Stream JSON lines. A store that fails on the way cuts the connection, and the last line is missing."""
@@ -73,9 +85,17 @@ class AuditHandlers:
 
 def _wanted(asked: Mapping[str, str]) -> Wanted:
     texts = {name: asked.get(name) or None for name in ("actor", "action", "target")}
-    after = None if "after" not in asked else _number("after", asked["after"], MOST_NUMBER)
+    after = _optional(asked, "after")
     limit = _number("limit", asked.get("limit", "100"), MOST_AT_ONCE)
     return Wanted(after, limit, texts["actor"], texts["action"], texts["target"], _since(asked.get("since")))
+
+
+def _needed(asked: Mapping[str, str], name: str) -> int:
+    return _number(name, asked.get(name, ""), MOST_NUMBER)
+
+
+def _optional(asked: Mapping[str, str], name: str) -> int | None:
+    return _number(name, asked[name], MOST_NUMBER) if name in asked else None
 
 
 def _number(name: str, text: str, most: int) -> int:

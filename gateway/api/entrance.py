@@ -44,6 +44,8 @@ PERMISSION_OF: Mapping[tuple[str, str], Permission] = {
     ("GET", "/admin/v1/audit"): "audit.read",
     ("GET", "/admin/v1/audit/verify"): "audit.read",
     ("GET", "/admin/v1/audit/checkpoint"): "audit.read",
+    ("GET", "/admin/v1/audit/proof"): "audit.read",
+    ("GET", "/admin/v1/audit/consistency"): "audit.read",
     ("GET", "/admin/v1/audit/export"): "audit.export",
     ("POST", "/admin/v1/audit/forget"): "audit.forget",
     ("GET", "/admin/v1/keys"): "access.review",

@@ -23,6 +23,7 @@ from gateway.api.origin import origin_of
 from gateway.api.registry import MOST_DEPLOYMENTS, RegistryHandlers
 from gateway.control.access_uses import AccessUses
 from gateway.control.approvals import Approvals
+from gateway.control.audit_notes import NOBODY
 from gateway.control.audit_reading import AuditReading
 from gateway.control.breakers import Breakers
 from gateway.control.compliance import Compliance
@@ -45,9 +46,6 @@ from gateway.core.ports import Clock, Ledger, Store, TokenVerifier
 from gateway.core.record import Record
 from gateway.core.rollout import Rollout
 from gateway.core.text import storable
-
-NOBODY = "unknown"
-"""The name that whoever was refused and could not be identified is recorded under."""
 
 MAX_REASON = 500
 MOST_REQUESTS = 1_000
@@ -81,7 +79,7 @@ class Desk:
     store: Store
     audit: AuditReading
     compliance: Compliance
-    note: Callable[[AuditAct], None]
+    note: Callable[[AuditAct], object]
     ledger: Ledger
     clock: Clock
     ready: Callable[[], str | None]

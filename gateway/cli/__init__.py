@@ -27,7 +27,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "rollout": "Start, promote, pause, roll back, undo, show and watch rollouts.",
         "experiment": "Report what an experiment shows, and export its requests.",
         "reload": "Read the policy files again.",
-        "audit": "Show, verify and export the audit trail.",
+        "audit": "Show, verify, prove and export the audit trail.",
     },
     "The record": {
         "plan": "Show what a folder of policies would mean, before it is merged.",

@@ -1,4 +1,4 @@
-"""`pinion audit`: read the audit trail, check it, export it, forget a person, and make the key of its checkpoints."""
+"""`pinion audit`: read the trail, check, prove and export it, forget a person, make the key of its checkpoints."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import IO, Any
 
 import click
+import orjson
 from rich.console import Console
 
 from gateway.adapters import ed25519_keys
-from gateway.cli.audit_text import page_of, told_verdict
+from gateway.cli.audit_text import page_of, told_proof, told_verdict
 from gateway.cli.gateway_client import GatewayClient, Misused, gateway_option
 from gateway.cli.option import read_by, since_option
 from gateway.cli.terminal import counted, json_option, line, show, show_json
@@ -17,6 +18,7 @@ from gateway.control.audit_reading import describe_verdict
 from gateway.core.audit import ToldEntry, TreeHead
 from gateway.core.audit_check import Check, Verdict
 from gateway.core.audit_export import Line, read_line
+from gateway.core.audit_proof import read_proof
 from gateway.core.checkpoint import Checkpoint, VerifierKey, read_note, split_notes, verifier_key
 from gateway.core.errors import SetupFault
 
@@ -27,7 +29,7 @@ AT_ONCE = 1_000
 
 @click.group()
 def audit() -> None:
-    """Show, verify and export the audit trail."""
+    """Show, verify, prove and export the audit trail."""
 
 
 @audit.command(name="show")
@@ -164,6 +166,55 @@ def checkpoint(gateway: GatewayClient, *, as_json: bool) -> None:
         show_json(told)
     else:
         click.echo(told["note"], nl=False)
+
+
+@audit.command()
+@click.argument("seq", type=click.IntRange(1), required=False)
+@click.option("--size", type=click.IntRange(1), help="By the checkpoint of so many entries; else by the latest one.")
+@click.option("--file", type=FILE, help="Check the proof in this file, which --json printed; needs no gateway.")
+@click.option(
+    "--key",
+    metavar="VKEY",
+    callback=read_by(verifier_key),
+    help="Verifier key that the checkpoint must be signed with.",
+)
+@json_option
+@gateway_option
+@click.pass_context
+def prove(
+    ctx: click.Context,
+    seq: int | None,
+    size: int | None,
+    file: Path | None,
+    key: VerifierKey | None,
+    gateway: GatewayClient,
+    *,
+    as_json: bool,
+) -> None:
+    """Prove that the entry SEQ is in the audit trail, by a signed checkpoint, to whoever has neither.
+
+    What --json prints is the whole proof, to be checked elsewhere with --file. Exits 1 where it proves nothing.
+    """
+    if (seq is None) is (file is None) or (file is not None and size is not None):
+        raise click.UsageError("name an entry by SEQ, or a proof with --file")
+    told = _read_told(file) if file is not None else gateway.audit_proof(seq or 0, size)
+    try:
+        proof = read_proof(told)
+    except ValueError as exc:
+        raise Misused(f"{file or 'what the gateway answered'} is no proof: {exc}") from exc
+    why_not = proof.why_not(key, ed25519_keys.verify)
+    if as_json:
+        show_json({**proof.to_json(), "result": "proven" if why_not is None else "not proven", "why_not": why_not})
+    else:
+        show(*told_proof(proof, key, why_not))
+    ctx.exit(0 if why_not is None else 1)
+
+
+def _read_told(file: Path) -> Any:
+    try:
+        return orjson.loads(file.read_bytes())
+    except ValueError as exc:
+        raise Misused(f"{file} is no proof: it is not JSON; pinion audit prove SEQ --json > {file}") from exc
 
 
 @audit.command()

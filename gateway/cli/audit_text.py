@@ -7,6 +7,9 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from gateway.cli.terminal import counted, facts, indented, line, table
+from gateway.core.audit_proof import EntryProof
+from gateway.core.checkpoint import VerifierKey
+from gateway.core.merkle import leaf_hash
 
 OUTCOMES: Mapping[str, str] = {"denied": "red", "failed": "yellow"}
 
@@ -39,6 +42,28 @@ def told_verdict(told: Mapping[str, Any]) -> Iterator[RenderableType]:
     for finding in told["findings"]:
         yield line((finding["kind"], "bold red"), f" at entry {finding['seq']}: {finding['message']}")
         yield indented(line((finding["remedy"], "dim")))
+
+
+def told_proof(proof: EntryProof, key: VerifierKey | None, why_not: str | None) -> Iterator[RenderableType]:
+    """Tell a proof, and whether it proves its entry: `why_not` says what is wrong."""
+    if why_not is None:
+        yield line((f"entry {proof.seq} is in the audit trail", "bold green"))
+    else:
+        yield line((f"entry {proof.seq} is not proven", "bold red"), f": {why_not}")
+    checkpoint = proof.checkpoint
+    signed = "not checked; --key checks it" if key is None else f"by {key.name}"
+    yield indented(
+        facts(
+            [
+                ("entry", proof.raw.decode("utf-8", "replace")),
+                ("hash", leaf_hash(proof.raw).hex()),
+                ("hashes", " ".join(each.hex() for each in proof.hashes) or None),
+                ("root", checkpoint.root),
+                ("checkpoint", f"{checkpoint.size} entries of {checkpoint.origin}"),
+                ("signed", signed),
+            ]
+        )
+    )
 
 
 def _row(entry: Mapping[str, Any]) -> tuple[Text | str | int | None, ...]:

@@ -122,6 +122,11 @@ class GatewayClient:
         """Ask for the latest signed checkpoint."""
         return self._ask("GET", "audit/checkpoint")
 
+    def audit_proof(self, seq: int, size: int | None) -> dict[str, Any]:
+        """Ask for the proof that an entry is in the audit trail, by the checkpoint of a size or the latest one."""
+        query = {"seq": str(seq), **({} if size is None else {"size": str(size)})}
+        return self._ask("GET", "audit/proof", query=query, timeout=PATIENCE)
+
     def audit_forget(self, name: str, reason: str) -> dict[str, Any]:
         """Have a person's name and words erased."""
         return self._ask("POST", "audit/forget", body={"name": name, "reason": reason})

@@ -68,6 +68,14 @@ class Approvals:
         """The wall time."""
         return self._live.world.clock.wall()
 
+    def knows(self, name: str, version: str | None) -> bool:
+        """Say whether there is such a release, or without a version such an approval policy."""
+        state = self._live.state
+        if version is None:
+            requested = {each.name for each in self.open if each.kind == "approval_policy"}
+            return name in requested | {each.name for each in state.governance.policies}
+        return (name, version) in state.releases or ("release", name, version) in state.standings
+
     async def past(self, name: str | None, limit: int) -> Sequence[Request]:
         """Give the newest requests, of one route or approval policy or of all, the newest first."""
         return await self._live.world.store.requests(self._live.terms.environment, name, limit)

@@ -7,9 +7,11 @@ from typing import Any
 
 import orjson
 
+from gateway.control.audit_proofs import AuditProofs
 from gateway.core.audit import AuditAct, ToldEntry, TreeHead, moment_text
 from gateway.core.audit_check import Check, Verdict
 from gateway.core.audit_export import line_of
+from gateway.core.audit_proof import describe_checkpoint
 from gateway.core.checkpoint import Checkpoint, VerifierKey, Verify
 from gateway.core.errors import UnknownSubject, VerbRefused
 from gateway.core.ports import Store
@@ -44,6 +46,7 @@ class AuditReading:
 
     def __init__(self, store: Store, trail: AuditTrail, verify: Verify, key: VerifierKey | None = None) -> None:
         """`key` checks the checkpoints that are signed here, where there is one."""
+        self.proofs = AuditProofs(trail)
         self._store = store
         self._trail = trail
         self._verify = verify
@@ -102,8 +105,7 @@ class AuditReading:
         head = await self._trail.head()
         if head is None or head.checkpoint is None:
             raise UnknownSubject("no checkpoint is signed yet; start the gateway with --audit-key")
-        latest = head.checkpoint
-        return {"origin": latest.origin, "size": latest.size, "root": latest.root, "note": latest.note}
+        return describe_checkpoint(head.checkpoint)
 
     async def forget(self, name: str, act: AuditAct) -> dict[str, Any]:
         """Erase a person's name and words.

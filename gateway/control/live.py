@@ -65,7 +65,7 @@ class World:
     secrets: Secrets
     new_id: Callable[[], str]
     located: Callable[[Sequence[Problem]], tuple[Problem, ...]] = tuple
-    note: Callable[[AuditAct], None] = lambda _act: None
+    note: Callable[[AuditAct], object] = lambda _act: None
 
 
 @dataclass(slots=True)

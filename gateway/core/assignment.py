@@ -71,9 +71,14 @@ def _forced(route: Route, version: str) -> Assignment:
     release = route.releases.get(version)
     if release is None:
         known = ", ".join(route.releases)
-        raise Forbidden(f"route {route.name} has no release {version!r}; it has {known}")
+        raise Forbidden(
+            f"route {route.name} has no release {version!r}; it has {known}",
+            "forces a release that there is none of",
+            route.name,
+        )
     if route.is_out(release):
-        raise Forbidden(f"release {release} gets no requests: {route.out[version]}")
+        why = "forces a release that gets no requests"
+        raise Forbidden(f"release {release} gets no requests: {route.out[version]}", why, route.name, version)
     return Assignment(release, "forced", "the application named it")
 
 

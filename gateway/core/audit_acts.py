@@ -1,11 +1,11 @@
 """What each change to the store means for the audit trail: derived here alone, so that no change goes without it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from gateway.core.admission import Excepted, GovernanceMove, RequestMove
+from gateway.core.admission import Admission, Excepted, GovernanceMove, RequestMove
 from gateway.core.api_key import IssuedKey
 from gateway.core.approval import Request, said_missing
 from gateway.core.audit import BY_POLICY, AuditAct, By, Origin, Target
@@ -124,12 +124,12 @@ def act_of_exception(made: Excepted, verb: str, by: By, at: float) -> AuditAct:
 
 
 def acts_of_governance(
-    move: GovernanceMove, before: Mapping[str, str], at: float, origin: Origin
+    move: GovernanceMove, before: Mapping[str, str], free: Collection[tuple[str, str, str]], at: float, origin: Origin
 ) -> Iterator[AuditAct]:
-    """Tell which approval policies have changed at wall time `at`, and what is admitted on somebody's word.
+    """Tell which approval policies have changed at wall time `at`, what is admitted, and on whose word.
 
-    `before` are the digests of those in force until then, by name. What nothing governs is admitted by the policy set,
-    whose acceptance tells it.
+    `before` are the digests of those in force until then, by name, and `free` the places that were admitted already
+    though nothing governed them. Where no policy is in force nothing is, and that a version serves tells it.
     """
     after = before if move.policies is None else {each.name: each.digest for each in move.policies}
     for name in sorted(before.keys() | after.keys()):
@@ -137,17 +137,26 @@ def acts_of_governance(
         if was != now:
             target = Target("approval_policy", name, digest=now)
             yield AuditAct(at, POLICY, "approval_policy.change", target, origin, before_digest=was, after_digest=now)
+    is_governed = bool(move.after or move.policies)
     for each in move.admissions:
-        if not each.ungoverned:
-            word = {"approval": each.approval_id} if each.approval_id else {"exception": each.exception_id or ""}
+        if not each.ungoverned or (is_governed and each.place not in free):
             target = Target("release", each.route, each.release, each.digest)
-            details = {"environment": each.environment, **word}
+            details = {"environment": each.environment, **_word(each)}
             yield AuditAct(at, POLICY, "release.admit", target, origin, details=details)
 
 
 def act_of_refusal(target: Target, verb: str, by: By, why: str, at: float) -> AuditAct:
     """Tell that somebody was refused an act on what is to be approved, at wall time `at`, and why."""
     return AuditAct(at, by.actor, f"approval.{verb}", target, by.origin, outcome="denied", reason=why)
+
+
+def _word(admission: Admission) -> dict[str, str]:
+    """Say on whose word something is admitted."""
+    if admission.ungoverned:
+        return {"governed_by": "nothing"}
+    if admission.approval_id is not None:
+        return {"approval": admission.approval_id}
+    return {"exception": admission.exception_id or ""}
 
 
 def _act_of_request(

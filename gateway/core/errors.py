@@ -2,8 +2,10 @@
 
 - PinionError
     - ClientFault: the application's request cannot be served as it was sent
-        - Malformed (400), Unauthenticated (401), Forbidden (403), NotFound (404), MethodNotAllowed (405),
-          TooSlow (408), TooLarge (413), UnsupportedEncoding (415), HeadTooLarge (431)
+        - Malformed (400), NotFound (404), MethodNotAllowed (405), TooSlow (408), TooLarge (413),
+          UnsupportedEncoding (415), HeadTooLarge (431)
+        - Denied: its key gives it no right to what it asks, which the audit trail tells
+            - Unauthenticated (401), Forbidden (403), Withheld (404)
     - GatewayFault: Pinion itself cannot serve now
         - Unavailable (503)
     - UpstreamFault: a provider did not answer as its protocol asks
@@ -46,25 +48,48 @@ class Malformed(ClientFault):
     """The request is not what its endpoint takes."""
 
 
-class Unauthenticated(ClientFault):
+class Denied(ClientFault):
+    """The key of the request gives it no right to what it asks. No application is answered by this type alone.
+
+    `why`, with the names of a route and a release that there are, is what the audit trail tells: nothing of what was
+    sent is in them.
+    """
+
+    status = 403
+    code = "permission_error"
+
+    def __init__(self, message: str, why: str, route: str | None = None, release: str | None = None) -> None:
+        super().__init__(message)
+        self.why = why
+        self.route = route
+        self.release = release
+
+
+class Unauthenticated(Denied):
     """No key, a malformed key or a wrong key: one answer for all three."""
 
     status = 401
     code = "authentication_error"
 
     def __init__(self) -> None:
-        super().__init__("The API key is missing or not valid; send the key of your application.")
+        super().__init__(
+            "The API key is missing or not valid; send the key of your application.", "no application's key"
+        )
 
 
-class Forbidden(ClientFault):
+class Forbidden(Denied):
     """The key is valid and may not do this."""
 
-    status = 403
-    code = "permission_error"
+
+class Withheld(Denied):
+    """The key may not call the route, and is answered as if there were none."""
+
+    status = 404
+    code = "not_found_error"
 
 
 class NotFound(ClientFault):
-    """No such endpoint, or no such route for this key."""
+    """No such endpoint, or no such route."""
 
     status = 404
     code = "not_found_error"

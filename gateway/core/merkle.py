@@ -4,7 +4,7 @@ A leaf's hash is SHA-256(0x00 || leaf), a node's SHA-256(0x01 || left || right),
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 EMPTY_ROOT = hashlib.sha256().digest()
@@ -50,41 +50,95 @@ class Edge:
         return root
 
 
-def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """Prove that the leaf at `index` is among these, given by their hashes (RFC 6962, section 2.1.1).
+Span = tuple[int, int]
+"""Leaves that follow one another, from one index up to and without another."""
+
+
+def inclusion_spans(index: int, size: int) -> list[Span]:
+    """Name the subtrees whose roots prove the leaf at `index` of a tree of `size` leaves (RFC 6962, section 2.1.1).
 
     Raises:
         IndexError: there is no such leaf.
     """
-    if not 0 <= index < len(leaves):
-        raise IndexError(f"no leaf {index} among {len(leaves)}")
-    if len(leaves) == 1:
-        return []
-    split = _split(len(leaves))
-    if index < split:
-        return [*inclusion_proof(leaves[:split], index), _root(leaves[split:])]
-    return [*inclusion_proof(leaves[split:], index - split), _root(leaves[:split])]
+    if not 0 <= index < size:
+        raise IndexError(f"no leaf {index} among {size}")
+    start, end, spans = 0, size, list[Span]()
+    while end - start > 1:
+        split = start + _split(end - start)
+        if index < split:
+            spans.append((split, end))
+            end = split
+        else:
+            spans.append((start, split))
+            start = split
+    return spans[::-1]
+
+
+def consistency_spans(old: int, new: int) -> list[Span]:
+    """Name the subtrees whose roots prove `old` leaves the beginning of `new` ones (RFC 6962, section 2.1.2).
+
+    Raises:
+        IndexError: `old` is not from 1 to `new`.
+    """
+    if not 0 < old <= new:
+        raise IndexError(f"no tree of {old} leaves in one of {new}")
+    start, end, spans = 0, new, list[Span]()
+    while old != end:
+        split = start + _split(end - start)
+        if old <= split:
+            spans.append((split, end))
+            end = split
+        else:
+            spans.append((start, split))
+            start = split
+    is_known = start == 0  # whoever checks has the root of the old tree itself
+    return spans[::-1] if is_known else [(start, end), *spans[::-1]]
+
+
+class SpanRoots:
+    """The roots of some subtrees of a tree whose leaves come in order, one after the other; no leaf is kept."""
+
+    def __init__(self, spans: Sequence[Span]) -> None:
+        """`spans` share no leaf."""
+        self._spans = spans
+        self._edges = dict.fromkeys(spans, Edge())
+        self._left = sorted(spans, reverse=True)
+        self._place = 0
+
+    def __repr__(self) -> str:
+        return f"<SpanRoots of {len(self._spans)} at leaf {self._place}>"
+
+    def take(self, leaves: Iterable[bytes]) -> None:
+        """Take more leaves, by their hashes."""
+        for leaf in leaves:
+            if self._left and self._place >= self._left[-1][1]:
+                self._left.pop()
+            if self._left and self._place >= self._left[-1][0]:
+                span = self._left[-1]
+                self._edges[span] = self._edges[span].with_leaf(leaf)
+            self._place += 1
+
+    def roots(self) -> list[bytes]:
+        """Give the roots in the order of the spans; all leaves are taken."""
+        return [self._edges[span].root for span in self._spans]
+
+
+def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
+    """Prove that the leaf at `index` is among these, given by their hashes.
+
+    Raises:
+        IndexError: there is no such leaf.
+    """
+    return [_root(leaves[start:end]) for start, end in inclusion_spans(index, len(leaves))]
 
 
 def consistency_proof(leaves: Sequence[bytes], size: int) -> list[bytes]:
-    """Prove that the tree of the first `size` leaves is the beginning of the tree of all (RFC 6962, section 2.1.2).
+    """Prove that the tree of the first `size` leaves is the beginning of the tree of all.
 
     Raises:
         IndexError: `size` is not from 1 to the number of leaves.
     """
-    if not 0 < size <= len(leaves):
-        raise IndexError(f"no tree of {size} leaves in one of {len(leaves)}")
-    return _subproof(leaves, size, is_known=True)
-
-
-def _subproof(leaves: Sequence[bytes], size: int, *, is_known: bool) -> list[bytes]:
-    """`SUBPROOF` of RFC 6962; `is_known` where whoever checks has this subtree's root."""
-    if size == len(leaves):
-        return [] if is_known else [_root(leaves)]
-    split = _split(len(leaves))
-    if size <= split:
-        return [*_subproof(leaves[:split], size, is_known=is_known), _root(leaves[split:])]
-    return [*_subproof(leaves[split:], size - split, is_known=False), _root(leaves[:split])]
+    return [_root(leaves[start:end]) for start, end in consistency_spans(size, len(leaves))]
 
 
 def proves_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:

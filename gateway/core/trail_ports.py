@@ -20,6 +20,10 @@ class AuditTrail(Protocol):
         """Give the entries of at most `most` numbers after one, in order; none where the trail ends."""
         ...
 
+    async def hashes(self, after: int, most: int) -> Sequence[str]:
+        """Give the hashes of the entries of at most `most` numbers after one, in order, in hexadecimal digits."""
+        ...
+
     async def forget(self, name: str, act: AuditAct) -> int:
         """Erase a person's name and words, and write that it was done; give how many pseudonyms they had, perhaps 0."""
         ...

@@ -14,6 +14,7 @@ from gateway.core.errors import (
     NotFound,
     TooLarge,
     Unauthenticated,
+    Withheld,
 )
 from gateway.core.head import Head
 from gateway.core.route import Route
@@ -129,11 +130,15 @@ def find_route(app: App, name: str, dialect: str | None, snapshot: Snapshot) -> 
 
     Raises:
         NotFound: there is none; the message names the routes that the key may call.
+        Withheld: there is one that the application may not call; the message is the same.
     """
     route = snapshot.routes.get(name)
     if route is None or not app.may_call(name):
         shown = name if len(name) <= 128 else name[:128] + "..."
-        raise NotFound(f"no route {shown!r} for this key; it may call {_routes_of(app, snapshot)}")
+        message = f"no route {shown!r} for this key; it may call {_routes_of(app, snapshot)}"
+        if route is None:
+            raise NotFound(message)
+        raise Withheld(message, "the route is not in the key's list", name)
     if dialect is not None and route.dialect != dialect:
         raise NotFound(f"route {name} speaks {route.dialect}, not {dialect}; call it at an endpoint of that dialect")
     return route
@@ -158,5 +163,6 @@ def _variables(parsed: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def _forced(app: App, route: Route, text: str) -> str:
     if not app.may_force_release:
-        raise Forbidden(f"application {app.name} may not force a release; leave {FORCE_HEADER.decode()} out")
+        message = f"application {app.name} may not force a release; leave {FORCE_HEADER.decode()} out"
+        raise Forbidden(message, "may not force a release", route.name)
     return text.removeprefix(f"{route.name}/")

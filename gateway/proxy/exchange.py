@@ -20,8 +20,9 @@ from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
 
+from gateway.core.app import App
 from gateway.core.breaker import Permit
-from gateway.core.errors import ClientFault, PinionError, Unavailable, UpstreamFault
+from gateway.core.errors import ClientFault, Denied, PinionError, Unavailable, UpstreamFault
 from gateway.core.head import Head
 from gateway.core.outcome import Outcome
 from gateway.core.ports import Downstream, Headers
@@ -36,6 +37,7 @@ from gateway.proxy.shaping import shape
 from gateway.proxy.surroundings import Surroundings
 from gateway.proxy.verdicts import Verdicts
 from gateway.proxy.way import Way
+from gateway.wire import headers
 from gateway.wire.dialects import DIALECTS
 from gateway.wire.endpoint import Endpoint
 
@@ -85,6 +87,7 @@ class Exchange:
             self._caller = admit_head(head, endpoint, around.snapshots.current, around.limits)
         except ClientFault as fault:
             self._refuse(fault)
+            self._note(fault, head, None)
 
     def __repr__(self) -> str:
         return f"<Exchange {self.request_id} {self.state} {self._attempt or 'without an attempt'}>"
@@ -112,6 +115,7 @@ class Exchange:
             way.assigned(*assigned(asked, around.follow_ups))
         except ClientFault as fault:
             self._refuse(fault)
+            self._note(fault, self._caller.head, self._caller.app)
             return
         self._become("asked")
         self._try_from(way, 0)
@@ -344,6 +348,12 @@ class Exchange:
     def _refuse(self, fault: PinionError) -> None:
         outcome = Outcome.client_fault if isinstance(fault, ClientFault) else Outcome.gateway_fault
         self._answer(refuse(fault, self._dialect, self._own_headers()), outcome, fault.message)
+
+    def _note(self, fault: ClientFault, head: Head, app: App | None) -> None:
+        """Have a denial told where denials are; the client has its answer."""
+        if isinstance(fault, Denied):
+            operation = f"{head.method} {self._endpoint.path}"
+            self._around.denials.deny(operation, fault, app, headers.credential(head.first))
 
     def _answer(self, answer: Refusal, outcome: Outcome, message: str) -> None:
         self._start_whole(answer.status, answer.headers, answer.body)

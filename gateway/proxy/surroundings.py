@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from gateway.core.app import App
 from gateway.core.breaker import Permit
+from gateway.core.errors import Denied
 from gateway.core.outcome import Outcome
 from gateway.core.ports import Clock, Journal, Ledger, Meters, Upstream
 from gateway.core.record import Record
@@ -55,6 +57,14 @@ class Judging(Protocol):
         ...
 
 
+class Denials(Protocol):
+    """Who has it told that an application was refused for want of a right."""
+
+    def deny(self, operation: str, fault: Denied, app: App | None, credential: bytes | None) -> None:
+        """Note a denial of an operation, as in `POST /v1/messages`, to an application or None. Never waits."""
+        ...
+
+
 class Mirrors(Protocol):
     """Where a request that stable answered may be copied to the shadow."""
 
@@ -72,6 +82,7 @@ class Surroundings:
     served_models: ServedModels
     mirrors: Mirrors
     judging: Judging
+    denials: Denials
     upstream: Upstream
     meters: Meters
     ledger: Ledger

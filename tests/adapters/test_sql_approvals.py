@@ -194,6 +194,26 @@ async def test_of_two_gateways_one_tells_what_becomes_of_an_exception(place):
     assert (4.0, 5.0, 9.0) == (found.overdue_at, found.reviewed_at, found.ended_at)
 
 
+async def test_what_nothing_governs_is_told_where_approvals_are_asked_for(place):
+    """Once; where no policy is in force it is not."""
+    free = Admission("production", "sales", "1.0.0", "d", "b", 1.0, ungoverned=True)
+    in_force = frozenset({POLICY.digest})
+    async with opened(place) as store:
+        await store.record_routes((), (), governed=GovernanceMove((replace(free, route="alone"),)))
+        assert () == await store.trail.entries(0, 100)
+        await store.record_routes((), (), governed=GovernanceMove(policies=(POLICY,)))
+        for _ in range(2):
+            moved = (replace(free, route="alone", digest="d2"), free)
+            await store.record_routes((), (), governed=GovernanceMove(moved, after=in_force))
+        told = [json.loads(each.entry.raw) for each in await store.trail.entries(0, 100)]
+    assert ["approval_policy.change", "release.admit"] == [each["action"] for each in told]
+    assert ("sales", "1.0.0", {"environment": "production", "governed_by": "nothing"}) == (
+        told[1]["target"]["id"],
+        told[1]["target"]["version"],
+        told[1]["details"],
+    )
+
+
 async def test_a_request_that_is_overtaken_leaves_no_entry(place):
     """Neither does anything else that was not written."""
     async with opened(place) as store:

@@ -71,6 +71,17 @@ async def test_a_new_store_has_no_trail(place):
         assert TreeHead(value["chain"], 1, told.entry.hash) == head
 
 
+async def test_hashes_are_read_alone(place):
+    """In order, so many numbers at a time."""
+    async with opened(place) as store:
+        assert () == await store.trail.hashes(0, 10)
+        await store.audit([act(number) for number in range(5)])
+        hashes = tuple(told.entry.hash for told in await store.trail.entries(0, 10))
+        assert (hashes, hashes[1:3], ()) == tuple(
+            [await store.trail.hashes(*asked) for asked in ((0, 10), (1, 2), (5, 9))]
+        )
+
+
 async def test_names_and_reasons_are_beside_the_entries(place):
     """The same name has the same pseudonym, each reason a salt of its own, and both are given with the entry."""
     async with opened(place) as store:

@@ -48,7 +48,10 @@ class House:
         ids = itertools.count(1)
         self.ledger = Ledger()
         assessments = Assessments(self.ledger, playbook.Clock(), lambda *_: None)
-        self.application = Applications(lambda: self.snapshot, lambda: f"req-{next(ids)}", assessments).application()
+        self.denials = playbook.Denials()
+        self.application = Applications(
+            lambda: self.snapshot, lambda: f"req-{next(ids)}", assessments, self.denials
+        ).application()
 
     async def say(self, content: bytes | None = None, said: dict | None = None, **headers) -> httpx2.Response:
         """Send feedback: raw, or as JSON over a good one."""
@@ -298,3 +301,27 @@ async def test_feedback_of_another_application_is_as_unknown():
     answer = await House(app=App("other", None)).say()
     assert 404 == answer.status_code
     assert "no request 'req-1' of this application" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "operation"),
+    [
+        ("/v1/models", "wrong", "GET /v1/models"),
+        ("/v1/models/secret", KEY, "GET /v1/models/{name}"),
+        ("/v1/assignment?model=secret", KEY, "GET /v1/assignment"),
+    ],
+)
+async def test_a_denial_is_told(path, key, operation):
+    """With the operation as the API names it, and nothing of what was sent but the key, which is looked up."""
+    house = House(named("secret"), app=App("helpdesk", frozenset({"a"})))
+    await house.ask(path, authorization=f"Bearer {key}")
+    app, why = ("helpdesk", "the route is not in the key's list") if key == KEY else (None, "no application's key")
+    assert ([(operation, app, why)], [key.encode()]) == (house.denials.denied, house.denials.credentials)
+
+
+async def test_feedback_with_a_key_of_nobody_is_a_denial():
+    """And what is merely not found is none."""
+    house = House()
+    await house.say(authorization="Bearer wrong")
+    await house.ask("/v1/models/none")
+    assert [("POST /v1/feedback", None, "no application's key")] == house.denials.denied

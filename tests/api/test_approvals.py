@@ -155,3 +155,14 @@ async def test_a_refused_sign_off_is_noted_for_the_trail():
             noted.origin.kind,
         )
         assert noted.reason
+
+
+async def test_a_refusal_on_what_is_not_there_keeps_no_word_of_who_asked():
+    """The entry can never be changed, and a name that there is none of could be anything."""
+    async with office() as found:
+        for name in ("desk", "my-own-words"):
+            answer = await found.act(f"/admin/v1/releases/{name}/1.1.0/emergency", {"reason": "fire"})
+            assert 403 == answer.status_code
+        known, unknown = [act.target for act in found.noted]
+        assert [("desk", "1.1.0"), ("unknown", None)] == [(each.id, each.version) for each in (known, unknown)]
+        assert "my-own-words" not in repr(found.noted)

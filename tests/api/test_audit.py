@@ -2,12 +2,16 @@
 
 import pytest
 
+from gateway.adapters.ed25519_keys import verify
 from gateway.core.audit import Target
 from gateway.core.audit_export import read_line
+from gateway.core.audit_proof import read_proof
 from gateway.core.checkpoint import Checkpoint
+from gateway.core.merkle import proves_consistency
 from tests.api.office import TOKEN, office, said
-from tests.api.test_openapi import document
+from tests.api.test_openapi import document, fits
 from tests.control.serving_world import ADA
+from tests.control.test_audit_reading import signed_of
 
 pytestmark = pytest.mark.anyio
 
@@ -145,7 +149,7 @@ async def test_a_person_is_forgotten():
 async def test_every_path_of_the_trail_is_described():
     """With what each may answer."""
     described = document()["paths"]
-    assert 5 == sum(path.startswith(PATH) for path in described)
+    assert 7 == sum(path.startswith(PATH) for path in described)
 
 
 async def test_the_latest_checkpoint_is_given():
@@ -155,3 +159,62 @@ async def test_the_latest_checkpoint_is_given():
         await desk.trail.keep_checkpoint(made)
         told = (await desk.get(f"{PATH}/checkpoint")).json()
         assert {"origin": "log.test", "size": 1, "root": "ab" * 32, "note": made.note} == told
+
+
+async def test_an_entry_is_proved_by_a_checkpoint():
+    """Checked by nothing but the answer and the key."""
+    async with office() as desk:
+        made, key = await signed_of(desk.trail)
+        answer = await desk.get(f"{PATH}/proof?seq=1")
+        proof = read_proof(fits(answer, f"{PATH}/proof"))
+        assert (None, made.size) == (proof.why_not(key, verify), proof.checkpoint.size)
+        assert answer.json() == (await desk.get(f"{PATH}/proof?seq=1&size={made.size}")).json()
+
+
+async def test_a_checkpoint_is_proved_the_continuation_of_an_earlier_one():
+    """By their roots, which whoever kept the earlier one has."""
+    async with office() as desk:
+        first, _ = await signed_of(desk.trail)
+        await desk.process.rollouts.pause("desk", ADA)
+        second, _ = await signed_of(desk.trail)
+        told = fits(await desk.get(f"{PATH}/consistency?first={first.size}"), f"{PATH}/consistency")
+        assert (first.note, second.note) == (told["first"]["checkpoint"]["note"], told["second"]["checkpoint"]["note"])
+        sides = [(each.size, bytes.fromhex(each.root)) for each in (first, second)]
+        assert proves_consistency(*sides, [bytes.fromhex(each) for each in told["proof"]])
+        assert (await desk.get(f"{PATH}/consistency?first=1")).json()["first"]["checkpoint"] is None
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "message"),
+    [
+        ("proof", 400, "seq= is a whole number"),
+        ("proof?seq=0", 404, "entry 0 is not among"),
+        ("proof?seq=1&size=999", 404, "no checkpoint of 999 entries is signed"),
+        ("consistency", 400, "first= is a whole number"),
+        ("consistency?first=0", 404, "1 <= first <= second"),
+        ("consistency?first=1&second=999", 404, "1 <= first <= second"),
+    ],
+)
+async def test_what_cannot_be_proved(query, status, message):
+    """It says why."""
+    async with office() as desk:
+        await signed_of(desk.trail)
+        answer = await desk.get(f"{PATH}/{query}")
+        assert (status, True) == (answer.status_code, message in said(answer)), answer.text
+
+
+async def test_of_a_trail_with_a_hole_nothing_is_proved():
+    """A conflict, which says where to look."""
+    async with office() as desk:
+        made, _ = await signed_of(desk.trail)
+        desk.trail.tamper = lambda entries: entries[1:]
+        for query in ("proof?seq=1", f"consistency?first=1&second={made.size}"):
+            answer = await desk.get(f"{PATH}/{query}")
+            assert (409, True) == (answer.status_code, "pinion audit verify" in said(answer))
+
+
+async def test_without_a_checkpoint_nothing_is_proved():
+    """A 404 that says how to get one."""
+    async with office() as desk:
+        answer = await desk.get(f"{PATH}/proof?seq=1")
+        assert (404, True) == (answer.status_code, "--audit-key" in said(answer))

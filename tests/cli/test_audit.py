@@ -10,6 +10,8 @@ from gateway.core.audit import TreeHead
 from gateway.core.audit_export import line_of
 from gateway.core.checkpoint import signed_checkpoint
 from tests.core.audit_chain import altered, chain, edge_of
+from tests.core.test_audit_proof import KEY as PROOF_KEY
+from tests.core.test_audit_proof import proof_of
 
 KEY = ed25519_keys.new_key("log.test")
 
@@ -142,3 +144,38 @@ def test_whoever_watches_an_export_is_told_how_far_it_is(capsys):
     """On standard error, so that the lines stay alone."""
     assert [b"a\nb\n", b"c\n"] == list(_watched(iter([b"a\nb\n", b"c\n"]), is_watched=True))
     assert "exported 3 lines" in capsys.readouterr().err
+
+
+def test_a_proof_is_checked_without_a_gateway(alone, tmp_path):
+    """By the key, or by its text alone; what --json prints may be checked again."""
+    (tmp_path / "proof").write_text(json.dumps(proof_of().to_json()))
+    key = str(PROOF_KEY.verifier)
+    said = alone("audit", "prove", "--file", str(tmp_path / "proof"), "--key", key)
+    assert (0, "") == (said.exit_code, said.stderr)
+    assert said.stdout.startswith("entry 3 is in the audit trail\n")
+    assert "by log.test" in said.stdout
+    bare = alone("audit", "prove", "--file", str(tmp_path / "proof"))
+    assert (0, True) == (bare.exit_code, "not checked; --key checks it" in bare.stdout)
+    again = alone("audit", "prove", "--file", str(tmp_path / "proof"), "--key", key, "--json")
+    (tmp_path / "again").write_text(again.stdout)
+    assert ("proven", None) == tuple(json.loads(again.stdout)[name] for name in ("result", "why_not"))
+    assert 0 == alone("audit", "prove", "--file", str(tmp_path / "again"), "--key", key).exit_code
+
+
+def test_a_proof_that_proves_nothing_exits_1(alone, tmp_path):
+    """And what is no proof, or asked for in two ways, 2."""
+    (tmp_path / "proof").write_text(json.dumps({**proof_of().to_json(), "proof": []}))
+    said = alone("audit", "prove", "--file", str(tmp_path / "proof"))
+    assert (1, True) == (said.exit_code, said.stdout.startswith("entry 3 is not proven: the hashes do not lead"))
+    for text, why in (("{}", "a proof has seq, entry, proof"), ("{", "it is not JSON")):
+        (tmp_path / "none").write_text(text)
+        said = alone("audit", "prove", "--file", str(tmp_path / "none"))
+        assert (2, True) == (said.exit_code, why in said.stderr)
+    assert 2 == alone("audit", "prove").exit_code
+    assert 2 == alone("audit", "prove", "1", "--file", str(tmp_path / "proof")).exit_code
+
+
+def test_without_a_checkpoint_nothing_is_proved(pinion):
+    """The answer is no, and says how to get one."""
+    refused = pinion("audit", "prove", "1", "--size", "7")
+    assert (1, "no checkpoint of 7 entries is signed" in refused.stderr) == (refused.exit_code, True)

@@ -38,6 +38,9 @@ class Trail:
     async def entries(self, after, most):
         return [each for each in self.tamper(self._told()) if after < each.entry.seq <= after + most]
 
+    async def hashes(self, after, most):
+        return [each.entry.hash for each in await self.entries(after, most)]
+
     async def forget(self, name, act):
         if not any(one.actor == name for one in self.store.disk.acts):
             return 0

@@ -32,6 +32,7 @@ from gateway.core.audit_acts import (
 from gateway.core.errors import Overtaken, SetupFault, StoreFault
 from gateway.core.recorded import Recorded
 from gateway.core.standing import SERVED, review
+from tests.docs.told_actions import told_actions
 from tests.proxy import playbook
 
 ADA = Word("ada", "because")
@@ -135,7 +136,9 @@ class Store:
         if governed:
             if governed.policies is not None and governed.after != {each.digest for each in governance.policies}:
                 raise Overtaken("the approval policies have changed")
-            more = acts_of_governance(governed, {each.name: each.digest for each in governance.policies}, 0.0, origin)
+            digests = {each.name: each.digest for each in governance.policies}
+            free = {each.place for each in governance.admissions if each.ungoverned}
+            more = acts_of_governance(governed, digests, free, 0.0, origin)
             governance = governance.moved(governed)
         told = [*acts, *more, *(act_of_entry(entry, standing, origin) for entry, standing in entries)]
         told += (act for move in moves for act in acts_of_move(move, 0.0))
@@ -261,7 +264,7 @@ class Store:
 
     async def audit(self, acts):
         self._reach()
-        self.disk.acts += acts
+        self._keep(acts)
 
     async def history(self, route, limit):
         self._reach()
@@ -273,12 +276,16 @@ class Store:
         if self.away:
             raise StoreFault("the disk is away")
 
+    def _keep(self, acts) -> None:
+        assert {act.action for act in acts} <= told_actions(), "name the action in the table of docs/audit.md"
+        self.disk.acts += acts
+
     async def _write(self, events=(), acts=(), **changes):
         self._reach()
         json.dumps([event.rollout.reason for event in events], ensure_ascii=False).encode()
         self.disk.recorded = replace(self.disk.recorded, epoch=self.disk.recorded.epoch + 1, **changes)
         self.disk.events += events
-        self.disk.acts += acts
+        self._keep(acts)
         return self.disk.recorded.epoch
 
 

@@ -272,6 +272,44 @@ async def test_a_revoked_release_is_admitted_no_more():
         )
 
 
+def admitted_in(process):
+    """What the trail says of admissions: the release, and on whose word."""
+    found = [act for act in process.store.disk.acts if act.action == "release.admit"]
+    return [(f"{act.target.id}/{act.target.version}", act.details.get("governed_by")) for act in found]
+
+
+async def test_what_begins_to_be_admitted_though_nothing_governs_it_is_told():
+    """Once, where approvals are asked for at all; where they are not, that it serves is told."""
+    mine = policy(more="routes: [desk]")
+    async with serving(files(route(), route("sales"))) as process:
+        assert (await process.serving.reload(files(route(), route("sales"), mine))).accepted
+        assert [] == admitted_in(process)
+        served = [act.target for act in process.store.disk.acts if act.action == "version.serve"]
+        release = next(each for each in served if (each.kind, each.id) == ("release", "sales"))
+        assert ("1.0.0", process.live.state.releases["sales", "1.0.0"].digest) == (release.version, release.digest)
+        wanted = files(route(), route("sales", serve="1.1.0"), route("new"), mine)
+        assert (await process.serving.reload(wanted)).accepted
+        assert [("sales/1.1.0", "nothing"), ("new/1.0.0", "nothing")] == admitted_in(process)
+        admitted = next(act for act in process.store.disk.acts if act.action == "release.admit")
+        assert subject_of(process, "1.1.0", "sales").digest == admitted.target.digest
+        assert (await process.serving.reload(wanted)).accepted
+        assert 2 == len(admitted_in(process))
+
+
+async def test_what_is_no_longer_governed_is_told():
+    """Once the policy is removed, which was approved, what it governed serves on nobody's word."""
+    async with serving(files(route())) as process:
+        await adopted(process)
+        await approve(process, subject_of(process, "1.1.0"))
+        assert (await process.serving.reload(governed("1.1.0"))).accepted
+        assert [("desk/1.1.0", None)] == admitted_in(process)[-1:]
+        await process.serving.reload(files(route(serve="1.1.0")))
+        (lack,) = process.serving._refused.lacks
+        await approve(process, lack.subject)
+        assert (await process.serving.reload(files(route(serve="1.1.0")))).accepted
+        assert [("desk/1.1.0", "nothing")] == admitted_in(process)[-1:]
+
+
 async def test_a_development_server_asks_for_no_approval():
     """It registers nothing, and serves nobody beyond its machine."""
     async with serving(governed("1.1.0"), terms=Terms(dev=True)) as process:

@@ -413,3 +413,10 @@ async def test_a_sign_off_whose_record_is_lost_counts_for_nothing():
         store.away = False
         assert (made,) == store.disk.recorded.governance.requests
         assert (made,) == process.live.state.governance.requests
+
+
+async def test_what_there_is_is_known():
+    """Releases of the set that serves and of the registry, policies in force and those that are asked for."""
+    async with asking() as (_, approvals):
+        asked = [("desk", "1.1.0"), ("desk", "9.9.9"), ("other", "1.1.0"), ("prod", None), ("desk", None)]
+        assert [True, False, False, True, False] == [approvals.knows(*each) for each in asked]

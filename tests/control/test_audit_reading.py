@@ -20,6 +20,15 @@ KEY = ed25519_keys.new_key("log.test")
 EXPORT = AuditAct(99.0, "ada", "audit.export", Target("audit", "trail"))
 
 
+async def signed_of(trail, key=KEY):
+    """Keep a checkpoint of what a trail has; give it with the key that checks it."""
+    head = await trail.head()
+    sign = lambda message: ed25519_keys.sign(key, message)  # noqa: E731 - as wiring joins them
+    made = signed_checkpoint("log.test", head.size, head.root, key.verifier, sign)
+    await trail.keep_checkpoint(made)
+    return made, key.verifier
+
+
 class Desk:
     """A reading of a trail of `acts`."""
 

@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 from gateway.core.merkle import (
     EMPTY_ROOT,
     Edge,
+    SpanRoots,
     consistency_proof,
+    consistency_spans,
     inclusion_proof,
+    inclusion_spans,
     leaf_hash,
     node_hash,
     proves_consistency,
@@ -122,3 +125,19 @@ def test_every_proof_of_small_trees_holds():
             assert proves_inclusion(leaves[part - 1], part - 1, size, proof, roots[size])
             proof = consistency_proof(leaves[:size], part)
             assert proves_consistency((part, roots[part]), (size, roots[size]), proof)
+
+
+@given(HASHES.filter(bool), st.data())
+def test_a_proof_is_made_of_leaves_that_pass_by(leaves, data):
+    """In pieces of any length, with none of them kept, it is the proof that is made of all of them."""
+    index = data.draw(st.integers(0, len(leaves) - 1))
+    cut = data.draw(st.integers(0, len(leaves)))
+    for spans, expected in (
+        (inclusion_spans(index, len(leaves)), inclusion_proof(leaves, index)),
+        (consistency_spans(index + 1, len(leaves)), consistency_proof(leaves, index + 1)),
+    ):
+        roots = SpanRoots(spans)
+        roots.take(leaves[:cut])
+        roots.take(leaves[cut:])
+        assert expected == roots.roots()
+        assert f"<SpanRoots of {len(spans)} at leaf {len(leaves)}>" == repr(roots)

@@ -197,6 +197,18 @@ class ServedModels:
         self.seen.append((release.version, served_model, fingerprint))
 
 
+class Denials:
+    """Port `Denials`: keeps who was denied what, and why."""
+
+    def __init__(self) -> None:
+        self.denied: list[tuple[str, str | None, str]] = []
+        self.credentials: list[bytes | None] = []
+
+    def deny(self, operation, fault, app, credential) -> None:
+        self.denied.append((operation, None if app is None else app.name, fault.why))
+        self.credentials.append(credential)
+
+
 class Judging:
     """Port `Judging`: keeps what it heard."""
 
@@ -343,7 +355,7 @@ class Play:
         self.clock = Clock()
         self.upstream = Upstream()
         self.meters, self.ledger, self.journal = Meters(), Ledger(), Journal()
-        self.served, self.mirrors, self.judging = ServedModels(), Mirrors(), Judging()
+        self.served, self.mirrors, self.judging, self.denials = ServedModels(), Mirrors(), Judging(), Denials()
         self.trips: list[tuple[str, str, str]] = []
         self.snapshots = Snapshots(self._snapshot(self.route))
         self.breakers = Breakers(
@@ -357,6 +369,7 @@ class Play:
             served_models=self.served,
             mirrors=self.mirrors,
             judging=self.judging,
+            denials=self.denials,
             upstream=self.upstream,
             meters=self.meters,
             ledger=self.ledger,

@@ -205,6 +205,54 @@ def test_a_route_is_found_for_any_dialect_when_none_is_asked_for():
         find_route(play.app, "other", None, play.snapshots.current)
 
 
+# Denials
+
+
+def test_a_key_of_nobody_is_a_denial():
+    """Told with the operation and what was sent as a key, once the client has its answer."""
+    play = Play()
+    _, downstream = play.open(authorization="Bearer wrong")
+    assert ([("POST /v1/chat/completions", None, "no application's key")], [b"wrong"], 401) == (
+        play.denials.denied,
+        play.denials.credentials,
+        downstream.status,
+    )
+
+
+def test_a_route_outside_a_keys_list_is_a_denial_that_reads_like_a_route_that_there_is_none_of():
+    """The application learns nothing of it, and the operator learns of the application."""
+    play = Play(app=App("helpdesk", frozenset()))
+    _, withheld = play.ask()
+    _, missing = play.ask(model="nope")
+    assert [("POST /v1/chat/completions", "helpdesk", "the route is not in the key's list")] == play.denials.denied
+    said = [each.json["error"]["message"] for each in (withheld, missing)]
+    assert ("no route 'desk' for this key; it may call none", said[0].replace("desk", "nope")) == tuple(said)
+
+
+@pytest.mark.parametrize(
+    ("app", "forced", "why"),
+    [
+        (App("helpdesk"), "1.1.0", "may not force a release"),
+        (App("helpdesk", may_force_release=True), "9.9.9", "forces a release that there is none of"),
+        (App("helpdesk", may_force_release=True), "1.1.0", "forces a release that gets no requests"),
+    ],
+)
+def test_a_release_that_may_not_be_forced_is_a_denial(app, forced, why):
+    """Whatever keeps it from being forced."""
+    play = Play(app=app)
+    play.trip("desk", "1.1.0", "failed")
+    _, downstream = play.ask(headers={"x-pinion-release": forced})
+    assert ([("POST /v1/chat/completions", "helpdesk", why)], 403) == (play.denials.denied, downstream.status)
+
+
+def test_what_is_merely_wrong_is_no_denial():
+    """A body that cannot be read, another method."""
+    play = Play()
+    play.ask(body=b"{")
+    play.open(method="GET")
+    assert [] == play.denials.denied
+
+
 # Forcing a release
 
 

@@ -21,7 +21,8 @@ releases: {"1.0.0": {model: openai/gpt-4o-2024-08-06}, "1.1.0": {model: openai/g
 serve: "1.1.0"
 rollout: {from: "1.0.0", steps: [{percent: 10}, {percent: 50}]}
 """
-FILES = {"providers.yaml": PROVIDERS, "routes.yaml": ROUTE}
+APP = "kind: app\nname: helpdesk\nkeys: []\n"
+FILES = {"providers.yaml": PROVIDERS, "routes.yaml": ROUTE, "apps.yaml": APP}
 TOKEN = "operator-token-0123456789"
 
 
@@ -41,7 +42,12 @@ def lived(tmp_path, more, env):
     with running_gateway(tmp_path, FILES, *more, env=env) as gateway:
         gateway.act("start", "support", reason="it is time")
         assert 401 == httpx2.post(f"{gateway.admin_url}/admin/v1/rollouts/support/promote", json={}).status_code
+        wrong = {"authorization": "Bearer pk-wrong-0123456789"}
+        assert 401 == httpx2.get(f"{gateway.url}/v1/models", headers=wrong).status_code
+        assert 401 == httpx2.post(f"{gateway.url}/v1/messages", headers=wrong, json={}).status_code
         wait_until(lambda: "access.denied" in actions(gateway))
+        wait_until(lambda: 2 == len(actions(gateway, action="app.denied")))
+        assert ["GET /v1/models", "POST /v1/messages"] == [each["operation"] for each in gateway.events("app_denied")]
         gateway.write(more="kind: nonsense\n")
         wait_until(lambda: "policy.reject" in actions(gateway))
         (gateway.policies / "more.yaml").unlink()
@@ -71,10 +77,12 @@ def test_a_trail_outlives_its_gateway_and_is_proved_elsewhere(tmp_path):
         assert is_signed_by(signed.stdout, key.verifier, verify)
         told = json.loads(pinion("audit", "checkpoint", *asked, "--json", PINION_ADMIN_TOKEN=TOKEN).stdout)
         assert "log.test" == told["origin"]
+        proved = pinion("audit", "prove", "1", *asked, "--key", str(key.verifier), PINION_ADMIN_TOKEN=TOKEN)
+        assert (0, True) == (proved.exit_code, proved.stdout.startswith("entry 1 is in the audit trail"))
         assert 0 == gateway.stop()
         assert TOKEN not in "".join(gateway.log)
     lines, notes = trail.read_text(), split_notes(anchor.read_text())
-    assert not any(secret in lines for secret in (TOKEN, "sk-upstream", "PRIVATE"))
+    assert not any(secret in lines for secret in (TOKEN, "sk-upstream", "pk-wrong", "PRIVATE"))
     assert all(is_signed_by(note, key.verifier, verify) for note in notes)
     said = pinion("audit", "verify", str(trail), "--key", str(key.verifier), "--json")
     assert (0, True) == (said.exit_code, json.loads(said.stdout)["checkpoints"] > 0)

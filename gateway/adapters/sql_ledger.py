@@ -35,7 +35,9 @@ from gateway.core.release_figures import ReleaseFigures
 BATCH = 2_500
 """Records in one transaction. Larger ones cost less each, and hold the database for longer."""
 
-PACE_SECONDS = 0.02
+PACE_SECONDS = 0.1
+"""How often what has gathered is written: as many transactions a second at any load."""
+
 RETRY_SECONDS = 1.0
 SWEEP_SECONDS = 60.0
 WARNING_SECONDS = 10.0

@@ -212,7 +212,8 @@ class Policies:
     `revision` is the SHA-256 of its files; `models`, `datasets` and `prompts` are keyed `name@version`, `apps` by the
     SHA-256 digest of a key; `credential_files` are the paths that credentials are read from, `callers` the applications
     and `identity_providers` those by name, and so `approval_policies` with their places. `attestations` are in the
-    order of their files, `cards` keyed by their subjects: `name@version` or `route/version`.
+    order of their files, `cards` keyed by their subjects: `name@version` or `route/version`; `spending_places` tell by
+    application where it limits what it spends.
     """
 
     revision: str
@@ -234,3 +235,4 @@ class Policies:
     cards: Mapping[str, CardPolicy] = field(default_factory=dict)
     approval_policies: Mapping[str, ApprovalPolicy] = field(default_factory=dict)
     approval_places: Mapping[str, Where] = field(default_factory=dict)
+    spending_places: Mapping[str, Where] = field(default_factory=dict)

@@ -36,6 +36,7 @@ from gateway.adapters.upstreams import Upstreams
 from gateway.api.applications import Applications
 from gateway.api.operations import Desk, Operations
 from gateway.control.access_uses import AccessUses
+from gateway.control.app_limits import AppLimits
 from gateway.control.approvals import Approvals
 from gateway.control.audit_notes import AuditNotes
 from gateway.control.audit_reading import AuditReading
@@ -72,7 +73,7 @@ JUDGE_SECONDS = 1.0
 """How often what rollouts have shown is judged."""
 
 FOLLOW_SECONDS = 1.0
-"""How often the store is asked whether others have recorded something, denials are written, the trail is signed."""
+"""How often others are heard of in the store and the fleet, denials are written, the trail is signed."""
 
 LEDGER_RETRY_SECONDS = 5.0
 """How often a ledger that is away is asked again, at the start, for what it knows of the error budgets."""
@@ -170,8 +171,7 @@ class Gateway:
         self._background(self._recording.run(), stack)
         self._watch(stack)
         await self._first_policies()
-        self._join_proxy(ledger, await self._known_responses(ledger), stack)
-        self._background(self._remember_requests(ledger), stack)
+        self._join_proxy(ledger, await self._remember(ledger, stack), stack)
         self._assessments = Assessments(ledger, self._clock, self.judging.hear_feedback)
         self._registries = Registries(self.live, ledger)
         audit = AuditReading(store, store.trail, ed25519_keys.verify, verifier)
@@ -196,6 +196,7 @@ class Gateway:
             exposition=self.meters.exposition,
             extra_status=self._extra_status,
             keys=self.keys,
+            app_limits=self._app_limits,
             access_uses=self.access_uses,
             verifier=JwtVerifier(self.journal, self._clock),
         )
@@ -255,6 +256,9 @@ class Gateway:
         self.live.tell(self.judging.follow)
         self._deployments = Deployments(self.live)
         self.live.tell(self._deployments.follow)
+        self._app_limits = AppLimits(self.live, fleet=None)  # without a fleet, this gateway alone counts
+        self.live.tell(self._app_limits.follow)
+        self.meters.limit_uses = self._app_limits.uses
 
     def _join_checkpoints(self, store: SqlStore, stack: contextlib.AsyncExitStack) -> VerifierKey | None:
         """Have the audit trail signed, where there is a key; give the key that checks it."""
@@ -270,6 +274,13 @@ class Gateway:
         stack.push_async_callback(checkpoints.finish)
         self._background(self._every(FOLLOW_SECONDS, checkpoints.keep), stack)
         return key.verifier
+
+    async def _remember(self, ledger: SqlLedger, stack: contextlib.AsyncExitStack) -> FollowUps:
+        """Learn what was requested before: no limit has a hole at the start, the error budgets may be filled later."""
+        await self._app_limits.learn(ledger)
+        self._background(self._every(FOLLOW_SECONDS, partial(self._app_limits.keep, ledger)), stack)
+        self._background(self._remember_requests(ledger), stack)
+        return await self._known_responses(ledger)
 
     async def _remember_requests(self, ledger: SqlLedger) -> None:
         """Learn from the ledger how much of each error budget is used; again, while it is away."""
@@ -305,6 +316,7 @@ class Gateway:
             served_models=self._served_models,
             mirrors=self.mirror,
             judging=self.judging,
+            app_limits=self._app_limits,
             upstream=upstream,
             meters=self.meters,
             ledger=ledger,

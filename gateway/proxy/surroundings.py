@@ -55,6 +55,22 @@ class Judging(Protocol):
         ...
 
 
+class AppLimits(Protocol):
+    """Who counts what applications with limits use. Asked and told of no others."""
+
+    def take(self, app: str, now: float) -> None:
+        """Count a request of an application at wall time `now`, unless one of its limits is used up.
+
+        Raises:
+            RateLimited: one is.
+        """
+        ...
+
+    def hear(self, record: Record) -> None:
+        """Count what a settled request has used."""
+        ...
+
+
 class Mirrors(Protocol):
     """Where a request that stable answered may be copied to the shadow."""
 
@@ -72,6 +88,7 @@ class Surroundings:
     served_models: ServedModels
     mirrors: Mirrors
     judging: Judging
+    app_limits: AppLimits
     upstream: Upstream
     meters: Meters
     ledger: Ledger

@@ -7,6 +7,7 @@ import secrets
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from gateway.adapters.upstreams import Upstreams
 from gateway.api.applications import Applications
 from gateway.api.operations import Desk, Operations
 from gateway.control.access_uses import AccessUses
+from gateway.control.app_limits import AppLimits
 from gateway.control.approvals import Approvals
 from gateway.control.audit_notes import AuditNotes
 from gateway.control.audit_reading import AuditReading
@@ -71,10 +73,7 @@ JUDGE_SECONDS = 1.0
 """How often what rollouts have shown is judged."""
 
 FOLLOW_SECONDS = 1.0
-"""How often the store is asked whether others have recorded something, denials are written, the trail is signed."""
-
-LEDGER_RETRY_SECONDS = 5.0
-"""How often a ledger that is away is asked again, at the start, for what it knows of the error budgets."""
+"""How often others are heard of in the store and the fleet, denials are written, the trail is signed."""
 
 USE_SECONDS = 60.0
 """How often the use of access is written down."""
@@ -170,8 +169,7 @@ class Gateway:
         self._background(self._recording.run(), stack)
         self._watch(stack)
         await self._first_policies()
-        self._join_proxy(ledger, await self._known_responses(ledger), stack)
-        self._background(self._remember_requests(ledger), stack)
+        self._join_proxy(ledger, await self._remember(ledger, stack), stack)
         self._assessments = Assessments(ledger, self._clock, self.judging.hear_feedback)
         self._registries = Registries(self.live, ledger)
         audit = AuditReading(store, store.trail, ed25519_keys.verify, self._outgoing.verifier)
@@ -196,6 +194,7 @@ class Gateway:
             exposition=self.meters.exposition,
             extra_status=self._extra_status,
             keys=self.keys,
+            app_limits=self._app_limits,
             access_uses=self.access_uses,
             verifier=JwtVerifier(self.journal, self._clock),
         )
@@ -262,6 +261,9 @@ class Gateway:
         self.live.tell(self.judging.follow)
         self._deployments = Deployments(self.live)
         self.live.tell(self._deployments.follow)
+        self._app_limits = AppLimits(self.live, fleet=None)  # without a fleet, this gateway alone counts
+        self.live.tell(self._app_limits.follow)
+        self.meters.limit_uses = self._app_limits.uses
 
     async def _join_outgoing(self, store: SqlStore, stack: contextlib.AsyncExitStack) -> None:
         """Have the audit trail signed and people told. What sends checkpoints outlives the last one."""
@@ -272,16 +274,12 @@ class Gateway:
         for act in self._outgoing.acts():
             self._background(self._every(FOLLOW_SECONDS, act), stack)
 
-    async def _remember_requests(self, ledger: SqlLedger) -> None:
-        """Learn from the ledger how much of each error budget is used; again, while it is away."""
-        for span in self._budgets.spans():
-            while True:
-                since = self._clock.wall() - span.seconds
-                try:
-                    self._budgets.restore(span, await ledger.outcome_counts(since, span.slot))
-                    break
-                except StoreFault:
-                    await asyncio.sleep(LEDGER_RETRY_SECONDS)
+    async def _remember(self, ledger: SqlLedger, stack: contextlib.AsyncExitStack) -> FollowUps:
+        """Learn what was requested before: no limit has a hole at the start, the error budgets may be filled later."""
+        await self._app_limits.learn(ledger)
+        self._background(self._every(FOLLOW_SECONDS, partial(self._app_limits.keep, ledger)), stack)
+        self._background(self._budgets.remember(ledger, self._clock), stack)
+        return await self._known_responses(ledger)
 
     def _tripped(self, route: str, version: str, rule: str, evidence: dict[str, Any]) -> None:
         """A breaker has tripped: the judging, which asks the breakers itself, knows what else there is to tell."""
@@ -307,6 +305,7 @@ class Gateway:
             mirrors=self.mirror,
             judging=self.judging,
             denials=self._denials,
+            app_limits=self._app_limits,
             upstream=upstream,
             meters=self.meters,
             ledger=ledger,

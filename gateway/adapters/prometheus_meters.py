@@ -3,7 +3,7 @@
 Nothing here belongs to the process: no global registry, and as many meters side by side as there are gateways.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import get_args
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric, generate_latest
@@ -18,6 +18,8 @@ from gateway.core.admission import EXCEPTION_KINDS, ExceptionKind
 from gateway.core.app import ANYONE
 from gateway.core.breaker import TripRule
 from gateway.core.delivery import DeliveryResult
+from gateway.core.duration import format_duration
+from gateway.core.limit import LimitKind, LimitUse
 from gateway.core.outcome import GOOD, Outcome
 from gateway.core.record import Record, Tried
 from gateway.core.release import Release
@@ -55,6 +57,9 @@ class PrometheusMeters(Collector):
     releases and of applications that are no longer declared, the latest `remembered` keep their series.
     """
 
+    limit_uses: Callable[[], Iterable[tuple[str, LimitUse]]]
+    """Tells how much of each limit is used, by application; nothing until somebody counts."""
+
     def __init__(
         self,
         breaker_open: Callable[[str, str], bool],
@@ -65,6 +70,7 @@ class PrometheusMeters(Collector):
         self._breaker_open = breaker_open
         self._exceptions = exceptions
         self._notifications = notifications
+        self.limit_uses = tuple
         self._remembered = remembered
         self._routes = KnownNames(remembered)
         self._apps = KnownNames(remembered)
@@ -78,6 +84,7 @@ class PrometheusMeters(Collector):
         self._mismatches = count("version_mismatch", "Answers of another model than the pinned.", *BY_RELEASE)
         self._shadow = count("shadow", "Requests sampled for a mirror.", *BY_RELEASE, "result")
         self._sdk_retries = count("sdk_retries", "Requests that an SDK sent once more.", "route")
+        self._limited = count("app_limited", "Requests that a limit did not let through.", "app", "limit")
         self._reloads = count("policy_reloads", "Reloads of the policy files.", "result")
         self._dropped = count("records_dropped", "Records that the ledger had no room for.")
         self._notified = count("notifications", "Notifications, by what became of them.", "target", "result")
@@ -95,6 +102,9 @@ class PrometheusMeters(Collector):
         apps = [ANYONE.name] if snapshot.open else [app.name for app in snapshot.keys.values()]
         for name in self._apps.declare(apps):
             self._forget(app=name)
+        for app in snapshot.keys.values():
+            for limit in app.limits:
+                self._limited.add(0, self._apps.label(app.name), limit.kind)
         for route in self._declared:
             self._declare_route(route)
 
@@ -173,6 +183,10 @@ class PrometheusMeters(Collector):
         """Count a reload of the policy files: `accepted` or `rejected`."""
         self._reloads.add(1, known(result, RELOAD_RESULTS))
 
+    def limited(self, app: str, kind: LimitKind) -> None:
+        """Count a request that a limit of its application did not let through."""
+        self._limited.add(1, self._apps.label(app), kind)
+
     def dropped(self, count: int) -> None:
         """Count records that the ledger had no room for."""
         self._dropped.add(count)
@@ -206,7 +220,12 @@ class PrometheusMeters(Collector):
         )
         for target, number in self._notifications().items():
             waiting.add_metric((target,), number)
-        yield from (weights, breakers, info, excepted, waiting)
+        used = GaugeMetricFamily(
+            "pinion_app_limit_used_ratio", "Share of a limit that is used.", labels=("app", "limit", "per")
+        )
+        for app, use in self.limit_uses():
+            used.add_metric((app, use.limit.kind, format_duration(use.limit.per)), use.ratio)
+        yield from (weights, breakers, info, excepted, waiting, used)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """Give a scrape's body and its content type: OpenMetrics where `accept` names it, else Prometheus' text."""

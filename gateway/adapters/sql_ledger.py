@@ -23,11 +23,13 @@ from gateway.adapters.sql_records import SqlRecords, forget
 from gateway.adapters.sql_schema import feedback, requests
 from gateway.adapters.sql_traffic import WINDOW as TRAFFIC_WINDOW
 from gateway.adapters.sql_traffic import Counted, add_traffic
+from gateway.adapters.sql_use import app_use
 from gateway.adapters.sqlite_database import sqlite_file
 from gateway.core.arm_units import ArmUnits, Wanted
 from gateway.core.dependent import Traffic
 from gateway.core.errors import StoreFault
 from gateway.core.feedback import Exposure, ExposurePage, Feedback
+from gateway.core.limit import AppUse
 from gateway.core.ports import Clock, Journal
 from gateway.core.record import Record
 from gateway.core.release_figures import ReleaseFigures
@@ -169,6 +171,11 @@ class SqlLedger:
             lambda: outcome_counts(self._database, since, slot_seconds), SCAN_SECONDS
         )
         return counts
+
+    async def app_use(self, apps: Sequence[str], since: float, until: float, per: float) -> Sequence[AppUse]:
+        """Add up what applications have used between two wall times, by windows of `per` seconds; copies apart."""
+        use: Sequence[AppUse] = await self._ask(lambda: app_use(self._database, apps, since, until, per), SCAN_SECONDS)
+        return use
 
     async def assess(self, said: Feedback) -> bool:
         """Write feedback on a request, in place of what was said of it by the same name; say whether nothing was."""

@@ -23,6 +23,7 @@ OPEN: frozenset[str] = frozenset({"/healthz", "/readyz", "/metrics", "/admin/v1/
 
 PERMISSION_OF: Mapping[tuple[str, str], Permission] = {
     ("GET", "/admin/v1/status"): "status.read",
+    ("GET", "/admin/v1/apps/limits"): "status.read",
     ("GET", "/admin/v1/explain"): "explain.read",
     ("POST", "/admin/v1/reload"): "policy.reload",
     ("GET", "/admin/v1/rollouts/{route}"): "explain.read",

@@ -22,6 +22,7 @@ from gateway.api.openapi import document
 from gateway.api.origin import origin_of
 from gateway.api.registry import MOST_DEPLOYMENTS, RegistryHandlers
 from gateway.control.access_uses import AccessUses
+from gateway.control.app_limits import AppLimits
 from gateway.control.approvals import Approvals
 from gateway.control.audit_notes import NOBODY
 from gateway.control.audit_reading import AuditReading
@@ -87,6 +88,7 @@ class Desk:
     exposition: Callable[[str], tuple[bytes, str]]
     extra_status: Callable[[], Mapping[str, Any]]
     keys: Keys
+    app_limits: AppLimits
     access_uses: AccessUses
     verifier: TokenVerifier
 
@@ -117,6 +119,7 @@ class Operations:
                 entrance.open("/admin/v1/openapi.json", self._openapi),
                 entrance.route("/admin/v1/status", GET=self._status),
                 entrance.route("/admin/v1/explain", GET=self._explain),
+                entrance.route("/admin/v1/apps/limits", GET=self._app_limits),
                 entrance.route("/admin/v1/reload", POST=self._reload),
                 entrance.route("/admin/v1/rollouts/{route}", GET=self._rollout),
                 entrance.route("/admin/v1/rollouts/{route}/rollback", POST=self._verb),
@@ -171,6 +174,10 @@ class Operations:
         if "route" in asked and "unit" in asked:
             return json_answer(explain_unit(desk.live, asked["route"], asked["unit"]))
         raise OperatorFault("say what to explain: route= and unit=, request=, or rollout=")
+
+    async def _app_limits(self, request: Request, operator: Operator) -> Response:
+        del operator
+        return json_answer(self._desk.app_limits.describe(request.query_params.get("app")))
 
     async def _reload(self, request: Request, operator: Operator) -> Response:
         del request, operator

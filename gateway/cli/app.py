@@ -8,6 +8,7 @@ import click
 from gateway.adapters.random_characters import random_characters
 from gateway.cli.gateway_client import GatewayClient, gateway_option
 from gateway.cli.key_text import echo_issued, echo_revoked, keys_table, lasting
+from gateway.cli.limit_text import limits_text
 from gateway.cli.terminal import json_option, printable, show, show_json
 from gateway.core.api_key import UNNAMED_LENGTH, digest_of, unnamed_key
 
@@ -19,7 +20,7 @@ expires_option = click.option(
 
 @click.group()
 def app() -> None:
-    """Make, issue, rotate and revoke the keys of applications."""
+    """Make, issue, rotate and revoke the keys of applications, and show their limits."""
 
 
 @app.command()
@@ -111,6 +112,21 @@ def keys(name: str | None, gateway: GatewayClient, *, as_json: bool) -> None:
         show(keys_table(told["keys"]))
     else:
         click.echo("no key was issued; declared ones stand in the policy files")
+
+
+@app.command()
+@click.argument("name", required=False)
+@json_option
+@gateway_option
+def limits(name: str | None, gateway: GatewayClient, *, as_json: bool) -> None:
+    """Show the limits of the application NAME, or of all, and how much of them is used."""
+    told = gateway.app_limits(name)
+    if as_json:
+        show_json(told)
+    elif told["apps"]:
+        show(*limits_text(told))
+    else:
+        click.echo("no limit is declared" if name is None else f"{name} has no limit")
 
 
 def _given(**options: Any) -> dict[str, Any]:

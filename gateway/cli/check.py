@@ -7,8 +7,10 @@ from pathlib import Path
 import click
 
 from gateway.adapters.policy_folder import located, read_folder
+from gateway.adapters.price_library import PriceLibrary
 from gateway.control.policies import Policies, load
 from gateway.control.policy_approvals import unanchored
+from gateway.control.policy_limits import unpriced
 from gateway.control.signatures import unsigned
 from gateway.control.undeclared import doubtful_datasets
 from gateway.core.errors import PolicyFault, Problem
@@ -31,7 +33,7 @@ def check(folder: str, *, as_json: bool) -> None:
     problems: tuple[Problem, ...] = ()
     try:
         policies = load(read_folder(Path(folder)))
-        problems = located(folder, unsigned(policies))
+        problems = located(folder, (*unsigned(policies), *unpriced(policies, PriceLibrary())))
     except PolicyFault as fault:
         problems = located(folder, fault.problems)
     warnings = () if policies is None else located(folder, sorted(_warnings(policies)))

@@ -190,6 +190,10 @@ class GatewayClient:
         """Ask for the issued keys of an application, or of all."""
         return self._ask("GET", "keys", query={} if app is None else {"app": app})
 
+    def app_limits(self, app: str | None) -> dict[str, Any]:
+        """Ask for the limits of an application, or of all, and what of them is used."""
+        return self._ask("GET", "apps/limits", query={} if app is None else {"app": app})
+
     def issue(self, kind: KeyKind, name: str, wanted: dict[str, Any]) -> dict[str, Any]:
         """Have a key issued to an application, or a token to an operator; `wanted` may hold expires."""
         holders, issued = ("apps", "keys") if kind == "app" else ("operators", "tokens")

@@ -10,6 +10,7 @@ from gateway.control.policy_attestations import attestations_of, is_attached, si
 from gateway.control.policy_cards import cards_of
 from gateway.control.policy_declared import Declared, Findings, Readings, declare
 from gateway.control.policy_documents import AppDocument, ProviderDocument
+from gateway.control.policy_limits import spending_places
 from gateway.control.policy_routes import Parts, callers_of, keys_of, plans_of, route_of
 from gateway.control.policy_upstreams import Models, datasets_of, prompt_of, provider_of
 from gateway.control.policy_values import (
@@ -117,4 +118,5 @@ def _put_together(files: Mapping[str, str], declared: Declared) -> Policies:
         approval_policies=approval_policies,
         approval_places=places_of(declared),
         undeclared=tuple(models.undeclared),
+        spending_places=spending_places(declared),
     )

@@ -24,6 +24,7 @@ from gateway.control.policy_fields import (
 )
 from gateway.core.bucket import BUCKETS
 from gateway.core.duration import format_duration
+from gateway.core.limit import LIMIT_KINDS
 from gateway.core.metric import SHARES, is_better_high, is_feedback
 from gateway.core.plan import Plan, Strategy
 from gateway.core.provider import DialectName, Timeouts, TransportName
@@ -31,6 +32,11 @@ from gateway.core.route_record import UNDO_SECONDS
 
 _TIMEOUTS = Timeouts()
 _PLAN = Plan.default()
+
+LONGEST_WINDOW = 31 * 86_400
+"""Seconds that the window of a limit may last."""
+
+MOST_LIMITS = 8
 
 METRICS = ("cost_per_request", "error_rate", "schema_valid", "slow_rate", "tokens_per_request")
 """The metrics that guardrails and signals may name; beside them `feedback.NAME`."""
@@ -132,6 +138,24 @@ class KeyKeys(Keys):
     """The SHA-256 of the key, in hexadecimal."""
 
 
+class LimitKeys(Keys):
+    """How much an application may use in a window: exactly one of requests, tokens and usd."""
+
+    requests: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    """How many requests."""
+    tokens: Annotated[int, Field(ge=1, le=1_000_000_000_000)] | None = None
+    """How many tokens, input and output together."""
+    usd: Annotated[float, Field(ge=0.000001, le=1_000_000_000)] | None = None
+    """How many US dollars."""
+    per: Annotated[Duration, Field(ge=1, le=LONGEST_WINDOW)]
+    """In how long a time; from 1s to 31d."""
+
+    @model_validator(mode="after")
+    def _limits_one(self) -> "LimitKeys":
+        _exactly_one(self, *LIMIT_KINDS)
+        return self
+
+
 class AppDocument(Keys):
     """An application that calls."""
 
@@ -149,6 +173,15 @@ class AppDocument(Keys):
     """Whom it serves; each model version that it meets must say that it may serve them."""
     may_force_release: bool = False
     """Whether its header x-pinion-release may choose the release."""
+    limits: list[LimitKeys] = Field(default_factory=list)
+    """How much it may use; at most 8, each of another kind or window."""
+
+    @field_validator("limits")
+    @classmethod
+    def _are_few(cls, limits: list[LimitKeys]) -> list[LimitKeys]:
+        if len(limits) > MOST_LIMITS:
+            raise ValueError(f"there are {len(limits)}; keep {MOST_LIMITS} at most")
+        return limits
 
 
 class PublicKeyKeys(Keys):

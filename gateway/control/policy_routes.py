@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gateway.control.policy_declared import Declaration, Declared
 from gateway.control.policy_documents import AppDocument, PlanDocument
+from gateway.control.policy_limits import limits_of
 from gateway.control.policy_plans import criteria_of, plan_of
 from gateway.control.policy_text import Place
 from gateway.control.policy_upstreams import Models
@@ -253,6 +254,7 @@ def callers_of(declared: Declared, routes: Mapping[str, object]) -> dict[str, Ap
             keys.owner,
             frozenset(keys.data_classes),
             keys.segment,
+            limits_of(each, declared),
         )
     return callers
 

@@ -222,7 +222,7 @@ class Policies:
     SHA-256 digest of a key; `credential_files` are the paths that credentials are read from, `callers` the applications
     and `identity_providers` those by name, and so `approval_policies` with their places. `attestations` are in the
     order of their files, `cards` keyed by their subjects: `name@version` or `route/version`. `undeclared` are datasets
-    that must be registered.
+    that must be registered; `spending_places` tell by application where it limits what it spends.
     """
 
     revision: str
@@ -245,3 +245,4 @@ class Policies:
     approval_policies: Mapping[str, ApprovalPolicy] = field(default_factory=dict)
     approval_places: Mapping[str, Where] = field(default_factory=dict)
     undeclared: tuple[UndeclaredDataset, ...] = ()
+    spending_places: Mapping[str, Where] = field(default_factory=dict)

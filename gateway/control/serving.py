@@ -10,6 +10,7 @@ from gateway.control.experiment_arms import arms_of
 from gateway.control.live import Live
 from gateway.control.planned import Planned, planned
 from gateway.control.policies import Policies, Readings, RoutePolicy, load
+from gateway.control.policy_limits import unpriced
 from gateway.control.registration import registration_of
 from gateway.control.releases import compile_release, resolve_providers
 from gateway.control.snapshots import Releases
@@ -230,10 +231,11 @@ class Serving:
         """
         live, state = self._live, self._live.state
         releases = await asyncio.to_thread(self._compile, policies)
+        unpriced_ones = await asyncio.to_thread(unpriced, policies, self._world.price_book)
         unregistered = {key: digest for key, digest in state.served.items() if key not in state.standings}
         problems = admitted.problems(policies, releases, state.records, unregistered, live.terms)
         problems += admitted.changed_experiments(policies, state.experiments)
-        problems += [*admitted.opened(policies, state.policies), *unsigned]
+        problems += [*admitted.opened(policies, state.policies), *unsigned, *unpriced_ones]
         datasets = {versioned(*key) for key in state.standings if key[0] == "dataset"}
         problems += unknown_datasets(policies.undeclared, policies.datasets, datasets)
         barred = admitted.barred(policies, releases, replace(live.standings, admissions=None))

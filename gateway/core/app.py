@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
+from gateway.core.limit import Limit
+
 
 @dataclass(frozen=True, slots=True)
 class App:
     """One application. `routes` None means every route.
 
-    `data_classes` are the classes of data that it sends, `segment` is whom it serves.
+    `data_classes` are the classes of data that it sends, `segment` is whom it serves, `limits` how much it may use.
     """
 
     name: str
@@ -16,6 +18,7 @@ class App:
     owner: str | None = None
     data_classes: frozenset[str] = frozenset()
     segment: str | None = None
+    limits: tuple[Limit, ...] = ()
 
     def may_call(self, route: str) -> bool:
         """Say whether this application may call `route`."""

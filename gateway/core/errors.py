@@ -3,7 +3,7 @@
 - PinionError
     - ClientFault: the application's request cannot be served as it was sent
         - Malformed (400), NotFound (404), MethodNotAllowed (405), TooSlow (408), TooLarge (413),
-          UnsupportedEncoding (415), HeadTooLarge (431)
+          UnsupportedEncoding (415), RateLimited (429), HeadTooLarge (431)
         - Denied: its key gives it no right to what it asks, which the audit trail tells
             - Unauthenticated (401), Forbidden (403), Withheld (404)
     - GatewayFault: Pinion itself cannot serve now
@@ -14,6 +14,7 @@
             - Overtaken: somebody else's act was recorded first
     - PolicyFault: a set of policy files is not acceptable; carries every problem
     - StoreFault: the store cannot be read or written
+    - FleetFault: the other gateways cannot be told anything, or asked
     - AnchorFault: a checkpoint of the audit trail could not be sent to a place outside
     - DeliveryFault: a message was not taken by whom it was posted to
     - SetupFault: the process cannot start as it was told to
@@ -24,6 +25,8 @@ Foreign exceptions are mapped into this tree by the adapter that meets them, wit
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
+
+from gateway.core.limit import Overrun
 
 
 class PinionError(Exception):
@@ -124,6 +127,18 @@ class UnsupportedEncoding(ClientFault):
     """The body's Content-Encoding is not one that Pinion reads."""
 
     status = 415
+
+
+class RateLimited(ClientFault):
+    """The application has used up one of its limits."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+
+    def __init__(self, app: str, overrun: Overrun) -> None:
+        """`overrun` says which limit, and when there is room again."""
+        super().__init__(f"application {app} has used its {overrun.limit}; try again in {overrun.wait} s")
+        self.overrun = overrun
 
 
 class HeadTooLarge(ClientFault):
@@ -228,6 +243,12 @@ class PolicyFault(PinionError):
 
 class StoreFault(PinionError):
     """The store cannot be read or written."""
+
+    status = 503
+
+
+class FleetFault(PinionError):
+    """The other gateways cannot be told anything, or asked."""
 
     status = 503
 

@@ -3,7 +3,7 @@
 Only this module of the core and `trail_ports`, which has those around the audit trail, declare asynchronous methods.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import field
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ from gateway.core.errors import PinionError, UpstreamFault
 from gateway.core.feedback import ExposurePage, Feedback
 from gateway.core.head import Head
 from gateway.core.identity_provider import IdentityProvider
+from gateway.core.limit import AppUse, LimitKind
 from gateway.core.price import Pricing
 from gateway.core.provider import DialectName, Provider
 from gateway.core.record import Record
@@ -83,27 +84,21 @@ class Exchange(Protocol):
     @property
     def wants_body(self) -> bool:
         """Whether the request's body is still wanted; not once its head was refused."""
-        ...
 
     def body(self, raw: bytes) -> None:
         """The request's body is complete."""
-        ...
 
     def refuse(self, fault: PinionError) -> None:
         """The edge cannot receive the request: answer so."""
-        ...
 
     def client_gone(self) -> None:
         """The client has left."""
-        ...
 
     def pause(self) -> None:
         """What was written piles up."""
-        ...
 
     def resume(self) -> None:
         """What was written has drained."""
-        ...
 
 
 class Exchanges(Protocol):
@@ -112,19 +107,15 @@ class Exchanges(Protocol):
     @property
     def max_body(self) -> int:
         """The largest request body, in bytes."""
-        ...
 
     def governs(self, path: str) -> bool:
         """Say whether a raw path is a governed endpoint; every other path is someone else's."""
-        ...
 
     def open(self, downstream: Downstream, head: Head) -> Exchange:
         """Begin an exchange with the head of a request to a governed path; it may be refused, and answered, at once."""
-        ...
 
     def close(self, exchange: Any) -> None:
         """Give an exchange back; one that has not ended has lost its client."""
-        ...
 
 
 @value
@@ -142,19 +133,15 @@ class UpstreamListener(Protocol):
 
     def upstream_head(self, status: int, headers: Headers) -> None:
         """The status and headers have come."""
-        ...
 
     def upstream_data(self, data: bytes) -> None:
         """A piece of the body has come, as it was on the wire (not decompressed)."""
-        ...
 
     def upstream_end(self) -> None:
         """The body is complete."""
-        ...
 
     def upstream_failed(self, fault: UpstreamFault) -> None:
         """The call failed, before or after its head. Nothing follows."""
-        ...
 
 
 class UpstreamCall(Protocol):
@@ -162,15 +149,12 @@ class UpstreamCall(Protocol):
 
     def pause(self) -> None:
         """Stop reading from the provider."""
-        ...
 
     def resume(self) -> None:
         """Read on."""
-        ...
 
     def cancel(self) -> None:
         """Give the call up at once."""
-        ...
 
 
 class Upstream(Protocol):
@@ -178,7 +162,6 @@ class Upstream(Protocol):
 
     def send(self, request: UpstreamRequest, listener: UpstreamListener) -> UpstreamCall:
         """Begin a call."""
-        ...
 
 
 class Meters(Protocol):
@@ -202,6 +185,10 @@ class Meters(Protocol):
 
     def reload(self, result: str) -> None:
         """Count a reload of the policy files: `accepted` or `rejected`."""
+        ...
+
+    def limited(self, app: str, kind: LimitKind) -> None:
+        """Count a request that a limit of its application did not let through."""
         ...
 
     def dropped(self, count: int) -> None:
@@ -265,6 +252,10 @@ class Ledger(Protocol):
 
     async def figures_of(self, route: str, release: str, since: float) -> ReleaseFigures:
         """Add up what a release of a route has shown since a wall time; copies apart."""
+        ...
+
+    async def app_use(self, apps: Sequence[str], since: float, until: float, per: float) -> Sequence[AppUse]:
+        """Add up what applications have used between two wall times, by windows of `per` seconds; copies apart."""
         ...
 
     async def close(self) -> None:
@@ -407,6 +398,31 @@ class Store(Protocol):
     async def close(self) -> None:
         """Let go of the store."""
         ...
+
+
+class Fleet(Protocol):
+    """What the gateways of one store tell each other between two looks at it.
+
+    It hints and counts, and is the only copy of nothing.
+    """
+
+    async def add(self, amounts: Mapping[str, int], keep: float) -> Mapping[str, int]:
+        """Add to shared counters, zero amounts too, and give what each has come to over all gateways.
+
+        A counter is forgotten `keep` seconds after it was last added to. Raises FleetFault: it is away.
+        """
+
+    async def replicas(self) -> int:
+        """How many gateways of this fleet were heard of in the last seconds, this one included. Raises FleetFault."""
+
+    async def say(self, message: Mapping[str, Any]) -> None:
+        """Tell every other gateway something, once; whoever does not listen misses it. Raises FleetFault."""
+
+    def heard(self) -> AsyncIterator[Mapping[str, Any]]:
+        """What others say, from now on, without end; it waits out an absence by itself."""
+
+    async def close(self) -> None:
+        """Leave the fleet."""
 
 
 class RecordedCopy(Protocol):

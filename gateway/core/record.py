@@ -2,10 +2,17 @@
 
 from typing import Any
 
+from gateway.core.outcome import GOOD, Outcome
 from gateway.core.value import value
 
 REVISION_DIGITS = 16
 """How many hexadecimal digits of a policy set's digest a record keeps: 64 bits, beyond any chance of two alike."""
+
+UNCHARGED = frozenset(("count_tokens",))
+"""Endpoints whose answers use nothing that is paid for."""
+
+MAY_HAVE_USED = GOOD | {Outcome.cancelled}
+"""Outcomes of requests that a provider has worked on; another may be of a stream that broke off, of status 200."""
 
 
 @value
@@ -67,6 +74,21 @@ class Record:
     split: str | None = None
     revision: str | None = None
     prompt_digest: str | None = None
+
+    @property
+    def is_charged(self) -> bool:
+        """Whether its endpoint is one whose answers are paid for."""
+        return self.endpoint not in UNCHARGED
+
+    @property
+    def may_have_used(self) -> bool:
+        """Whether a provider may have charged for it, whatever is known of how much."""
+        return self.is_charged and (self.outcome in MAY_HAVE_USED or 200 <= self.status < 300)
+
+    @property
+    def tokens(self) -> int | None:
+        """The input and output tokens together; None when they are not known."""
+        return None if self.input_tokens is None else self.input_tokens + (self.output_tokens or 0)
 
     @property
     def cost_usd(self) -> float | None:

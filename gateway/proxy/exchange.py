@@ -108,8 +108,10 @@ class Exchange:
         """The request's body is complete."""
         if self.state is not State.receiving or self._caller is None:
             return
-        around, now = self._around, self.now()
+        around, now, app = self._around, self.now(), self._caller.app
         try:
+            if app.limits:
+                around.app_limits.take(app.name, around.clock.wall())
             asked = admit_body(self._caller, raw, around.snapshots.current, around.limits)
             way = self._way = Way(self.request_id, asked, now, Verdicts(asked.route, around.breakers))
             way.assigned(*assigned(asked, around.follow_ups))

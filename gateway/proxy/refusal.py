@@ -4,10 +4,19 @@ import calendar
 from dataclasses import dataclass, field
 from email.utils import parsedate
 
-from gateway.core.errors import ClientFault, GatewayFault, PinionError, Unauthenticated, Unavailable, UpstreamFault
+from gateway.core.errors import (
+    ClientFault,
+    GatewayFault,
+    PinionError,
+    RateLimited,
+    Unauthenticated,
+    Unavailable,
+    UpstreamFault,
+)
 from gateway.core.outcome import Outcome
 from gateway.core.ports import Headers
 from gateway.proxy.attempts import Failure
+from gateway.proxy.limit_headers import limit_headers
 from gateway.proxy.relay import answer_headers
 from gateway.wire import headers
 from gateway.wire.dialect import Dialect
@@ -36,7 +45,9 @@ def refuse(fault: PinionError, dialect: Dialect, own: Headers) -> Refusal:
     """Answer a request that Pinion does not carry out. `own` are the headers that Pinion adds to every answer."""
     code = fault.code if isinstance(fault, ClientFault | GatewayFault) else "api_error"
     extra: Headers = [_DO_NOT_RETRY if isinstance(fault, ClientFault) else (b"retry-after", b"1")]
-    if isinstance(fault, Unauthenticated):
+    if isinstance(fault, RateLimited):
+        extra = limit_headers(fault.overrun, dialect)
+    elif isinstance(fault, Unauthenticated):
         extra.append((b"www-authenticate", b"Bearer"))
     return _own_answer(fault.status, code, fault.message, dialect, own + extra)
 

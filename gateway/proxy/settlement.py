@@ -68,6 +68,8 @@ def settle(around: Surroundings, way: Way, attempt: Attempt | None, ending: Endi
     around.meters.settle(record)
     around.ledger.append(record)
     around.judging.hear(record)
+    if way.asked.caller.app.limits:
+        around.app_limits.hear(record)
     if attempt is not None and scan is not None:
         _learn(around, way, attempt, scan)
     around.journal.request(record, ending.message)

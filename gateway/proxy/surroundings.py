@@ -65,6 +65,22 @@ class Denials(Protocol):
         ...
 
 
+class AppLimits(Protocol):
+    """Who counts what applications with limits use. Asked and told of no others."""
+
+    def take(self, app: str, now: float) -> None:
+        """Count a request of an application at wall time `now`, unless one of its limits is used up.
+
+        Raises:
+            RateLimited: one is.
+        """
+        ...
+
+    def hear(self, record: Record) -> None:
+        """Count what a settled request has used."""
+        ...
+
+
 class Mirrors(Protocol):
     """Where a request that stable answered may be copied to the shadow."""
 
@@ -83,6 +99,7 @@ class Surroundings:
     mirrors: Mirrors
     judging: Judging
     denials: Denials
+    app_limits: AppLimits
     upstream: Upstream
     meters: Meters
     ledger: Ledger

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from gateway.adapters.prometheus_meters import PrometheusMeters
 from gateway.core.app import App
 from gateway.core.bucket import rollout_salt
+from gateway.core.limit import Limit, LimitUse
 from gateway.core.model import ModelVersion
 from gateway.core.prompt import PromptVersion
 from gateway.core.provider import Provider
@@ -44,6 +45,8 @@ def snapshot_of(*routes: Route, apps: tuple[str, ...] = ("helpdesk",)) -> Snapsh
     keys = {sha256(name.encode()).digest(): App(name) for name in apps}
     return Snapshot(1, "r", {route.name: route for route in routes}, keys)
 
+
+REQUESTS = Limit("requests", 4, 60.0)
 
 RECORD = Record(
     request_id="r",
@@ -265,6 +268,21 @@ def test_what_was_not_declared_is_other(meters):
     assert 1 == series["pinion_policy_reloads_total", "other"]
 
 
+def test_limits_are_counted_by_application_and_kind():
+    """What was refused, from nothing on for every limit that is declared, and the share that is used."""
+    meters = PrometheusMeters(closed, dict)
+    app = App("helpdesk", limits=(REQUESTS, Limit("usd", 1, 86_400.0)))
+    meters.declare(replace(snapshot_of(route_of("desk", "1.0.0")), keys={b"1": app, b"2": App("other")}))
+    assert 2 == meters.exposition("")[0].count(b"\npinion_app_limited_total{")
+    meters.limited("helpdesk", "requests")
+    meters.limited("stranger", "tokens")
+    meters.limit_uses = lambda: [("helpdesk", LimitUse(REQUESTS, 3, 9.0))]
+    assert {frozenset(("helpdesk", "requests")): 1, frozenset(("other", "tokens")): 1} == labelled(
+        meters, "pinion_app_limited_total"
+    )
+    assert {frozenset(("helpdesk", "requests", "1m")): 0.75} == labelled(meters, "pinion_app_limit_used_ratio")
+
+
 def test_without_applications_the_one_that_anyone_is_has_a_name():
     """An open gateway counts for `local`."""
     meters = PrometheusMeters(closed, dict)
@@ -362,6 +380,8 @@ def test_the_documentation_names_every_metric_and_label(meters):
     meters.settle(replace(RECORD, cost_nano_usd=None))
     meters.shadow("desk", "1.1.0", "ok")
     meters.notified("hooks.test", "delivered")
+    meters.limited("helpdesk", "requests")
+    meters.limit_uses = lambda: [("helpdesk", LimitUse(REQUESTS, 3, 9.0))]
     found = {}
     for family in meters.collect():
         name = f"{family.name}_total" if family.type == "counter" else family.name

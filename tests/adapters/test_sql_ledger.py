@@ -13,6 +13,7 @@ from gateway.adapters.sql_ledger import BATCH, RETRY_SECONDS, SWEEP_SECONDS, WAR
 from gateway.core.arm_units import Wanted
 from gateway.core.dependent import Traffic
 from gateway.core.errors import SetupFault, StoreFault
+from gateway.core.limit import AppUse
 from tests.adapters.clock_and_journal import Clock, Journal
 from tests.adapters.databases import Place, PostgresPlace, SqlitePlace
 from tests.adapters.ledger_records import record
@@ -100,6 +101,16 @@ async def test_a_record_is_found_at_once(world):
     assert None is await world.ledger.find("req-2")
     assert (("support", "resp_1", "1.0.0"),) == await world.ledger.responses(10)
     assert (("support", 0.0, 1, 0),) == await world.ledger.outcome_counts(0.0, 60.0)
+
+
+async def test_the_use_of_applications_counts_what_was_only_just_queued(world):
+    """By application and window, the same on either engine, late within a second and after 2038, too."""
+    for number, at in enumerate((59.9, 60.0, 119.6, 4e9 + 40.6)):
+        world.ledger.append(record(number, at=at))
+    one = AppUse("helpdesk", 0.0, 1, 1_100, 1, 0, 3_500_000, 1, 0)
+    two = AppUse("helpdesk", 60.0, 2, 2_200, 2, 0, 7_000_000, 2, 0)
+    late = replace(one, start=4e9 + 20)
+    assert (one, two, late) == tuple(await world.ledger.app_use(["helpdesk", "other"], 0.0, 5e9, 60.0))
 
 
 async def test_traffic_counts_what_was_only_just_queued(world):

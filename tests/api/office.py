@@ -106,6 +106,7 @@ class Office:
             exposition=lambda accept: (f"# for {accept}\n".encode(), "text/plain; version=1.0.0"),
             extra_status=lambda: {"version": "0.0.0"},
             keys=process.keys,
+            app_limits=process.app_limits,
             access_uses=process.access_uses,
             verifier=self.verifier,
         )

@@ -1,7 +1,9 @@
 """The operations API: health, metrics, what serves and why, and who may ask."""
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from gateway.api.openapi import document
 from tests.api.office import ACTS, OPEN, READING, TOKEN, Office, office, said
 from tests.control.serving_world import files, rolling, route, serving
 from tests.proxy.playbook import Play
@@ -48,6 +50,21 @@ async def test_the_status_tells_what_serves_with_what_the_process_adds():
             status["routes"][0]["route"],
             status["routes"][0]["rollout"]["state"],
         )
+
+
+LIMITED = "kind: app\nname: helpdesk\nkeys: []\nlimits: [{requests: 600, per: 1m}]\n"
+
+
+async def test_limits_of_applications_are_told_as_described():
+    """Of all that have some, or of one; one that is not declared is a 404."""
+    async with office(more=LIMITED) as desk:
+        told = (await desk.get("/admin/v1/apps/limits")).json()
+        assert told == (await desk.get("/admin/v1/apps/limits?app=helpdesk")).json()
+        assert [600] == [limit["amount"] for limit in told["apps"][0]["limits"]]
+        schemas = {"components": document()["components"]}
+        Draft202012Validator({**schemas["components"]["schemas"]["AppLimits"], **schemas}).validate(told)
+        refused = await desk.get("/admin/v1/apps/limits?app=none")
+        assert (404, "no application 'none'; there is helpdesk") == (refused.status_code, said(refused))
 
 
 async def test_explanations_of_a_unit_a_request_and_a_rollout():

@@ -145,3 +145,16 @@ def test_json_tells_problems_too(run):
     }
     assert 1 == result.exit_code
     assert {"ok": False, "problems": [problem], "warnings": [], "counts": {}} == json.loads(result.stdout)
+
+
+def test_a_limit_in_dollars_needs_prices(run):
+    """The library's or stated ones; what neither knows is a problem of the limit."""
+    app = "---\nkind: app\nname: a\nkeys: []\nlimits: [{usd: 1, per: 1d}]\n"
+    result = run({"policies/a.yaml": GOOD + app})
+    problem = (
+        "policies/a.yaml:13: app a has a limit in usd, and may reach r/1, whose price is not known; "
+        "state the price of u@2024-01-01, or leave r out of the routes of a"
+    )
+    assert (1, problem) == (result.exit_code, result.stdout.splitlines()[0])
+    known = GOOD.replace("p/u-2024-01-01", "p/gpt-4o-2024-08-06")
+    assert 0 == run({"policies/a.yaml": known + app}).exit_code

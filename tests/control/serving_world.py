@@ -9,6 +9,7 @@ from copy import deepcopy
 from dataclasses import replace
 
 from gateway.control.access_uses import AccessUses
+from gateway.control.app_limits import AppLimits
 from gateway.control.breakers import Breakers
 from gateway.control.deployments import Deployments
 from gateway.control.error_budgets import ErrorBudgets
@@ -381,7 +382,7 @@ def drawn(count: int) -> str:
 class Process:
     """One life of a gateway's control over a store."""
 
-    def __init__(self, store, terms: Terms | None = None, copy: Copy | None = None) -> None:
+    def __init__(self, store, terms: Terms | None = None, copy: Copy | None = None, fleet=None) -> None:
         self.store, self.copy = store, copy or Copy()
         self.meters, self.journal, self.clock, self.secrets = Meters(), playbook.Journal(), Clock(), Secrets()
         world = World(
@@ -405,6 +406,8 @@ class Process:
         self.live.tell(self.judging.follow)
         self.deployments = Deployments(self.live)
         self.live.tell(self.deployments.follow)
+        self.app_limits = AppLimits(self.live, fleet)
+        self.live.tell(self.app_limits.follow)
 
     @property
     def desk(self):
@@ -436,9 +439,9 @@ class Process:
 
 
 @asynccontextmanager
-async def living(store, terms: Terms | None = None, copy: Copy | None = None):
+async def living(store, terms: Terms | None = None, copy: Copy | None = None, fleet=None):
     """Live for the length of a `with` block; what was not recorded by its end is lost, as in a crash."""
-    process = Process(store, terms, copy)
+    process = Process(store, terms, copy, fleet)
     writing = asyncio.ensure_future(process.recording.run())
     try:
         yield process
@@ -448,8 +451,10 @@ async def living(store, terms: Terms | None = None, copy: Copy | None = None):
 
 
 @asynccontextmanager
-async def serving(policies: dict[str, str], store=None, terms: Terms | None = None, copy: Copy | None = None):
+async def serving(
+    policies: dict[str, str], store=None, terms: Terms | None = None, copy: Copy | None = None, fleet=None
+):
     """A life that has opened these files."""
-    async with living(store or Store(), terms, copy) as process:
+    async with living(store or Store(), terms, copy, fleet) as process:
         await process.serving.open(policies)
         yield process

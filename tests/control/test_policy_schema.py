@@ -61,7 +61,7 @@ def test_the_least_of_each_kind_is_enough(text):
         (
             APP + "zzz: 1\n",
             "a.yaml:4: unknown key 'zzz' in app a; remove it; the keys here are kind, name, owner, keys, routes, "
-            "data_classes, segment, may_force_release",
+            "data_classes, segment, may_force_release, limits",
         ),
         (
             'kind: route\nname: r\nserve: "1"\nreleases:\n  "1":\n    model: m@1\n    parms: {}\n',

@@ -10,8 +10,9 @@ from gateway.core.app import App
 from gateway.core.breaker import BreakerPolicy
 from gateway.core.bucket import Salt
 from gateway.core.digest import digest
-from gateway.core.errors import UpstreamFault
+from gateway.core.errors import RateLimited, UpstreamFault
 from gateway.core.head import Head
+from gateway.core.limit import Overrun
 from gateway.core.model import ModelVersion
 from gateway.core.ports import UpstreamRequest
 from gateway.core.price import Price
@@ -141,6 +142,7 @@ class Meters:
     def __init__(self) -> None:
         self.records: list[Record] = []
         self.shadows: list[tuple[str, str, str]] = []
+        self.refused: list[tuple[str, str]] = []
         self.mismatches = 0
         self.notifications: list[tuple[str, str]] = []
 
@@ -156,6 +158,9 @@ class Meters:
         self.mismatches += 1
 
     def reload(self, result) -> None: ...
+
+    def limited(self, app, kind) -> None:
+        self.refused.append((app, kind))
 
     def dropped(self, count) -> None: ...
 
@@ -214,6 +219,23 @@ class Judging:
 
     def __init__(self) -> None:
         self.heard: list[Record] = []
+
+    def hear(self, record) -> None:
+        self.heard.append(record)
+
+
+class AppLimits:
+    """Port `AppLimits`: refuses with what a test gives, and keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.overrun: Overrun | None = None
+        self.taken: list[tuple[str, float]] = []
+        self.heard: list[Record] = []
+
+    def take(self, app, now) -> None:
+        if self.overrun is not None:
+            raise RateLimited(app, self.overrun)
+        self.taken.append((app, now))
 
     def hear(self, record) -> None:
         self.heard.append(record)
@@ -356,6 +378,7 @@ class Play:
         self.upstream = Upstream()
         self.meters, self.ledger, self.journal = Meters(), Ledger(), Journal()
         self.served, self.mirrors, self.judging, self.denials = ServedModels(), Mirrors(), Judging(), Denials()
+        self.app_limits = AppLimits()
         self.trips: list[tuple[str, str, str]] = []
         self.snapshots = Snapshots(self._snapshot(self.route))
         self.breakers = Breakers(
@@ -370,6 +393,7 @@ class Play:
             mirrors=self.mirrors,
             judging=self.judging,
             denials=self.denials,
+            app_limits=self.app_limits,
             upstream=self.upstream,
             meters=self.meters,
             ledger=self.ledger,

@@ -6,7 +6,7 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ from gateway.control.access_uses import AccessUses
 from gateway.control.approvals import Approvals
 from gateway.control.audit_notes import AuditNotes
 from gateway.control.audit_reading import AuditReading
+from gateway.control.background import every
 from gateway.control.breakers import Breakers
 from gateway.control.checkpoints import Checkpoints, Signer
 from gateway.control.compliance import Compliance
@@ -46,6 +47,7 @@ from gateway.control.deployments import Deployments
 from gateway.control.error_budgets import ErrorBudgets
 from gateway.control.experiments import Experiments
 from gateway.control.feedback import Assessments
+from gateway.control.fleet_life import LEASE_SECONDS, SHARE_SECONDS, FleetLife, unheard
 from gateway.control.judging import Judging
 from gateway.control.keys import Keys
 from gateway.control.live import Live, World
@@ -73,9 +75,6 @@ JUDGE_SECONDS = 1.0
 
 FOLLOW_SECONDS = 1.0
 """How often the store is asked whether others have recorded something, denials are written, the trail is signed."""
-
-LEDGER_RETRY_SECONDS = 5.0
-"""How often a ledger that is away is asked again, at the start, for what it knows of the error budgets."""
 
 USE_SECONDS = 60.0
 """How often the use of access is written down."""
@@ -111,6 +110,7 @@ class Gateway:
         self._hurrying = asyncio.Event()
         self._ready = False
         self._reloading = asyncio.Lock()
+        self._look = asyncio.Event()
         self._credential_files: tuple[str, ...] = ()
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -153,7 +153,9 @@ class Gateway:
         settings = self._settings
         self.journal = JsonJournal()
         stack.callback(self.journal.close)
+        self._every = partial(every, self.journal)
         stack.enter_context(journalled(self.journal, asyncio.CancelledError))
+        self._fleet = None if settings.fleet is None else await self._open_fleet(settings.fleet, stack)
         store = await self._open_store()
         stack.push_async_callback(store.close)
         self.meters = PrometheusMeters(breaker_open=self._breaker_open)
@@ -169,9 +171,11 @@ class Gateway:
         verifier = self._join_checkpoints(store, stack)
         self._background(self._recording.run(), stack)
         self._watch(stack)
+        if self._fleet is not None:
+            self._join_fleet(self._fleet, store, stack)
         await self._first_policies()
         self._join_proxy(ledger, await self._known_responses(ledger), stack)
-        self._background(self._remember_requests(ledger), stack)
+        self._background(self._budgets.remember(ledger, self._clock), stack)
         self._assessments = Assessments(ledger, self._clock, self.judging.hear_feedback)
         self._registries = Registries(self.live, ledger)
         audit = AuditReading(store, store.trail, ed25519_keys.verify, verifier)
@@ -200,11 +204,15 @@ class Gateway:
             verifier=JwtVerifier(self.journal, self._clock),
         )
         stack.push_async_callback(self._write_last_records)
+        self._run_beside(stack)
+
+    def _run_beside(self, stack: contextlib.AsyncExitStack) -> None:
+        """Begin what runs beside the requests for as long as the process lives."""
         self._watch_credentials()
         self._watched.start()
         self._background(self._every(TICK_SECONDS, self._tick), stack)
         self._background(self._every(JUDGE_SECONDS, self.judging.judge), stack)
-        self._background(self._every(FOLLOW_SECONDS, self._follow), stack)
+        self._background(self._every(FOLLOW_SECONDS, self._follow, self._look), stack)
         self._background(self._deployments.run(), stack)
         self._background(self._every(USE_SECONDS, self.access_uses.keep), stack)
         self._background(self._every(FOLLOW_SECONDS, self._notes.write), stack)
@@ -216,6 +224,22 @@ class Gateway:
         except StoreFault as fault:
             self.journal.event("store_away", level="error", message=fault.message)
             return SqlStore.awaited(self._settings.store)
+
+    async def _open_fleet(self, url: str, stack: contextlib.AsyncExitStack) -> FleetLife:
+        from gateway.adapters.redis_fleet import RedisFleet  # noqa: PLC0415 - a third of the start, for a fleet alone
+
+        self._bus = await RedisFleet.open(url, self.journal, self._clock)
+        stack.push_async_callback(self._bus.close)
+        return FleetLife(self._bus, self._bus, self._bus.reading, self.journal)
+
+    def _join_fleet(self, fleet: FleetLife, store: SqlStore, stack: contextlib.AsyncExitStack) -> None:
+        """Tell and hear what changes at once, share outcomes, and take turns at probing."""
+        fleet.join(self.live, self.breakers, self._look.set, secrets.SystemRandom().random)
+        self.meters.watch_fleet(fleet.reading)
+        for coroutine in (self._bus.join(store.chain), *fleet.tasks()):
+            self._background(coroutine, stack)
+        self._background(self._every(SHARE_SECONDS, fleet.share), stack)
+        self._background(self._every(LEASE_SECONDS, fleet.lease), stack)
 
     def _copy(self, store: SqlStore) -> RecordedCopy:
         """What is kept of the store for a start without it; a store in a file is as near as a copy would be."""
@@ -237,6 +261,7 @@ class Gateway:
             new_id=lambda: secrets.token_hex(8),
             located=self._located,
             note=self._notes.note,
+            say=unheard if self._fleet is None else self._fleet.say,
         )
         self._recording = Recording(self.journal)
         local = is_loopback(settings.admin_host) or settings.admin_token is not None
@@ -270,17 +295,6 @@ class Gateway:
         stack.push_async_callback(checkpoints.finish)
         self._background(self._every(FOLLOW_SECONDS, checkpoints.keep), stack)
         return key.verifier
-
-    async def _remember_requests(self, ledger: SqlLedger) -> None:
-        """Learn from the ledger how much of each error budget is used; again, while it is away."""
-        for span in self._budgets.spans():
-            while True:
-                since = self._clock.wall() - span.seconds
-                try:
-                    self._budgets.restore(span, await ledger.outcome_counts(since, span.slot))
-                    break
-                except StoreFault:
-                    await asyncio.sleep(LEDGER_RETRY_SECONDS)
 
     def _tripped(self, route: str, version: str, rule: str, evidence: dict[str, Any]) -> None:
         """A breaker has tripped: the judging, which asks the breakers itself, knows what else there is to tell."""
@@ -380,22 +394,14 @@ class Gateway:
         self.mirror.tick(now)
         self.judging.gather()
 
-    async def _every(self, seconds: float, act: Callable[[], Awaitable[None]]) -> None:
-        """Do something again and again. What one time met must not keep the next from coming."""
-        while True:
-            await asyncio.sleep(seconds)
-            try:
-                await act()
-            except Exception as error:  # noqa: BLE001 - without these no deadline, guardrail or rollback of others holds
-                name = getattr(act, "__name__", repr(act)).strip("_")
-                self.journal.event("task_failed", level="error", task=name, message=f"{type(error).__name__}: {error}")
-
     async def _follow(self) -> None:
         """Look at what others have recorded, and at what was announced to end by now."""
         self._registries.end_due()
         if await self.serving.follow():
             await self.reload()
         await self._approvals.follow()
+        if self._fleet is not None:
+            await self._fleet.settle(store_is_away=self.serving.store_is_away)
 
     # Life
 
@@ -480,6 +486,7 @@ class Gateway:
             "open_shadows": len(self.mirror),
             "unrecorded_acts": len(self._recording),
             "store_away": self.serving.store_is_away,
+            "fleet": None if self._fleet is None else self._fleet.reading().describe(),
         }
 
     def _located(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:

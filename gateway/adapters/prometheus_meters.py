@@ -11,11 +11,13 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
+from gateway.adapters.fleet_families import fleet_families
 from gateway.adapters.known_names import OTHER, KnownNames
 from gateway.adapters.metric_families import Counter, Histogram
 from gateway.adapters.request_series import BY_RELEASE, OUTCOMES, TRACKS, RequestFamilies, RequestSeries, known
 from gateway.core.app import ANYONE
 from gateway.core.breaker import TripRule
+from gateway.core.fleet_reading import FleetReading
 from gateway.core.outcome import GOOD, Outcome
 from gateway.core.record import Record, Tried
 from gateway.core.release import Release
@@ -54,6 +56,7 @@ class PrometheusMeters(Collector):
 
     def __init__(self, breaker_open: Callable[[str, str], bool], remembered: int = 200) -> None:
         self._breaker_open = breaker_open
+        self._fleet: Callable[[], FleetReading] | None = None
         self._remembered = remembered
         self._routes = KnownNames(remembered)
         self._apps = KnownNames(remembered)
@@ -72,6 +75,10 @@ class PrometheusMeters(Collector):
         for result in RELOAD_RESULTS:
             self._reloads.add(0, result)
         self._dropped.add(0)
+
+    def watch_fleet(self, reading: Callable[[], FleetReading]) -> None:
+        """Tell of the fleet, too, as `reading` gives it at each scrape."""
+        self._fleet = reading
 
     def declare(self, snapshot: Snapshot) -> None:
         """Take the routes, releases and applications of a snapshot as the label values from now on."""
@@ -180,6 +187,8 @@ class PrometheusMeters(Collector):
                 breakers.add_metric((route.name, version), self._breaker_open(route.name, version))
                 info.add_metric(_info(release), 1)
         yield from (weights, breakers, info)
+        if self._fleet is not None:
+            yield from fleet_families(self._fleet())
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """Give a scrape's body and its content type: OpenMetrics where `accept` names it, else Prometheus' text."""

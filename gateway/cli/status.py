@@ -61,13 +61,23 @@ def status_text(told: Mapping[str, Any], columns: int, now: float) -> Iterator[R
 
 def _process(told: Mapping[str, Any]) -> Mapping[str, Any]:
     reload, waiting, away = told["reload"], told["unrecorded_acts"], told.get("store_away", False)
+    fleet = told.get("fleet")
     return {
         "policies": f"{told['policies']}, revision {told['revision'][:12]}, epoch {told['epoch']}",
         "last reload": None if reload is None else _reload(reload),
         "callers": line(("anyone on this machine: no app is declared", "yellow")) if told["open"] else None,
         "store": line(("away: what serves goes on, and no act that gives traffic is taken", "red")) if away else None,
+        "fleet": None if fleet is None else _fleet(fleet),
         "unrecorded": line((f"{counted(waiting, 'act')} not in the store yet", "red")) if waiting else None,
     }
+
+
+def _fleet(fleet: Mapping[str, Any]) -> Text:
+    """Say how many gateways there are, or since when nobody knows."""
+    if fleet["up"]:
+        return line(counted(fleet["replicas"], "replica"))
+    since = "" if fleet["away_since"] is None else f" since {moment(fleet['away_since'])}"
+    return line((f"away{since}: the others are heard of through the store alone, each second", "yellow"))
 
 
 def _reload(reload: Mapping[str, Any]) -> Text:

@@ -4,25 +4,27 @@ They live in one table by route, apart from the snapshots that come and go. A ch
 counted; one that is removed and stated again finds what was counted before, as far as that is young enough.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gateway.core.error_budget import BudgetReading, ErrorBudget, Slo, Span
+from gateway.core.errors import StoreFault
 from gateway.core.outcome import BAD_FOR_APPLICATIONS, GOOD, JUDGED, Outcome
+from gateway.core.ports import Clock, Ledger
 from gateway.core.record import Record, Tried
 from gateway.core.route import Route
 from gateway.core.snapshot import Snapshot
+
+RETRY_SECONDS = 5.0
+"""How often a ledger that is away is asked again, at the start, for what it knows of the error budgets."""
 
 
 class ErrorBudgets:
     """Every route's error budget. `live` gives the current snapshot; times are wall seconds.
 
-    After a restart it is filled from the ledger, before or after the first requests:
-
-        for span in budgets.spans():
-            budgets.restore(span, await ledger.outcome_counts(now - span.seconds, span.slot))
-
-    A canary's count is not restored: it begins anew.
+    After a restart it is filled from the ledger by `remember`, before or after the first requests. A canary's count
+    is not restored: it begins anew.
     """
 
     def __init__(self, live: Callable[[], Snapshot]) -> None:
@@ -70,6 +72,16 @@ class ErrorBudgets:
         for route, start, good, bad in counts:
             if (budget := self._find(route)) is not None:
                 budget.restore(span, start, good, bad)
+
+    async def remember(self, ledger: Ledger, clock: Clock) -> None:
+        """Learn from the ledger how much of each error budget is used; again, while it is away."""
+        for span in self.spans():
+            while True:
+                try:
+                    self.restore(span, await ledger.outcome_counts(clock.wall() - span.seconds, span.slot))
+                    break
+                except StoreFault:
+                    await asyncio.sleep(RETRY_SECONDS)
 
     def _find(self, name: str) -> ErrorBudget | None:
         route = self._live().routes.get(name)

@@ -212,5 +212,11 @@ class AnchorFault(PinionError):
     status = 502
 
 
+class FleetFault(PinionError):
+    """The fleet bus is away."""
+
+    status = 503
+
+
 class SetupFault(PinionError):
     """The process cannot start as it was told to."""

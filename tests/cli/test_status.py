@@ -122,6 +122,15 @@ def test_a_store_that_is_away_is_told(told):
     assert not any("away" in one.plain for one in status_text(older, 80, NOW) if isinstance(one, Text))
 
 
+def test_a_fleet_is_told(told):
+    """How many gateways there are, or since when nobody knows; nothing without one."""
+    assert not any(each.startswith("fleet") for each in told())
+    assert "fleet 3 replicas" in told(fleet={"up": True, "replicas": 3, "away_since": None})
+    away = {"up": False, "replicas": 1, "away_since": 1_790_856_060.0}
+    assert any(each.startswith("fleet away since 2026-") for each in told(fleet=away))
+    assert any(each.startswith("fleet away: the others") for each in told(fleet={**away, "away_since": None}))
+
+
 def test_a_rejected_reload_shows_its_problems(told):
     """The problems of a rejected set are shown, one a line, as the warnings of an accepted one are."""
     rejected = {"result": "rejected", "at": 1_790_856_000.0, "problems": [PROBLEM], "warnings": []}

@@ -56,6 +56,7 @@ STATUS = {
     "open_shadows": 1,
     "unrecorded_acts": 0,
     "store_away": False,
+    "fleet": None,
     "epoch": 7,
     "revision": "0123456789abcdef",
     "dev": False,

@@ -211,15 +211,17 @@ class RedisFleet:
                     await listening.aclose()  # type: ignore[no-untyped-call]
 
     async def take(self, names: Sequence[str], seconds: float) -> frozenset[str]:
-        """Take leases, or keep them, for so many seconds; give those that are ours.
+        """Take leases, or keep them, for so many seconds; give those that are ours. For none nothing is sent.
 
         Raises:
             FleetFault: Redis is away.
         """
         root, lasting = self._where(), int(seconds * 1_000)
+        if not names:
+            return frozenset()
         asked = [("EVAL", _TAKE, 1, f"{root}:lease:{name}", self._me, lasting) for name in names]
         answers = await self._carry_out(asked)
-        return frozenset(name for name, answer in zip(names, answers, strict=False) if answer)
+        return frozenset(name for name, answer in zip(names, answers, strict=True) if answer)
 
     async def give_back(self, names: Sequence[str]) -> None:
         """Give leases back that are ours.
@@ -238,8 +240,10 @@ class RedisFleet:
         with contextlib.suppress(FleetFault):
             root, self._beat_at = self._where(), self._clock.monotonic()
             await self._carry_out([("ZREM", f"{root}:alive", self._me)])
-        await self._redis.aclose()
-        await self._redis.connection_pool.disconnect()
+        with contextlib.suppress(*_TROUBLE):
+            async with asyncio.timeout(TRIAL_SECONDS):  # an end that is not answered must not hold the process
+                await self._redis.aclose()
+                await self._redis.connection_pool.disconnect()
 
     # Commands
 

@@ -29,6 +29,7 @@ class FleetTalk:
         self._journal = journal
         self._waiting: deque[Said] = deque(maxlen=MOST_WAITING)
         self._look_due = False
+        self._looked_at = 0.0
         self._wanted = asyncio.Event()
         self.heard: Counter[str] = Counter(acted=0, known=0, dropped=0)
 
@@ -61,10 +62,15 @@ class FleetTalk:
             await self._fleet.say(written(said))
             if self._waiting and self._waiting[0] is said:
                 self._waiting.popleft()
-        if self._look_due:
-            self._look_due = False
-            await self._fleet.say(written(Look()))
-            await asyncio.sleep(APART_SECONDS)
+        if not self._look_due:
+            return
+        loop = asyncio.get_running_loop()
+        rest = self._looked_at + APART_SECONDS - loop.time()
+        if rest > 0:
+            loop.call_later(rest, self._wanted.set)
+            return
+        self._look_due, self._looked_at = False, loop.time()
+        await self._fleet.say(written(Look()))
 
     async def listen(self, act: Callable[[Said], bool]) -> None:
         """Act on what others say, for as long as the process lives; `act` says whether there was anything to do."""

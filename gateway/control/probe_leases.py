@@ -48,7 +48,7 @@ class ProbeLeases:
         try:
             if recovered:
                 await self._leases.give_back([f"{len(route)}:{route}/{release}" for route, release in recovered])
-            ours = await self._leases.take(names, LEASE_SECONDS) if names else frozenset()
+            ours = await self._leases.take(names, LEASE_SECONDS) if names or probes.is_alone else frozenset()
         except FleetFault:
             probes.let_alone()
             return

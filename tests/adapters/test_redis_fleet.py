@@ -166,6 +166,15 @@ async def test_a_lease_is_one_gateways_until_it_gives_it_back_or_is_gone(server)
         await until(lambda: _is(lambda: one.fleet.take(["a"], 60), {"a"}))
 
 
+async def test_a_listener_in_a_quiet_fleet_asks_whether_redis_is_there(own_server):
+    """And hears what is said afterwards on the same connection."""
+    async with joined(own_server) as one, joined(own_server) as two:
+        await until(lambda: one.heard and own_server.calls("ping") > 2)
+        await certainly(lambda: two.fleet.say({"kind": "x"}))
+        await until(lambda: one.heard[1:] == [{"kind": "x"}])
+        assert frozenset() == await certainly(lambda: one.fleet.take([], 60))
+
+
 async def test_before_the_store_tells_its_name_the_fleet_is_away(server):
     """Nothing is written under a name that may be another's."""
     fleet = await RedisFleet.open(server.url, Journal(), SystemClock())

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gateway.adapters.fleet_address import FleetAddress
+from gateway.adapters.sql_engine import scheme_of
 from gateway.core.address import is_loopback
 from gateway.core.errors import SetupFault
 
@@ -33,6 +35,7 @@ class Settings:
     audit_webhook_secret: str | None = field(default=None, repr=False)
     notify: tuple[str, ...] = field(default=(), repr=False)
     notify_secret: str | None = field(default=None, repr=False)
+    fleet: str | None = field(default=None, repr=False)
 
 
 def check_settings(settings: Settings) -> None:
@@ -49,3 +52,10 @@ def check_settings(settings: Settings) -> None:
         raise SetupFault("--tls-cert and --tls-key belong together; give both")
     if settings.audit_anchor and settings.audit_key is None:
         raise SetupFault("--audit-anchor sends signed checkpoints and needs --audit-key; `pinion audit key` makes one")
+    if settings.fleet is not None:
+        FleetAddress.read(settings.fleet)
+        if scheme_of(settings.store) == "sqlite":
+            raise SetupFault(
+                "--fleet joins gateways on one PostgreSQL store, and this one is a SQLite file, which one process has; "
+                "give --store postgresql://... or leave --fleet out"
+            )

@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import os
 import secrets
-import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from signal import SIGHUP, SIGINT, SIGTERM
 from typing import Any
 
 from gateway import __version__
@@ -22,6 +22,8 @@ from gateway.adapters.jwt_verifier import JwtVerifier
 from gateway.adapters.listener import Listener, bind
 from gateway.adapters.policy_folder import FolderWatch, located, read_folder
 from gateway.adapters.price_library import PriceLibrary
+from gateway.adapters.process_ending import Ending
+from gateway.adapters.process_signals import heeded
 from gateway.adapters.prometheus_meters import PrometheusMeters
 from gateway.adapters.random_characters import random_characters
 from gateway.adapters.recorded_copy import NoCopy, RecordedCopyFile
@@ -39,6 +41,7 @@ from gateway.control.app_limits import AppLimits
 from gateway.control.approvals import Approvals
 from gateway.control.audit_notes import AuditNotes
 from gateway.control.audit_reading import AuditReading
+from gateway.control.background import every
 from gateway.control.breakers import Breakers
 from gateway.control.compliance import Compliance
 from gateway.control.denials import Denials
@@ -46,6 +49,7 @@ from gateway.control.deployments import Deployments
 from gateway.control.error_budgets import ErrorBudgets
 from gateway.control.experiments import Experiments
 from gateway.control.feedback import Assessments
+from gateway.control.fleet_life import LEASE_SECONDS, SHARE_SECONDS, FleetLife, unheard
 from gateway.control.judging import Judging
 from gateway.control.keys import Keys
 from gateway.control.live import Live, World
@@ -92,7 +96,7 @@ HURRIED_SECONDS = 0.5
 
 
 class Gateway:
-    """One gateway process. `run` serves until `stop` is called, then drains."""
+    """One gateway process. `run` serves until its `ending` begins, then drains."""
 
     def __init__(self, settings: Settings, may_call: Callable[[str], bool] = is_public) -> None:
         """Check the settings; nothing is opened yet. `may_call` says at which IP addresses webhooks may be.
@@ -106,10 +110,10 @@ class Gateway:
         self._outgoing = Outgoing(settings, self._clock, may_call)
         self._new_id = RequestIds()
         self._loop = asyncio.get_running_loop()
-        self._stopping = asyncio.Event()
-        self._hurrying = asyncio.Event()
+        self.ending = Ending()
         self._ready = False
         self._reloading = asyncio.Lock()
+        self._look = asyncio.Event()
         self._credential_files: tuple[str, ...] = ()
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -126,14 +130,10 @@ class Gateway:
             for taken in sockets:
                 stack.callback(taken.close)
             await self._open(stack)
-            lasting.enter_context(self._signals())
+            lasting.enter_context(
+                heeded({SIGTERM: self.ending.stop, SIGINT: self.ending.stop, SIGHUP: self.reload_soon})
+            )
             await self._serve(sockets, announce)
-
-    def stop(self) -> None:
-        """Drain and end; called again, end at once."""
-        if self._stopping.is_set():
-            self._hurrying.set()
-        self._stopping.set()
 
     async def reload(self) -> Reload:
         """Read the policy files again. Reloads follow one another, so that what was read last serves."""
@@ -152,7 +152,9 @@ class Gateway:
         settings = self._settings
         self.journal = JsonJournal()
         stack.callback(self.journal.close)
+        self._every = partial(every, self.journal)
         stack.enter_context(journalled(self.journal, asyncio.CancelledError))
+        self._fleet = None if settings.fleet is None else await self._open_fleet(settings.fleet, stack)
         store = await self._open_store()
         stack.push_async_callback(store.close)
         self.meters = PrometheusMeters(self._breaker_open, self._exceptions, notifications=self._outgoing.waiting)
@@ -168,6 +170,8 @@ class Gateway:
         await self._join_outgoing(store, stack)
         self._background(self._recording.run(), stack)
         self._watch(stack)
+        if self._fleet is not None:
+            self._join_fleet(self._fleet, store, stack)
         await self._first_policies()
         self._join_proxy(ledger, await self._remember(ledger, stack), stack)
         self._assessments = Assessments(ledger, self._clock, self.judging.hear_feedback)
@@ -199,11 +203,15 @@ class Gateway:
             verifier=JwtVerifier(self.journal, self._clock),
         )
         stack.push_async_callback(self._write_last_records)
+        self._run_beside(stack)
+
+    def _run_beside(self, stack: contextlib.AsyncExitStack) -> None:
+        """Begin what runs beside the requests for as long as the process lives."""
         self._watch_credentials()
         self._watched.start()
         self._background(self._every(TICK_SECONDS, self._tick), stack)
         self._background(self._every(JUDGE_SECONDS, self.judging.judge), stack)
-        self._background(self._every(FOLLOW_SECONDS, self._follow), stack)
+        self._background(self._every(FOLLOW_SECONDS, self._follow, self._look), stack)
         self._background(self._deployments.run(), stack)
         self._background(self._every(USE_SECONDS, self.access_uses.keep), stack)
         self._background(self._every(FOLLOW_SECONDS, self._notes.write), stack)
@@ -215,6 +223,22 @@ class Gateway:
         except StoreFault as fault:
             self.journal.event("store_away", level="error", message=fault.message)
             return SqlStore.awaited(self._settings.store)
+
+    async def _open_fleet(self, url: str, stack: contextlib.AsyncExitStack) -> FleetLife:
+        from gateway.adapters.redis_fleet import RedisFleet  # noqa: PLC0415 - a third of the start, for a fleet alone
+
+        self._bus = await RedisFleet.open(url, self.journal, self._clock)
+        stack.push_async_callback(self._bus.close)
+        return FleetLife(self._bus, self._bus, self._bus.reading, self.journal)
+
+    def _join_fleet(self, fleet: FleetLife, store: SqlStore, stack: contextlib.AsyncExitStack) -> None:
+        """Tell and hear what changes at once, share outcomes, and take turns at probing."""
+        fleet.join(self.live, self.breakers, self._look.set, secrets.SystemRandom().random)
+        self.meters.watch_fleet(fleet.reading)
+        for coroutine in (self._bus.join(store.chain), *fleet.tasks()):
+            self._background(coroutine, stack)
+        self._background(self._every(SHARE_SECONDS, fleet.share), stack)
+        self._background(self._every(LEASE_SECONDS, fleet.lease), stack)
 
     def _copy(self, store: SqlStore) -> RecordedCopy:
         """What is kept of the store for a start without it; a store in a file is as near as a copy would be."""
@@ -236,6 +260,7 @@ class Gateway:
             new_id=lambda: secrets.token_hex(8),
             located=self._located,
             note=self._notes.note,
+            say=unheard if self._fleet is None else self._fleet.say,
         )
         self._recording = Recording(self.journal)
         local = is_loopback(settings.admin_host) or settings.admin_token is not None
@@ -261,7 +286,7 @@ class Gateway:
         self.live.tell(self.judging.follow)
         self._deployments = Deployments(self.live)
         self.live.tell(self._deployments.follow)
-        self._app_limits = AppLimits(self.live, fleet=None)  # without a fleet, this gateway alone counts
+        self._app_limits = AppLimits(self.live, fleet=None if self._fleet is None else self._bus)
         self.live.tell(self._app_limits.follow)
         self.meters.limit_uses = self._app_limits.uses
 
@@ -381,22 +406,14 @@ class Gateway:
         self.mirror.tick(now)
         self.judging.gather()
 
-    async def _every(self, seconds: float, act: Callable[[], Awaitable[None]]) -> None:
-        """Do something again and again. What one time met must not keep the next from coming."""
-        while True:
-            await asyncio.sleep(seconds)
-            try:
-                await act()
-            except Exception as error:  # noqa: BLE001 - without these no deadline, guardrail or rollback of others holds
-                name = getattr(act, "__name__", repr(act)).strip("_")
-                self.journal.event("task_failed", level="error", task=name, message=f"{type(error).__name__}: {error}")
-
     async def _follow(self) -> None:
         """Look at what others have recorded, and at what was announced to end by now."""
         self._registries.end_due()
         if await self.serving.follow():
             await self.reload()
         await self._approvals.follow()
+        if self._fleet is not None:
+            await self._fleet.settle(store_is_away=self.serving.store_is_away)
 
     # Life
 
@@ -414,7 +431,7 @@ class Gateway:
         settle_interpreter()
         self._ready = True
         announce(self._welcome(front, back))
-        await self._stopping.wait()
+        await self.ending.begun()
         await self._drain(front)
         await back.end(HURRIED_SECONDS)
 
@@ -422,38 +439,15 @@ class Gateway:
         """Readiness goes first, then the listener; what is open may end within the grace; the rest gets a clear end."""
         self._ready = False
         self.journal.event("draining", open=len(self.exchanges))
-        await self._wait(lambda: False, self._settings.drain_delay)
+        await self.ending.allowed(self._settings.drain_delay)
         front.close()
-        await self._wait(lambda: not len(self.exchanges), self._settings.drain_grace)
+        await self.ending.allowed(self._settings.drain_grace, lambda: not len(self.exchanges))
         left = len(self.exchanges)
         self.mirror.drain()
         self.exchanges.drain()
-        await self._wait(lambda: not len(self.mirror), LAST_WORD_SECONDS)
-        await front.end(HURRIED_SECONDS if self._hurrying.is_set() else LAST_WORD_SECONDS)
+        await self.ending.allowed(LAST_WORD_SECONDS, lambda: not len(self.mirror))
+        await front.end(HURRIED_SECONDS if self.ending.is_hurried else LAST_WORD_SECONDS)
         self.journal.event("drained", ended=left)
-
-    async def _wait(self, done: Callable[[], bool], within: float) -> None:
-        """Wait until `done`, at most `within` seconds, or until told to hurry."""
-        until = self._clock.monotonic() + within
-        while not done() and not self._hurrying.is_set() and self._clock.monotonic() < until:  # noqa: ASYNC110
-            # What is waited for is the state of many exchanges, none of which knows of a drain.
-            await asyncio.sleep(0.02)
-
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        acts: Mapping[signal.Signals, Callable[[], None]] = {
-            signal.SIGTERM: self.stop,
-            signal.SIGINT: self.stop,
-            signal.SIGHUP: self.reload_soon,
-        }
-        for number, act in acts.items():
-            loop.add_signal_handler(number, act)
-        try:
-            yield
-        finally:
-            for number in acts:
-                loop.remove_signal_handler(number)
 
     # What is told
 
@@ -473,7 +467,7 @@ class Gateway:
         return self._approvals.counted()
 
     def _why_not_ready(self) -> str | None:
-        if self._stopping.is_set():
+        if self.ending.has_begun:
             return "draining"
         return None if self._ready else "starting"
 
@@ -487,6 +481,7 @@ class Gateway:
             "unrecorded_acts": len(self._recording),
             "store_away": self.serving.store_is_away,
             "notifications": self._outgoing.status(),
+            "fleet": None if self._fleet is None else self._fleet.reading().describe(),
         }
 
     def _located(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:

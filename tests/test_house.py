@@ -29,6 +29,7 @@ VAGUE_NAMES = {"utils", "helpers", "models", "manager", "common", "base", "types
 UNTESTED: dict[str, str] = {
     "api/compliance.py": "one path, whose answer test_openapi.py holds to its description",
     "api/origin.py": "one value for the audit trail, which test_audit.py reads there",
+    "control/fleet_life.py": "joins the fleet's parts, which have tests; tests/system/test_fleet.py runs it whole",
     "core/clauses.py": "a table, which test_compliance.py walks",
     "core/ports.py": "declares protocols and plain values; every fake and adapter is its test",
     "core/recorded.py": "plain values, which every store test makes",
@@ -40,6 +41,7 @@ UNTESTED: dict[str, str] = {
 # Module under gateway/ -> why it must import a part of gateway within a function.
 LATE_IMPORTS: dict[str, str] = {
     "adapters/sql_engine.py": "migrations are rare, and Alembic costs a tenth of the start and 11 MB",
+    "wiring.py": "the client of Redis costs a third of the start, and only a fleet needs it",
     "adapters/upstreams.py": "the client of providers that need it costs a tenth of the start and 7 MB",
 }
 

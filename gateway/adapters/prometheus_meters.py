@@ -11,6 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
+from gateway.adapters.fleet_families import fleet_families
 from gateway.adapters.known_names import OTHER, KnownNames
 from gateway.adapters.metric_families import Counter, Histogram
 from gateway.adapters.request_series import BY_RELEASE, OUTCOMES, TRACKS, RequestFamilies, RequestSeries, known
@@ -19,6 +20,7 @@ from gateway.core.app import ANYONE
 from gateway.core.breaker import TripRule
 from gateway.core.delivery import DeliveryResult
 from gateway.core.duration import format_duration
+from gateway.core.fleet_reading import FleetReading
 from gateway.core.limit import LimitKind, LimitUse
 from gateway.core.outcome import GOOD, Outcome
 from gateway.core.record import Record, Tried
@@ -71,6 +73,7 @@ class PrometheusMeters(Collector):
         self._exceptions = exceptions
         self._notifications = notifications
         self.limit_uses = tuple
+        self._fleet: Callable[[], FleetReading] | None = None
         self._remembered = remembered
         self._routes = KnownNames(remembered)
         self._apps = KnownNames(remembered)
@@ -91,6 +94,10 @@ class PrometheusMeters(Collector):
         for result in RELOAD_RESULTS:
             self._reloads.add(0, result)
         self._dropped.add(0)
+
+    def watch_fleet(self, reading: Callable[[], FleetReading]) -> None:
+        """Tell of the fleet, too, as `reading` gives it at each scrape."""
+        self._fleet = reading
 
     def declare(self, snapshot: Snapshot) -> None:
         """Take the routes, releases and applications of a snapshot as the label values from now on."""
@@ -226,6 +233,8 @@ class PrometheusMeters(Collector):
         for app, use in self.limit_uses():
             used.add_metric((app, use.limit.kind, format_duration(use.limit.per)), use.ratio)
         yield from (weights, breakers, info, excepted, waiting, used)
+        if self._fleet is not None:
+            yield from fleet_families(self._fleet())
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """Give a scrape's body and its content type: OpenMetrics where `accept` names it, else Prometheus' text."""

@@ -115,6 +115,11 @@ class SqlStore:
         """
         return cls(Database.awaited(url, "store"), _thread())
 
+    async def chain(self) -> str | None:
+        """Name the store's audit chain, which nothing else has; None before its first entry."""
+        head = await self.trail.head()
+        return None if head is None else head.chain
+
     async def epoch(self) -> int:
         """Read the epoch alone."""
         return await self._run(self._database.snapshot, _epoch)

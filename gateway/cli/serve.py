@@ -11,7 +11,7 @@ from uvicorn.loops.auto import auto_loop_factory
 
 from gateway.cli.option import read_by
 from gateway.core.duration import parse_duration
-from gateway.core.errors import PinionError, PolicyFault, SetupFault
+from gateway.core.errors import PinionError, PolicyFault
 from gateway.core.size import parse_size
 from gateway.settings import Settings
 from gateway.wiring import Gateway
@@ -50,7 +50,11 @@ _duration = read_by(parse_duration)
     help="Last known copy of a PostgreSQL store, to start from while it is away.",
 )
 @click.option("--environment", metavar="NAME", default="default", help="Where it runs, as in production.")
-@click.option("--fleet", metavar="URL", help="Fleet bus of several replicas; not supported yet.")
+@click.option(
+    "--fleet",
+    metavar="URL",
+    help="Redis by which the gateways of one PostgreSQL store hear of each other at once: redis://HOST or rediss://HOST.",
+)
 @click.option("--tls-cert", type=FILE, help="Certificate chain of the applications' API, as PEM.")
 @click.option("--tls-key", type=FILE, help="Its private key, as PEM.")
 @click.option("--dev", is_flag=True, help="Let versions change that have served; on loopback alone.")
@@ -94,15 +98,13 @@ _duration = read_by(parse_duration)
     multiple=True,
     help="Where notifications are posted, https://HOST/PATH; may be given again. Signed with PINION_NOTIFY_SECRET.",
 )
-def serve(fleet: str | None, **settings: Any) -> None:
+def serve(**settings: Any) -> None:
     """Serve the routes of a policy folder.
 
     Prints one line when both listeners are ready, logs JSON lines to standard error, and exits 0 once drained, 2 when
     it cannot start.
     """
     try:
-        if fleet is not None:
-            raise SetupFault("fleets of replicas are not supported yet; run one process without --fleet")
         told = Settings(
             **settings,
             admin_token=os.environ.get("PINION_ADMIN_TOKEN") or None,

@@ -63,11 +63,13 @@ def status_text(told: Mapping[str, Any], columns: int, now: float) -> Iterator[R
 def _process(told: Mapping[str, Any]) -> Mapping[str, Any]:
     late = "; ".join(_late(told.get("notifications", ())))
     reload, waiting, away = told["reload"], told["unrecorded_acts"], told.get("store_away", False)
+    fleet = told.get("fleet")
     return {
         "policies": f"{told['policies']}, revision {told['revision'][:12]}, epoch {told['epoch']}",
         "last reload": None if reload is None else _reload(reload),
         "callers": line(("anyone on this machine: no app is declared", "yellow")) if told["open"] else None,
         "store": line(("away: what serves goes on, and no act that gives traffic is taken", "red")) if away else None,
+        "fleet": None if fleet is None else _fleet(fleet),
         "unrecorded": line((f"{counted(waiting, 'act')} not in the store yet", "red")) if waiting else None,
         "notifications": line((late, "red")) if late else None,
     }
@@ -79,6 +81,14 @@ def _late(targets: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         if each["waiting"] or each["stopped"]:
             state = "stopped until the next start" if each["stopped"] else each["fault"] or "on their way"
             yield f"{each['waiting']} waiting for {each['target']}: {state}"
+
+
+def _fleet(fleet: Mapping[str, Any]) -> Text:
+    """Say how many gateways there are, or since when nobody knows."""
+    if fleet["up"]:
+        return line(counted(fleet["replicas"], "replica"))
+    since = "" if fleet["away_since"] is None else f" since {moment(fleet['away_since'])}"
+    return line((f"away{since}: the others are heard of through the store alone, each second", "yellow"))
 
 
 def _reload(reload: Mapping[str, Any]) -> Text:

@@ -3,9 +3,10 @@
 They live in one table by route and release, apart from the snapshots that come and go.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from gateway.control.probes import Probes
 from gateway.core.breaker import Breaker, BreakerState, Permit, Trip
 from gateway.core.cusum import FailingShare
 from gateway.core.outcome import JUDGED, Outcome, counts_as_failure
@@ -13,6 +14,7 @@ from gateway.core.ports import Journal
 from gateway.core.release import Release
 from gateway.core.route import Route
 from gateway.core.snapshot import Snapshot
+from gateway.core.window import Counts
 
 
 class Breakers:
@@ -31,6 +33,7 @@ class Breakers:
         self._live = live
         self._on_trip = on_trip
         self._journal = journal
+        self.probes = Probes()
         self._breakers: dict[tuple[str, str], Breaker] = {}
         self._shares: dict[tuple[str, str], FailingShare] = {}
 
@@ -43,7 +46,11 @@ class Breakers:
         live = self._live().routes.get(route.name)
         if live is not None and live.is_out(release):
             return None
-        return self._breaker(live or route, release.version).permit(now)
+        breaker = self._breaker(live or route, release.version)
+        if breaker.state is not BreakerState.closed and breaker.is_due(now):
+            key = route.name, release.version
+            return breaker.permit(now) if self.probes.may(key, now) else None
+        return breaker.permit(now)
 
     def report(self, route: Route, release: Release, permit: Permit, outcome: Outcome, now: float) -> None:
         """Hear how a permitted attempt ended; act when it trips the breaker."""
@@ -54,24 +61,56 @@ class Breakers:
         baseline = self._share(route.name, live.stable.version).share if is_candidate else None
         if outcome in JUDGED and not is_candidate:
             self._share(*key).add(counts_as_failure(outcome))
+        was_closed = breaker.state is BreakerState.closed
         trip = breaker.report(permit, outcome, now, baseline=baseline)
-        if trip is None:
+        if trip is not None:
+            self._act_on(trip, live, release, now)
+        elif not was_closed and breaker.state is BreakerState.closed:
+            self.probes.succeeded(key, breaker.probed(now))
+
+    def take(self, route: str, version: str, others: Counts, now: float) -> None:
+        """Count what other gateways had of a release in the last second; act when that trips its breaker."""
+        live, breaker = self._live().routes.get(route), self._breakers.get((route, version))
+        release = None if live is None else live.releases.get(version)
+        if live is None or release is None or breaker is None or live.is_out(release):
             return
-        if not is_candidate:
-            self._tell(route.name, release.version, trip)
+        trip = breaker.take(others, now)
+        if trip is not None:
+            self._act_on(trip, live, release, now)
+
+    def busy(self, now: float) -> Iterator[tuple[tuple[str, str], Counts]]:
+        """Give the releases whose windows hold something, by route and version, with all that was ever counted here."""
+        for key, breaker in self._breakers.items():
+            if breaker.counts(now)[0]:
+                yield key, breaker.own
+
+    def close(self, route: str, version: str, now: float, probed: float) -> bool:
+        """Close a breaker whose release another gateway has found well; say whether it did."""
+        breaker = self._breakers.get((route, version))
+        return breaker is not None and breaker.close(now, probed)
+
+    def waits(self, key: tuple[str, str], now: float) -> bool:
+        """Say whether a release's breaker is open, and not for its whole time yet."""
+        breaker = self._breakers.get(key)
+        return breaker is not None and breaker.state is BreakerState.open and not breaker.is_due(now)
+
+    def _act_on(self, trip: Trip, live: Route, release: Release, now: float) -> None:
+        key = live.name, release.version
+        if not live.can_roll_back(release.version):
+            self._tell(*key, trip)
         elif self.stable_fails(live, release, now):
             # Stable fails on the same provider: whatever is wrong is not the candidate's doing, so it starts afresh.
             self._breakers[key] = Breaker(live.breaker)
             self._journal.event(
                 "trip_excused",
                 level="warning",
-                route=route.name,
+                route=live.name,
                 release=release.version,
                 rule=trip.rule,
                 message="stable fails on the same provider; the candidate is not blamed",
             )
         else:
-            self._on_trip(route.name, release.version, trip.rule, trip.evidence)
+            self._on_trip(*key, trip.rule, trip.evidence)
 
     def is_open(self, route: str, version: str) -> bool:
         """Say whether a release's breaker keeps requests from it."""

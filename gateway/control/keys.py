@@ -12,6 +12,7 @@ from gateway.core.audit import BY_GATEWAY, AuditAct, By, Origin
 from gateway.core.audit_acts import act_of_keys
 from gateway.core.duration import format_duration
 from gateway.core.errors import OperatorFault, UnknownSubject, VerbRefused
+from gateway.core.fleet_message import KeyOut
 
 MOST_IN_FORCE = 20
 """How many keys one owner may have at a time."""
@@ -94,6 +95,7 @@ class Keys:
         revoked = key.revoked(self._now(), actor)
         if revoked is not key:
             self._hold([revoked])
+            self._live.world.say(KeyOut(revoked.id, actor, self._now()))
             act = act_of_keys([revoked], "revoke", By(actor, origin), self._now())
             self._live.record_keys_later(f"key {key_id} revoked", [revoked], act)
             self._live.world.journal.event(

@@ -20,6 +20,7 @@ from gateway.core.admission import Governance, GovernanceMove
 from gateway.core.api_key import IssuedKey
 from gateway.core.audit import BY_GATEWAY, BY_POLICY, AuditAct, Origin
 from gateway.core.errors import Overtaken, Problem, StoreFault, UnknownSubject
+from gateway.core.fleet_message import Look, Said
 from gateway.core.ports import Clock, Journal, Meters, PriceBook, RecordedCopy, Secrets, Store
 from gateway.core.recorded import ArmOut, ExperimentStart, Recorded, RolloutEvent, RouteMove, ServedVersion
 from gateway.core.rollout import Rollout
@@ -53,7 +54,8 @@ RECORD_SECONDS = 1.0
 class World:
     """The ports that serving needs. `located` names the files of problems as people see them.
 
-    `note` has an act that changes nothing written to the audit trail, soon and perhaps.
+    `note` has an act that changes nothing written to the audit trail, soon and perhaps; `say` has the other gateways
+    of the store told something, likewise.
     """
 
     store: Store
@@ -66,6 +68,7 @@ class World:
     new_id: Callable[[], str]
     located: Callable[[Sequence[Problem]], tuple[Problem, ...]] = tuple
     note: Callable[[AuditAct], object] = lambda _act: None
+    say: Callable[[Said], None] = lambda _said: None
 
 
 @dataclass(slots=True)
@@ -81,6 +84,19 @@ class State:
     standings: dict[Key, Standing] = field(default_factory=dict)
     keys: Mapping[str, IssuedKey] = field(default_factory=dict, repr=False)
     governance: Governance = field(default_factory=Governance)
+
+    def recorded(self, epoch: int) -> Recorded:
+        """Give it as a store would that held it at an epoch."""
+        return Recorded(
+            epoch=epoch,
+            routes=dict(self.records),
+            experiments=self.experiments,
+            arms_out=self.arms_out,
+            served=tuple(ServedVersion(*names, digest) for names, digest in self.served.items()),
+            standings=tuple(self.standings.values()),
+            keys=tuple(self.keys.values()),
+            governance=self.governance,
+        )
 
 
 class Live:
@@ -110,6 +126,7 @@ class Live:
         self._keys_end = math.inf
         self._used: set[str] = set()
         self._fresh: Callable[[str, str], None] = lambda _route, _version: None
+        self._amend: Callable[[Recorded], Recorded] = lambda recorded: recorded
 
     def __repr__(self) -> str:
         return f"<Live epoch {self.current.epoch}, {len(self.current.routes)} routes>"
@@ -121,6 +138,10 @@ class Live:
     def on_fresh_attempt(self, forget: Callable[[str, str], None]) -> None:
         """Have `forget(route, version)` called when a release is tried anew."""
         self._fresh = forget
+
+    def amend_by(self, amend: Callable[[Recorded], Recorded]) -> None:
+        """Have what is read of the store amended by what others have taken out of traffic and not recorded yet."""
+        self._amend = amend
 
     def record_of(self, route: str) -> RouteRecord:
         """Give a route's recorded state.
@@ -135,9 +156,13 @@ class Live:
 
     # The store
 
+    def known(self) -> Recorded:
+        """Give what is known, as a store would that held it."""
+        return self.state.recorded(self._epoch)
+
     def remember(self, recorded: Recorded) -> None:
         """Take what the store holds as what is known. Nothing serves by it until a swap."""
-        state = self.state
+        recorded, state = self._amend(recorded), self.state
         known = state.records
         state.records = {
             name: known[name] if known.get(name) == record else record for name, record in recorded.routes.items()
@@ -193,19 +218,7 @@ class Live:
         """Have what is known kept on this machine's disk; not while something is known that the store does not."""
         if self._epoch == UNKNOWN_EPOCH or len(self.recording):
             return
-        state = self.state
-        served = tuple(ServedVersion(*names, digest) for names, digest in state.served.items())
-        known = Recorded(
-            epoch=self._epoch,
-            routes=dict(state.records),
-            experiments=state.experiments,
-            arms_out=state.arms_out,
-            served=served,
-            standings=tuple(state.standings.values()),
-            keys=tuple(state.keys.values()),
-            governance=state.governance,
-        )
-        await asyncio.to_thread(self.world.copy.keep, known)
+        await asyncio.to_thread(self.world.copy.keep, self.known())
 
     async def caught_up(self) -> None:
         """Let nothing overtake the record of what has already been done.
@@ -301,6 +314,7 @@ class Live:
                 self.state.records[route] = merged
                 self.swap_route(route)
             self._epoch = UNKNOWN_EPOCH  # what else they have recorded is not known: look again
+            self.world.say(Look())
             return
 
     def record_experiment_later(self, start: ExperimentStart) -> None:
@@ -340,6 +354,7 @@ class Live:
         """Note the epoch of a write of ours. One that is further on hides others' writes, which are looked for soon."""
         if epoch == self._epoch + 1:
             self._epoch = epoch
+        self.world.say(Look())
 
     # Snapshots
 

@@ -14,6 +14,7 @@ from gateway.core.audit_acts import act_of_standing
 from gateway.core.dependent import RECENT_SECONDS, Dependent, dependents
 from gateway.core.deployment import tracks_of
 from gateway.core.errors import Overtaken, UnknownSubject, VerbRefused
+from gateway.core.fleet_message import VersionOut
 from gateway.core.ports import Ledger
 from gateway.core.release import Release
 from gateway.core.review import Review
@@ -146,6 +147,8 @@ class Registries:
         """Take a version out of traffic at once, and have it recorded; where others have moved it, from there."""
         live, after = self._live, move(standing)
         self._take(after)
+        if verb == "revoke":  # a version whose end was announced ends everywhere by itself
+            live.world.say(VersionOut(after.key, after.reason, after.changed_at))
         due = [after]
 
         async def write() -> None:

@@ -5,14 +5,15 @@ What takes a release out of traffic acts at once and is recorded after; what giv
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from gateway.control.live import Live
 from gateway.control.reasons import reason_of
 from gateway.core import rollout as rules
 from gateway.core.audit import BY_GATEWAY, Origin
 from gateway.core.errors import Overtaken, VerbRefused
-from gateway.core.recorded import ArmOut, RouteMove
+from gateway.core.fleet_message import RolloutOut
+from gateway.core.recorded import ArmOut, RolloutEvent, RouteMove
 from gateway.core.rollout import Rollout, RolloutState
 from gateway.core.route_record import GATEWAY, RouteRecord
 
@@ -207,6 +208,7 @@ class Rollouts:
         live, route = self._live, move.record.route
         live.state.records[route] = move.record
         live.swap_route(route)
+        self._world.say(_said_of(event, move.record))
         live.record_out_later(f"{verb} of {route}/{event.rollout.candidate}", move)
         self._world.meters.rollback(route, rule)
         live.moved(verb, event.rollout)
@@ -215,6 +217,7 @@ class Rollouts:
         live = self._live
         live.state.arms_out = (*live.state.arms_out, arm)
         live.swap_route(arm.route)
+        self._world.say(arm)
         live.record_arm_later(arm)
         self._world.meters.rollback(arm.route, rule)
         self._world.journal.event(
@@ -246,6 +249,14 @@ class Rollouts:
             live.note_served()
         live.moved(verb, after)
         return after
+
+
+def _said_of(event: RolloutEvent, after: RouteRecord) -> RolloutOut:
+    """Say to other gateways that a rollout was taken out."""
+    rollout = event.rollout
+    verb: Literal["rollback", "undo"] = "undo" if event.verb == "undo" else "rollback"
+    evidence = rollout.evidence or {}
+    return RolloutOut(rollout.route, rollout.id, verb, after.stable, rollout.actor, rollout.reason, event.at, evidence)
 
 
 def _by(rule: Callable[[Rollout, str, str, float], Rollout], word: Word) -> Act:

@@ -8,7 +8,9 @@ The law:
 3. Open, it permits nothing until the open time is over; then a few probes at a time, each with a deadline
    after which its slot is free again (its late result still counts). That many good ones close it, one bad
    one opens it anew; a probe is bad too when it was slow and the policy says what slow is.
-4. Each trip makes the next open time longer, up to a limit; each whole window spent closed takes one such
+4. What other gateways have counted goes into the window, so that the rules of rates see them all. Failures in a row
+   and the CUSUM are of the outcomes here alone: both are about an order, which counts do not have.
+5. Each trip makes the next open time longer, up to a limit; each whole window spent closed takes one such
    step back.
 """
 
@@ -20,7 +22,7 @@ from typing import Any, Literal
 from gateway.core.cusum import THRESHOLD, Cusum, hypotheses
 from gateway.core.outcome import Outcome
 from gateway.core.value import value
-from gateway.core.window import Window
+from gateway.core.window import Counts, Window
 
 
 class BreakerState(StrEnum):
@@ -36,6 +38,8 @@ TRANSITIONS: Mapping[tuple[BreakerState, str], BreakerState] = {
     (BreakerState.open, "wait_over"): BreakerState.half_open,  # asked for a permit after the open time
     (BreakerState.half_open, "trip"): BreakerState.open,  # one probe was bad
     (BreakerState.half_open, "recover"): BreakerState.closed,  # enough probes were good
+    (BreakerState.open, "recover_elsewhere"): BreakerState.closed,  # they were at another gateway
+    (BreakerState.half_open, "recover_elsewhere"): BreakerState.closed,
 }
 
 TripRule = Literal["consecutive", "failure_rate", "slow_rate", "cusum", "probe"]
@@ -92,6 +96,7 @@ class Breaker:
         "_in_flight",
         "_next_probe",
         "_open_until",
+        "_opened_at",
         "_pass",
         "_window",
         "policy",
@@ -109,6 +114,7 @@ class Breaker:
         self._growths = 0
         self._closed_at = 0.0
         self._open_until = 0.0
+        self._opened_at = 0.0
         self._in_flight: dict[int, float] = {}
         self._next_probe = 0
         self._good_probes = 0
@@ -156,6 +162,37 @@ class Breaker:
             return self._judge_probe(now, failed=failed, slow=slow)
         return self._judge(now, failed=failed, slow=slow, baseline=baseline)
 
+    def take(self, others: Counts, now: float) -> Trip | None:
+        """Take what other gateways had of the release in the last second; tell of the trip if that made one."""
+        if self.state is not BreakerState.closed:
+            return None
+        self._window.take(now, others)
+        return self._judge_rates(now)
+
+    @property
+    def own(self) -> Counts:
+        """How many outcomes were counted here, ever."""
+        return self._window.own
+
+    def is_due(self, now: float) -> bool:
+        """Say whether it takes probes: it was open for its time."""
+        return self.state is BreakerState.half_open or (self.state is BreakerState.open and now >= self._open_until)
+
+    def probed(self, now: float) -> float:
+        """Give how many seconds ago its open time was over: from then on it took probes."""
+        return now - self._open_until
+
+    def close(self, now: float, probed: float) -> bool:
+        """Close, since another gateway's probes of the last `probed` seconds were good; say whether it did.
+
+        One that has opened since those probes began knows more, and stays open.
+        """
+        if self.state is BreakerState.closed or self._opened_at > now - probed:
+            return False
+        self._move("recover_elsewhere")
+        self._closed_at = now
+        return True
+
     def counts(self, now: float) -> tuple[int, int]:
         """Give how many outcomes the window holds, and how many of them failed."""
         self._window.expire(now)
@@ -195,16 +232,22 @@ class Breaker:
         by_cusum = baseline is not None and self._cusum.add(failed, baseline)
         if self._consecutive >= self.policy.consecutive:
             return self._trip("consecutive", {"limit": self.policy.consecutive}, now)
+        by_rate = self._judge_rates(now)
+        if by_rate is not None:
+            return by_rate
+        if by_cusum and baseline is not None:
+            p0, p1 = hypotheses(baseline)
+            limit = {"limit": round(THRESHOLD, 3), "baseline": round(p0, 4), "suspected": round(p1, 4)}
+            return self._trip("cusum", limit, now)
+        return None
+
+    def _judge_rates(self, now: float) -> Trip | None:
         counts = self._window.counts
         if counts.requests >= self.policy.min_requests:
             if counts.failed >= self.policy.failure_rate * counts.requests:
                 return self._trip("failure_rate", {"limit": self.policy.failure_rate}, now)
             if counts.slow >= self.policy.slow_rate * counts.requests:
                 return self._trip("slow_rate", {"limit": self.policy.slow_rate}, now)
-        if by_cusum and baseline is not None:
-            p0, p1 = hypotheses(baseline)
-            limit = {"limit": round(THRESHOLD, 3), "baseline": round(p0, 4), "suspected": round(p1, 4)}
-            return self._trip("cusum", limit, now)
         return None
 
     def _trip(self, rule: TripRule, limit: Mapping[str, Any], now: float) -> Trip:
@@ -213,7 +256,7 @@ class Breaker:
         self._growths = self._growths_left(now)
         open_time = self._open_time(now)
         self._move("trip")
-        self._open_until = now + open_time
+        self._opened_at, self._open_until = now, now + open_time
         if open_time < self.policy.max_open:
             self._growths += 1
         self.trips += 1

@@ -205,7 +205,6 @@ class Ledger(Protocol):
 
     def append(self, record: Record) -> None:
         """Take a record, never waiting; what there is no room for is dropped and counted."""
-        ...
 
     async def find(self, request_id: str) -> Record | None:
         """Give the record of a request.
@@ -213,11 +212,9 @@ class Ledger(Protocol):
         Raises:
             StoreFault: the ledger cannot be read.
         """
-        ...
 
     async def responses(self, limit: int) -> Sequence[tuple[str, str, str]]:
         """Give the newest (route, response id, release version) of stored responses, the newest last."""
-        ...
 
     async def outcome_counts(self, since: float, slot_seconds: float) -> Sequence[tuple[str, float, int, int]]:
         """Give (route, slot's start, good requests, bad ones) since a wall time, the oldest first.
@@ -225,34 +222,27 @@ class Ledger(Protocol):
         Raises:
             StoreFault: the ledger cannot be read.
         """
-        ...
 
     async def assess(self, said: Feedback) -> bool:
         """Write feedback on a request, in place of what was said of it by the same name; say whether nothing was.
 
         Here and below: StoreFault.
         """
-        ...
 
     async def newest_of_unit(self, app: str, unit_digest: str, route: str | None) -> Record | None:
         """Give the newest request of an application's unit, on a route or on any; copies apart."""
-        ...
 
     async def arm_units(self, wanted: Wanted) -> ArmUnits:
         """Add up an experiment's requests and feedback by unit."""
-        ...
 
     async def traffic(self, routes: Sequence[str], since: float) -> Sequence[Traffic]:
         """Count the requests to some routes since a wall time, by application and release; copies apart."""
-        ...
 
     async def exposures(self, wanted: Wanted, after: int) -> ExposurePage:
         """Give some of an experiment's requests, in the order of the ledger, from after a position (0: the first)."""
-        ...
 
     async def figures_of(self, route: str, release: str, since: float) -> ReleaseFigures:
         """Add up what a release of a route has shown since a wall time; copies apart."""
-        ...
 
     async def app_use(self, apps: Sequence[str], since: float, until: float, per: float) -> Sequence[AppUse]:
         """Add up what applications have used between two wall times, by windows of `per` seconds; copies apart."""
@@ -260,7 +250,6 @@ class Ledger(Protocol):
 
     async def close(self) -> None:
         """Write what is queued and let go."""
-        ...
 
 
 class Journal(Protocol):
@@ -401,28 +390,42 @@ class Store(Protocol):
 
 
 class Fleet(Protocol):
-    """What the gateways of one store tell each other between two looks at it.
+    """What the gateways of one store tell each other between two looks at it: hints and counts, no only copy.
 
-    It hints and counts, and is the only copy of nothing.
+    `add`, `replicas` and `say` raise FleetFault while it is away.
     """
 
     async def add(self, amounts: Mapping[str, int], keep: float) -> Mapping[str, int]:
         """Add to shared counters, zero amounts too, and give what each has come to over all gateways.
 
-        A counter is forgotten `keep` seconds after it was last added to. Raises FleetFault: it is away.
+        A counter is forgotten `keep` seconds after it was last added to.
         """
+        ...
 
     async def replicas(self) -> int:
-        """How many gateways of this fleet were heard of in the last seconds, this one included. Raises FleetFault."""
+        """Give how many gateways of this fleet have been heard of in the last seconds, this one included."""
+        ...
 
     async def say(self, message: Mapping[str, Any]) -> None:
-        """Tell every other gateway something, once; whoever does not listen misses it. Raises FleetFault."""
+        """Tell every other gateway something, once; whoever does not listen misses it."""
 
     def heard(self) -> AsyncIterator[Mapping[str, Any]]:
-        """What others say, from now on, without end; it waits out an absence by itself."""
+        """Give what others say, from now on, without end; it waits out an absence by itself."""
+        ...
 
     async def close(self) -> None:
-        """Leave the fleet."""
+        """Let go of the bus."""
+
+
+class FleetLeases(Protocol):
+    """What one gateway of a fleet has alone, for a while. Both methods raise FleetFault while the bus is away."""
+
+    async def take(self, names: Sequence[str], seconds: float) -> frozenset[str]:
+        """Take leases, or keep them, for so many seconds; give those that are ours."""
+        ...
+
+    async def give_back(self, names: Sequence[str]) -> None:
+        """Give leases back that are ours."""
 
 
 class RecordedCopy(Protocol):
@@ -430,11 +433,9 @@ class RecordedCopy(Protocol):
 
     def keep(self, recorded: Recorded) -> None:
         """Keep a record in place of the one before. What goes wrong is no reason not to serve."""
-        ...
 
     def read(self) -> Recorded | None:
         """Give the record kept, or None where there is none that can be read."""
-        ...
 
 
 class PriceBook(Protocol):
@@ -442,7 +443,6 @@ class PriceBook(Protocol):
 
     def pricing(self, dialect: DialectName, base_url: str, upstream_model: str) -> Pricing | None:
         """Give the pricing of an upstream model, or None when it is not known."""
-        ...
 
 
 class TokenVerifier(Protocol):
@@ -450,7 +450,6 @@ class TokenVerifier(Protocol):
 
     async def subject(self, token: str, providers: Sequence[IdentityProvider]) -> tuple[str, str] | None:
         """Give the issuer and the subject of a token that one of these providers vouches for; None for any other."""
-        ...
 
 
 class Secrets(Protocol):
@@ -462,4 +461,3 @@ class Secrets(Protocol):
         Raises:
             SetupFault: there is none; the message names the source and never a value.
         """
-        ...

@@ -21,9 +21,11 @@ class Window:
 
     The window is a ring of slots, of one second each where it has 10 to 60 of them and otherwise of as many
     seconds as divide it so. What is older than the window leaves by whole slots, when `now` is next told.
+
+    `counts` are of the window; `own` of everything that was ever added here, to tell other gateways by.
     """
 
-    __slots__ = ("_newest", "_slots", "_width", "counts")
+    __slots__ = ("_newest", "_slots", "_width", "counts", "own")
 
     def __init__(self, seconds: float) -> None:
         slots = max(_FEWEST_SLOTS, min(_MOST_SLOTS, math.ceil(seconds)))
@@ -31,14 +33,23 @@ class Window:
         self._slots = [Counts() for _ in range(slots)]
         self._newest = 0
         self.counts = Counts()
+        self.own = Counts()
 
     def add(self, now: float, *, failed: bool, slow: bool) -> None:
         """Count one outcome at `now`, in seconds that never go back."""
         self.expire(now)
-        for counts in (self.counts, self._slots[self._newest % len(self._slots)]):
+        for counts in (self.counts, self._slots[self._newest % len(self._slots)], self.own):
             counts.requests += 1
             counts.failed += failed
             counts.slow += slow
+
+    def take(self, now: float, others: Counts) -> None:
+        """Count what other gateways had in the last second."""
+        self.expire(now)
+        for counts in (self.counts, self._slots[self._newest % len(self._slots)]):
+            counts.requests += others.requests
+            counts.failed += others.failed
+            counts.slow += others.slow
 
     def expire(self, now: float) -> None:
         """Forget what is older than the window."""
@@ -56,6 +67,6 @@ class Window:
         self._newest = newest
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything but what was added here in all."""
         self._slots = [Counts() for _ in self._slots]
         self.counts = Counts()

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from gateway.adapters.prometheus_meters import PrometheusMeters
 from gateway.core.app import App
 from gateway.core.bucket import rollout_salt
+from gateway.core.fleet_reading import FleetReading
 from gateway.core.limit import Limit, LimitUse
 from gateway.core.model import ModelVersion
 from gateway.core.prompt import PromptVersion
@@ -382,6 +383,7 @@ def test_the_documentation_names_every_metric_and_label(meters):
     meters.notified("hooks.test", "delivered")
     meters.limited("helpdesk", "requests")
     meters.limit_uses = lambda: [("helpdesk", LimitUse(REQUESTS, 3, 9.0))]
+    meters.watch_fleet(lambda: FleetReading(True, 3, None))
     found = {}
     for family in meters.collect():
         name = f"{family.name}_total" if family.type == "counter" else family.name
@@ -389,3 +391,10 @@ def test_the_documentation_names_every_metric_and_label(meters):
     page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(pinion_\w+)` \| ([^|]*) \|", page, flags=re.MULTILINE)
     assert found == {name: sorted(re.findall(r"`(\w+)`", labels)) for name, labels in rows}
+
+
+def test_a_fleet_is_told_where_there_is_one(meters):
+    """As it is at each scrape."""
+    assert "pinion_fleet_up" not in meters.exposition("")[0].decode()
+    meters.watch_fleet(lambda: FleetReading(True, 3, None))
+    assert "pinion_fleet_replicas 3.0" in meters.exposition("")[0].decode()

@@ -73,7 +73,6 @@ def unconfigured(monkeypatch):
 def test_left_out_options_are_the_settings_own():
     """Every setting but the secrets has its option, and the defaults are the same."""
     options = read()
-    assert options.pop("fleet") is None
     assert Settings() == Settings(**options)
     assert {one.name for one in fields(Settings)} - {"admin_token", "audit_webhook_secret", "notify_secret"} == set(
         options
@@ -121,7 +120,8 @@ def test_what_it_cannot_do_is_one_line(alone, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         cases = {
-            ("--fleet", "redis://r"): "fleets of replicas are not supported yet; run one process without --fleet",
+            ("--fleet", "redis://r"): "--fleet joins gateways on one PostgreSQL store, and this one is a SQLite file",
+            ("--fleet", "http://u:secret@r"): "--fleet is not the address of a Redis; use redis://",
             ("--port", str(port)): f"cannot listen on 127.0.0.1:{port}: ",
             (*ports, "--store", f"sqlite:///{tmp_path}/no/such/pinion.db"): str(tmp_path),
             (*ports, "--tls-cert", "c.pem"): "--tls-cert and --tls-key belong together; give both",

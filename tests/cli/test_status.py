@@ -59,6 +59,7 @@ STATUS = {
     "unrecorded_acts": 0,
     "store_away": False,
     "notifications": [],
+    "fleet": None,
     "epoch": 7,
     "revision": "0123456789abcdef",
     "dev": False,
@@ -142,6 +143,15 @@ def test_notifications_that_have_not_arrived_are_told(told):
     ) in lines
     older = {name: value for name, value in STATUS.items() if name != "notifications"}
     assert not any("waiting" in one.plain for one in status_text(older, 80, NOW) if isinstance(one, Text))
+
+
+def test_a_fleet_is_told(told):
+    """How many gateways there are, or since when nobody knows; nothing without one."""
+    assert not any(each.startswith("fleet") for each in told())
+    assert "fleet 3 replicas" in told(fleet={"up": True, "replicas": 3, "away_since": None})
+    away = {"up": False, "replicas": 1, "away_since": 1_790_856_060.0}
+    assert any(each.startswith("fleet away since 2026-") for each in told(fleet=away))
+    assert any(each.startswith("fleet away: the others") for each in told(fleet={**away, "away_since": None}))
 
 
 def test_a_rejected_reload_shows_its_problems(told):

@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from gateway.core.breaker import TRANSITIONS, Breaker, BreakerPolicy, BreakerState, Permit, Trip
 from gateway.core.outcome import Outcome
+from gateway.core.window import Counts
 
 OK, SLOW, FAILED = Outcome.ok, Outcome.slow, Outcome.failed
 SILENT = (Outcome.rate_limited, Outcome.client_fault, Outcome.cancelled, Outcome.gateway_fault)
@@ -331,3 +332,33 @@ class AnyBreaker(RuleBasedStateMachine):
 
 AnyBreaker.TestCase.__doc__ = "Whatever happens in whatever order, the breaker keeps its law."
 TestAnyBreaker = AnyBreaker.TestCase
+
+
+def test_what_other_gateways_counted_is_judged_by_the_rules_of_rates_alone():
+    """Their failures are in the window, and no failures in a row here; while it is open they say nothing."""
+    breaker = Breaker(BreakerPolicy(min_requests=6, consecutive=3, slow_rate=0.8))
+    assert breaker.take(Counts(5, 4, 0), 1.0) is None
+    assert (5, 4) == breaker.counts(1.0)
+    assert (0, 0, 0) == (breaker.own.requests, breaker.own.failed, breaker.own.slow)
+    trip = breaker.take(Counts(1, 0, 0), 1.0)
+    assert ("failure_rate", 6, 0) == (trip.rule, trip.evidence["requests"], trip.evidence["failures_in_a_row"])
+    assert breaker.take(Counts(9, 9, 9), 1.0) is None
+    assert (0, 0) == breaker.counts(1.0)
+    assert "slow_rate" == Breaker(BreakerPolicy()).take(Counts(5, 0, 4), 1.0).rule
+
+
+def test_good_probes_elsewhere_close_it_unless_it_opened_since():
+    """From open and from half-open; what was in flight then still counts, as after good probes here."""
+    breaker = Breaker(BreakerPolicy(consecutive=1, open=10.0))
+    assert not breaker.close(0.0, 0.0)
+    breaker.report(breaker.permit(100.0), Outcome.failed, 100.0)
+    assert (False, True) == (breaker.is_due(109.9), breaker.is_due(110.0))
+    assert not breaker.close(111.0, 12.0)
+    assert breaker.close(111.0, 1.0)
+    assert (BreakerState.closed, 1) == (breaker.state, breaker.trips)
+    breaker.report(breaker.permit(112.0), Outcome.failed, 112.0)
+    probe = breaker.permit(140.0)
+    assert (BreakerState.half_open, True, 8.0) == (breaker.state, breaker.is_due(140.0), breaker.probed(140.0))
+    assert breaker.close(141.0, 1.0)
+    assert breaker.report(probe, Outcome.ok, 142.0) is None
+    assert (1, 0) == breaker.counts(142.0)

@@ -1,0 +1,34 @@
+"""A gateway that stood still past its lease: what it writes late rests on a record that others have moved."""
+
+from dataclasses import replace
+
+import pytest
+
+from gateway.core.errors import Overtaken
+from gateway.core.recorded import RolloutEvent, RouteMove
+from gateway.core.route_record import RouteRecord
+from tests.adapters.databases import PostgresPlace, opened
+from tests.adapters.store_records import ROLLOUT
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_former_leaders_late_write_is_refused(postgres):
+    """The lease only says who should move; whether a move counts is decided by the revision that it rests on."""
+    place = PostgresPlace(postgres)
+    async with opened(place) as leader, opened(place) as other:
+        start = RouteRecord(ROLLOUT.route, ROLLOUT.stable, ROLLOUT.candidate, ROLLOUT)
+        await leader.record_routes([RouteMove(start)])
+        assert await leader.take_lease("judging", 0.0)
+        seen = (await leader.recorded()).routes[start.route]
+        assert await other.take_lease("judging", 60.0)
+        moved = replace(seen, revision=seen.revision + 1, out={"1.1.0": "rolled back: by the other"})
+        await other.record_routes([RouteMove(moved, (), seen.revision, seen)])
+        epoch = await other.epoch()
+
+        late = RouteMove(replace(moved, out={}), (RolloutEvent(9.0, "promote", ROLLOUT),), seen.revision, seen)
+        with pytest.raises(Overtaken, match="was recorded first"):
+            await leader.record_routes([late])
+        assert not await leader.take_lease("judging", 60.0)
+        assert (epoch, moved) == (await other.epoch(), (await other.recorded()).routes[start.route])
+        assert [] == [event for event in await other.history(start.route, 9) if event.verb == "promote"]

@@ -9,7 +9,7 @@ MOST_FAULTS = 5
 """After how many faults in a row the bus is away; a command that was not answered in time is enough by itself."""
 
 FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 30.0
+LONGEST_PAUSE_SECONDS = 10.0
 
 STEADY_SECONDS = 60.0
 """How long the bus must have been back before its next absence begins with the first pause again."""

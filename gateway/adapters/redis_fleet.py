@@ -267,13 +267,15 @@ class RedisFleet:
         return answers[: len(commands)]
 
     async def _trip(self, commands: Sequence[Command]) -> list[Any]:
+        began = self._clock.monotonic()
         try:
             async with asyncio.timeout(COMMAND_SECONDS):
                 answers = await self._send(commands)
         except _TROUBLE as error:
             is_timeout = isinstance(error, TimeoutError | RedisTimeoutError)
             self._results["timeout" if is_timeout else "failed"] += 1
-            self._circuit.bad(_said_of(error), is_timeout=is_timeout)
+            is_late = self._clock.monotonic() - began > 2 * COMMAND_SECONDS  # it was us who were busy, not Redis
+            self._circuit.bad(_said_of(error), is_timeout=is_timeout and not is_late)
             if is_timeout or isinstance(error, ReadOnlyError):
                 await self._redis.connection_pool.disconnect()  # what was left half read, or leads to a former leader
             self._try_on()

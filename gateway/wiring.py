@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import os
 import secrets
-import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from signal import SIGHUP, SIGINT, SIGTERM
 from typing import Any
 
 from gateway import __version__
@@ -21,6 +21,8 @@ from gateway.adapters.jwt_verifier import JwtVerifier
 from gateway.adapters.listener import Listener, bind
 from gateway.adapters.policy_folder import FolderWatch, located, read_folder
 from gateway.adapters.price_library import PriceLibrary
+from gateway.adapters.process_ending import Ending
+from gateway.adapters.process_signals import heeded
 from gateway.adapters.prometheus_meters import PrometheusMeters
 from gateway.adapters.random_characters import random_characters
 from gateway.adapters.recorded_copy import NoCopy, RecordedCopyFile
@@ -31,6 +33,7 @@ from gateway.adapters.sql_ledger import SqlLedger, ledger_url
 from gateway.adapters.sql_store import SqlStore
 from gateway.adapters.system_clock import SystemClock
 from gateway.adapters.upstreams import Upstreams
+from gateway.adapters.worker_place import WorkerPlace
 from gateway.api.applications import Applications
 from gateway.api.operations import Desk, Operations
 from gateway.control.access_uses import AccessUses
@@ -93,10 +96,14 @@ HURRIED_SECONDS = 0.5
 
 
 class Gateway:
-    """One gateway process. `run` serves until `stop` is called, then drains."""
+    """One gateway process. `run` serves until its `ending` begins, then drains."""
 
-    def __init__(self, settings: Settings, may_call: Callable[[str], bool] = is_public) -> None:
+    def __init__(
+        self, settings: Settings, may_call: Callable[[str], bool] = is_public, place: WorkerPlace | None = None
+    ) -> None:
         """Check the settings; nothing is opened yet. `may_call` says at which IP addresses webhooks may be.
+
+        A worker has a `place`, whose sockets it serves on.
 
         Raises:
             SetupFault: they cannot be served under.
@@ -107,8 +114,8 @@ class Gateway:
         self._outgoing = Outgoing(settings, self._clock, may_call)
         self._new_id = RequestIds()
         self._loop = asyncio.get_running_loop()
-        self._stopping = asyncio.Event()
-        self._hurrying = asyncio.Event()
+        self.ending = Ending()
+        self._place = place
         self._ready = False
         self._reloading = asyncio.Lock()
         self._credential_files: tuple[str, ...] = ()
@@ -123,18 +130,16 @@ class Gateway:
         """
         settings = self._settings
         async with contextlib.AsyncExitStack() as lasting, contextlib.AsyncExitStack() as stack:
-            sockets = [bind(settings.host, settings.port), bind(settings.admin_host, settings.admin_port)]
+            if self._place is not None:
+                sockets = [self._place.applications, self._place.operations]
+            else:
+                sockets = [bind(settings.host, settings.port), bind(settings.admin_host, settings.admin_port)]
             for taken in sockets:
                 stack.callback(taken.close)
             await self._open(stack)
-            lasting.enter_context(self._signals())
+            end = self.ending.stop if self._place is None else self.ending.drain
+            lasting.enter_context(heeded({SIGTERM: end, SIGINT: end, SIGHUP: self.reload_soon}))
             await self._serve(sockets, announce)
-
-    def stop(self) -> None:
-        """Drain and end; called again, end at once."""
-        if self._stopping.is_set():
-            self._hurrying.set()
-        self._stopping.set()
 
     async def reload(self) -> Reload:
         """Read the policy files again. Reloads follow one another, so that what was read last serves."""
@@ -415,7 +420,10 @@ class Gateway:
         settle_interpreter()
         self._ready = True
         announce(self._welcome(front, back))
-        await self._stopping.wait()
+        await self.ending.begun()
+        if self.ending.is_replaced:  # by a process that has the same sockets
+            front.part()
+            back.part()
         await self._drain(front)
         await back.end(HURRIED_SECONDS)
 
@@ -423,38 +431,15 @@ class Gateway:
         """Readiness goes first, then the listener; what is open may end within the grace; the rest gets a clear end."""
         self._ready = False
         self.journal.event("draining", open=len(self.exchanges))
-        await self._wait(lambda: False, self._settings.drain_delay)
+        await self.ending.allowed(self._settings.drain_delay)
         front.close()
-        await self._wait(lambda: not len(self.exchanges), self._settings.drain_grace)
+        await self.ending.allowed(self._settings.drain_grace, lambda: not len(self.exchanges))
         left = len(self.exchanges)
         self.mirror.drain()
         self.exchanges.drain()
-        await self._wait(lambda: not len(self.mirror), LAST_WORD_SECONDS)
-        await front.end(HURRIED_SECONDS if self._hurrying.is_set() else LAST_WORD_SECONDS)
+        await self.ending.allowed(LAST_WORD_SECONDS, lambda: not len(self.mirror))
+        await front.end(HURRIED_SECONDS if self.ending.is_hurried else LAST_WORD_SECONDS)
         self.journal.event("drained", ended=left)
-
-    async def _wait(self, done: Callable[[], bool], within: float) -> None:
-        """Wait until `done`, at most `within` seconds, or until told to hurry."""
-        until = self._clock.monotonic() + within
-        while not done() and not self._hurrying.is_set() and self._clock.monotonic() < until:  # noqa: ASYNC110
-            # What is waited for is the state of many exchanges, none of which knows of a drain.
-            await asyncio.sleep(0.02)
-
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        acts: Mapping[signal.Signals, Callable[[], None]] = {
-            signal.SIGTERM: self.stop,
-            signal.SIGINT: self.stop,
-            signal.SIGHUP: self.reload_soon,
-        }
-        for number, act in acts.items():
-            loop.add_signal_handler(number, act)
-        try:
-            yield
-        finally:
-            for number in acts:
-                loop.remove_signal_handler(number)
 
     # What is told
 
@@ -474,7 +459,7 @@ class Gateway:
         return self._approvals.counted()
 
     def _why_not_ready(self) -> str | None:
-        if self._stopping.is_set():
+        if self.ending.has_begun:
             return "draining"
         return None if self._ready else "starting"
 
@@ -488,6 +473,7 @@ class Gateway:
             "unrecorded_acts": len(self._recording),
             "store_away": self.serving.store_is_away,
             "notifications": self._outgoing.status(),
+            "worker": None if self._place is None else self._place.status(),
         }
 
     def _located(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:

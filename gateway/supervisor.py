@@ -64,8 +64,12 @@ class _Post:
 class Supervisor:
     """The workers of one machine. `run` keeps them until `stop` is called, and until they have ended."""
 
-    def __init__(self, settings: Settings, count: int, program: Sequence[str]) -> None:
+    def __init__(
+        self, settings: Settings, count: int, program: Sequence[str], patience: float = HURRIED_SECONDS
+    ) -> None:
         """Check the settings; nothing is opened yet. `program` is the command line that starts this very program.
+
+        A worker that was told to hurry is killed `patience` seconds later.
 
         Raises:
             SetupFault: workers cannot share them.
@@ -74,6 +78,7 @@ class Supervisor:
         self._settings = settings
         self._count = count
         self._program = program
+        self._patience = patience
         self._posts: list[_Post] = []
         self._processes: set[WorkerProcess] = set()
         self._watching: set[asyncio.Task[None]] = set()
@@ -128,7 +133,7 @@ class Supervisor:
     def _hurry(self) -> None:
         if not self._is_hurrying:
             self._is_hurrying = True
-            asyncio.get_running_loop().call_later(HURRIED_SECONDS, self._kill)
+            asyncio.get_running_loop().call_later(self._patience, self._kill)
         self._tell("hurry")
 
     def _kill(self) -> None:

@@ -98,8 +98,8 @@ def _digest(content: dict[str, Any]) -> str:
 
 def _replace(path: Path, content: bytes) -> None:
     """Put a file in place, on the disk before it has its name."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.new")  # workers keep one copy together
-    beside.unlink(missing_ok=True)  # of a process that had the number, and was killed
+    beside = path.with_name(f"{path.name}.new")
+    beside.unlink(missing_ok=True)  # of a process that was killed while writing
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)

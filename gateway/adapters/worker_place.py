@@ -12,6 +12,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 VARIABLE = "PINION_WORKER"
@@ -61,6 +62,10 @@ class WorkerPlace:
     def status(self) -> Mapping[str, Any]:
         """What a worker tells of its place: its `index`, and where the `operations` APIs of all workers are."""
         return {"index": self.index, "operations": list(self.all_operations)}
+
+    def own(self, path: Path) -> Path:
+        """Where this worker keeps what each keeps for itself: worker 0 at `path`, others beside it by their index."""
+        return path.with_name(f"{path.name}.{self.index}") if self.index else path
 
     def ready(self, line: str) -> None:
         """Tell the supervisor that requests are taken."""

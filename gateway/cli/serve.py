@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,9 +139,9 @@ def serve(fleet: str | None, workers: int, **settings: Any) -> None:
 
 async def _run(settings: Settings, place: WorkerPlace | None) -> None:
     """Make the gateway within the loop that it runs on, and serve."""
-    gateway = Gateway(settings, place=place)
     if place is None:
-        await gateway.run(click.echo)
+        await Gateway(settings).run(click.echo)
         return
+    gateway = Gateway(replace(settings, store_copy=place.own(settings.store_copy)), place=place)
     with place.heeding({**gateway.ending.words(), "reload": gateway.reload_soon}):
         await gateway.run(place.ready)

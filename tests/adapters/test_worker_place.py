@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +65,13 @@ async def test_a_place_is_handed_over_by_the_environment(placed):
         assert place.applications.getsockname() == again.applications.getsockname()
         assert place.operations.getsockname() == again.operations.getsockname()
         assert not again.applications.getblocking()
+
+
+async def test_what_each_keeps_for_itself_has_a_file_of_its_own(placed):
+    """The first worker's is where a gateway alone has it."""
+    place, _ = placed
+    assert Path("/a/copy.json.1") == place.own(Path("/a/copy.json"))
+    assert Path("/a/copy.json") == replace(place, index=0).own(Path("/a/copy.json"))
 
 
 async def test_it_says_once_that_it_is_ready(placed):

@@ -34,6 +34,7 @@ from gateway.adapters.sql_ledger import SqlLedger, ledger_url
 from gateway.adapters.sql_store import SqlStore
 from gateway.adapters.system_clock import SystemClock
 from gateway.adapters.upstreams import Upstreams
+from gateway.adapters.worker_place import WorkerPlace
 from gateway.api.applications import Applications
 from gateway.api.operations import Desk, Operations
 from gateway.control.access_uses import AccessUses
@@ -85,11 +86,8 @@ USE_SECONDS = 60.0
 TICK_SECONDS = 0.1
 """How often deadlines are looked at; all of them are seconds."""
 
-LAST_RECORD_SECONDS = 5.0
-"""How long what was done may take to be recorded at the end."""
-
 LAST_WORD_SECONDS = 5.0
-"""How long answers that a drain has ended may take to reach their clients."""
+"""How long what was done may take to be recorded at the end, and the ends of answers to reach their clients."""
 
 HURRIED_SECONDS = 0.5
 """The same, once told a second time to stop."""
@@ -98,8 +96,12 @@ HURRIED_SECONDS = 0.5
 class Gateway:
     """One gateway process. `run` serves until its `ending` begins, then drains."""
 
-    def __init__(self, settings: Settings, may_call: Callable[[str], bool] = is_public) -> None:
+    def __init__(
+        self, settings: Settings, may_call: Callable[[str], bool] = is_public, place: WorkerPlace | None = None
+    ) -> None:
         """Check the settings; nothing is opened yet. `may_call` says at which IP addresses webhooks may be.
+
+        A worker has a `place`, whose sockets it serves on.
 
         Raises:
             SetupFault: they cannot be served under.
@@ -111,6 +113,7 @@ class Gateway:
         self._new_id = RequestIds()
         self._loop = asyncio.get_running_loop()
         self.ending = Ending()
+        self._place = place
         self._ready = False
         self._reloading = asyncio.Lock()
         self._look = asyncio.Event()
@@ -126,13 +129,15 @@ class Gateway:
         """
         settings = self._settings
         async with contextlib.AsyncExitStack() as lasting, contextlib.AsyncExitStack() as stack:
-            sockets = [bind(settings.host, settings.port), bind(settings.admin_host, settings.admin_port)]
+            if self._place is not None:
+                sockets = [self._place.applications, self._place.operations]
+            else:
+                sockets = [bind(settings.host, settings.port), bind(settings.admin_host, settings.admin_port)]
             for taken in sockets:
                 stack.callback(taken.close)
             await self._open(stack)
-            lasting.enter_context(
-                heeded({SIGTERM: self.ending.stop, SIGINT: self.ending.stop, SIGHUP: self.reload_soon})
-            )
+            end = self.ending.stop if self._place is None else self.ending.drain
+            lasting.enter_context(heeded({SIGTERM: end, SIGINT: end, SIGHUP: self.reload_soon}))
             await self._serve(sockets, announce)
 
     async def reload(self) -> Reload:
@@ -392,8 +397,8 @@ class Gateway:
         stack.push_async_callback(end)
 
     async def _write_last_records(self) -> None:
-        await self._recording.settled(LAST_RECORD_SECONDS)
-        await self._deployments.settled(LAST_RECORD_SECONDS)
+        await self._recording.settled(LAST_WORD_SECONDS)
+        await self._deployments.settled(LAST_WORD_SECONDS)
         with contextlib.suppress(StoreFault):
             await self.access_uses.keep()
         await self._notes.finish()
@@ -432,6 +437,9 @@ class Gateway:
         self._ready = True
         announce(self._welcome(front, back))
         await self.ending.begun()
+        if self.ending.is_replaced:  # by a process that has the same sockets
+            front.part()
+            back.part()
         await self._drain(front)
         await back.end(HURRIED_SECONDS)
 
@@ -460,11 +468,11 @@ class Gateway:
         """Count lost records on the loop, since the ledger tells of them from its own thread."""
         self._loop.call_soon_threadsafe(self.meters.dropped, count)
 
-    def _breaker_open(self, route: str, release: str) -> bool:
-        return self.breakers.is_open(route, release)
-
     def _exceptions(self) -> Mapping[ExceptionKind, int]:
         return self._approvals.counted()
+
+    def _breaker_open(self, route: str, release: str) -> bool:
+        return self.breakers.is_open(route, release)
 
     def _why_not_ready(self) -> str | None:
         if self.ending.has_begun:
@@ -482,6 +490,7 @@ class Gateway:
             "store_away": self.serving.store_is_away,
             "notifications": self._outgoing.status(),
             "fleet": None if self._fleet is None else self._fleet.reading().describe(),
+            "worker": None if self._place is None else self._place.status(),
         }
 
     def _located(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:

@@ -23,7 +23,7 @@ STOP_SECONDS = 60.0
 
 READY = re.compile(
     r"pinion (?P<version>\S+) ready(?P<dev> \(dev\))?: (?P<routes>\d+) routes"
-    r" on (?P<url>https?://\S+), operations on (?P<admin_url>http://\S+)"
+    r" on (?P<url>https?://\S+), operations on (?P<admin_url>http://\S+?)(?:, \d+ workers)?"
 )
 
 SIMULATOR = "SIMULATOR_URL"

@@ -106,6 +106,8 @@ class EdgeGuard(HttpToolsProtocol):
 
     limits: ClassVar[Limits]
     watch: ClassVar[Watch]
+    is_parting: ClassVar[bool] = False
+    """Whether its server has left new connections to another process, and is to lose those it has."""
 
     url: bytes = b""
 

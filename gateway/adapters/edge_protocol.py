@@ -150,6 +150,8 @@ class EdgeProtocol(EdgeGuard):
         self._line_up(OtherTurn(cycle, partial(super()._start_asgi_task, cycle, app)))
 
     def _line_up(self, turn: GovernedTurn | OtherTurn) -> None:
+        if self.is_parting:
+            turn.keeps_alive = False
         self._turns.append(turn)
         self._is_closing = self._is_closing or not turn.keeps_alive
         if len(self._turns) > 1:

@@ -4,7 +4,9 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from functools import lru_cache
+from select import PIPE_BUF
 from typing import Any, BinaryIO
 
 import orjson
@@ -90,13 +92,28 @@ class JsonJournal:
         lost = missing + len(lines)
         if missing:
             lines.append(_line(time.time_ns(), "log lines dropped", "warning", {"count": missing}))
-        if not lines:
-            return
-        try:
-            self._stream.write(b"".join(lines))
-            self._stream.flush()
-        except (OSError, ValueError):  # a broken pipe, a full disk, a closed file
-            self._miss(lost)
+        for together in _pieces(lines):
+            try:
+                self._stream.write(b"".join(together))
+                self._stream.flush()
+            except (OSError, ValueError):  # a broken pipe, a full disk, a closed file
+                self._miss(lost)
+                return
+            lost -= len(together)
+
+
+def _pieces(lines: list[bytes]) -> Iterator[list[bytes]]:
+    """Lines in pieces of what a pipe takes as a whole, so that those of workers, who share one, stay apart."""
+    together: list[bytes] = []
+    size = 0
+    for line in lines:
+        if together and size + len(line) > PIPE_BUF:
+            yield together
+            together, size = [], 0
+        together.append(line)
+        size += len(line)
+    if together:
+        yield together
 
 
 def _rendered(event: _Event) -> bytes:

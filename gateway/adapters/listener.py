@@ -70,7 +70,8 @@ class Listener:
         host, port = taken.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         self.url = f"{'http' if cert is None else 'https'}://{shown}:{port}"
-        self._server = _Server(_config(application, protocol or guarded(Limits()), cert, key))
+        self._protocol = protocol or guarded(Limits())
+        self._server = _Server(_config(application, self._protocol, cert, key))
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -78,6 +79,15 @@ class Listener:
         self._task = asyncio.ensure_future(self._server.serve(sockets=[self._socket]))
         while not self._server.started and not self._task.done():  # noqa: ASYNC110 - uvicorn has a flag and no event
             await asyncio.sleep(POLL_SECONDS)
+
+    def part(self) -> None:
+        """Leave new connections to another process that has the socket. Those that are here go on.
+
+        Each is closed with an answer that says so, as soon as it asks: no client sends to one that just closed.
+        """
+        self._protocol.is_parting = True
+        for server in self._server.servers:
+            server.close()
 
     def close(self) -> None:
         """Accept no more connections, and hang up on each as soon as its answer is over. Returns at once."""

@@ -3,17 +3,20 @@
 import asyncio
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 from uvicorn.loops.auto import auto_loop_factory
 
+from gateway.adapters.worker_place import WorkerPlace
 from gateway.cli.option import read_by
 from gateway.core.duration import parse_duration
 from gateway.core.errors import PinionError, PolicyFault
 from gateway.core.size import parse_size
 from gateway.settings import Settings
+from gateway.supervisor import Supervisor
 from gateway.wiring import Gateway
 
 FILE = click.Path(path_type=Path)
@@ -30,13 +33,20 @@ _duration = read_by(parse_duration)
     context_settings={"auto_envvar_prefix": "PINION", "show_default": True},
     epilog="Each option is read from the environment too: --admin-port from PINION_ADMIN_PORT, and so on. The operator"
     " token comes from PINION_ADMIN_TOKEN alone. SIGHUP reloads the policies; SIGTERM drains, a second one ends at"
-    " once.",
+    " once; SIGUSR2 replaces the workers, where there are several, one after another.",
 )
 @click.option("--policies", type=FILE, default="policies", help="Folder of policy files, watched for changes.")
 @click.option("--host", default="127.0.0.1", help="Address of the applications' API.")
 @click.option("--port", type=PORT, default=8080, help="Its port; 0 takes a free one.")
 @click.option("--admin-host", default="127.0.0.1", help="Address of the operations API.")
 @click.option("--admin-port", type=PORT, default=8081, help="Its port; 0 takes a free one.")
+@click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(1),
+    default=1,
+    help="Processes behind the port, on PostgreSQL; their operations APIs are at the admin port and those after it.",
+)
 @click.option(
     "--store",
     metavar="URL",
@@ -98,7 +108,7 @@ _duration = read_by(parse_duration)
     multiple=True,
     help="Where notifications are posted, https://HOST/PATH; may be given again. Signed with PINION_NOTIFY_SECRET.",
 )
-def serve(**settings: Any) -> None:
+def serve(workers: int, **settings: Any) -> None:
     """Serve the routes of a policy folder.
 
     Prints one line when both listeners are ready, logs JSON lines to standard error, and exits 0 once drained, 2 when
@@ -111,8 +121,13 @@ def serve(**settings: Any) -> None:
             audit_webhook_secret=os.environ.get("PINION_AUDIT_WEBHOOK_SECRET") or None,
             notify_secret=os.environ.get("PINION_NOTIFY_SECRET") or None,
         )
+        place = WorkerPlace.of(os.environ)
+        if workers > 1 and place is None:
+            supervisor = Supervisor(told, workers, [sys.executable, *sys.orig_argv[1:]])
+            asyncio.run(supervisor.run(click.echo))
+            return
         with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
-            runner.run(_run(told))
+            runner.run(_run(told, place))
     except PolicyFault as fault:
         for problem in fault.problems:
             click.echo(str(problem), err=True)
@@ -124,6 +139,11 @@ def serve(**settings: Any) -> None:
         sys.exit(INTERRUPTED)
 
 
-async def _run(settings: Settings) -> None:
+async def _run(settings: Settings, place: WorkerPlace | None) -> None:
     """Make the gateway within the loop that it runs on, and serve."""
-    await Gateway(settings).run(click.echo)
+    if place is None:
+        await Gateway(settings).run(click.echo)
+        return
+    gateway = Gateway(replace(settings, store_copy=place.own(settings.store_copy)), place=place)
+    with place.heeding({**gateway.ending.words(), "reload": gateway.reload_soon}):
+        await gateway.run(place.ready)

@@ -67,12 +67,20 @@ def _process(told: Mapping[str, Any]) -> Mapping[str, Any]:
     return {
         "policies": f"{told['policies']}, revision {told['revision'][:12]}, epoch {told['epoch']}",
         "last reload": None if reload is None else _reload(reload),
+        "worker": _worker(told.get("worker")),
         "callers": line(("anyone on this machine: no app is declared", "yellow")) if told["open"] else None,
         "store": line(("away: what serves goes on, and no act that gives traffic is taken", "red")) if away else None,
         "fleet": None if fleet is None else _fleet(fleet),
         "unrecorded": line((f"{counted(waiting, 'act')} not in the store yet", "red")) if waiting else None,
         "notifications": line((late, "red")) if late else None,
     }
+
+
+def _worker(worker: Mapping[str, Any] | None) -> str | None:
+    """Say which of several workers has answered, and where the operations of each are."""
+    if worker is None:
+        return None
+    return f"{worker['index']} of {len(worker['operations'])}; operations on {', '.join(worker['operations'])}"
 
 
 def _late(targets: Iterable[Mapping[str, Any]]) -> Iterator[str]:

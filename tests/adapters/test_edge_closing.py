@@ -126,3 +126,23 @@ def test_a_connection_under_way_is_not_idle():
         wait_for(lambda: connection._began > began + 0.1)
         edge.call(edge.exchange.answer, 200, b"late")
         assert (200, b"late") == client.answer()
+
+
+@pytest.mark.parametrize(("path", "status"), [(GOVERNED, 200), ("/other", 404)])
+def test_a_server_that_parts_says_so_with_each_answer(path, status):
+    """Whoever asks on a kept connection is answered, and told to open another: none is closed on a question."""
+    with alone() as edge, edge.connection() as client:
+        client.send(request(path=path))
+        assert None is client_told(client, status)
+        edge.server.config.http_protocol_class.is_parting = True
+        client.send(request(path=path))
+        assert "close" == client_told(client, status)
+        assert [] == client.answers()
+
+
+def client_told(client, status: int) -> str | None:
+    """What the next answer, which has this status, says of the connection."""
+    answer = client.head()
+    answer.read()
+    assert status == answer.status
+    return answer.getheader("connection")

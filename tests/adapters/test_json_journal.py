@@ -4,6 +4,7 @@ import io
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from select import PIPE_BUF
 
 import orjson
 import pytest
@@ -47,6 +48,35 @@ class Broken(io.BytesIO):
 def lines(stream):
     """What was written, read back."""
     return [orjson.loads(line) for line in stream.getvalue().splitlines()]
+
+
+class Pieces(Gate):
+    """A stream that takes nothing until it is opened, then keeps apart what it was given at once."""
+
+    def __init__(self):
+        super().__init__()
+        self.pieces = []
+
+    def write(self, data):
+        written = super().write(data)
+        self.pieces.append(bytes(data))
+        return written
+
+
+def test_what_is_written_at_once_is_whole_lines_that_a_pipe_takes_whole():
+    """So that the lines of several processes on one pipe stay apart; one that is longer goes alone."""
+    stream = Pieces()
+    journal = JsonJournal(stream)
+    told = [1] * 20 + [9, 1]
+    for number, texts in enumerate(told):
+        journal.event("told", number=number, **{f"text_{one}": "x" * 1_000 for one in range(texts)})
+    stream.open.set()
+    journal.close()
+    assert list(range(len(told))) == [line["number"] for line in lines(stream)]
+    assert all(piece.endswith(b"\n") for piece in stream.pieces)
+    long = [piece for piece in stream.pieces if len(piece) > PIPE_BUF]
+    assert [1] == [piece.count(b"\n") for piece in long]
+    assert len(stream.pieces) < len(told)
 
 
 def test_an_event_is_a_line_with_time_level_and_name_first():

@@ -87,6 +87,22 @@ async def test_a_closed_listener_lets_answers_end(taken):
     await writer.wait_closed()
 
 
+async def test_one_that_parts_leaves_new_connections_to_who_has_the_socket_too(taken):
+    """Those that it has are served on, and whoever connects now is answered by the other."""
+    other = taken.dup()
+    application, listener, reader, writer = await answering(taken)
+    listener.part()
+    later = Listener(Application(), other)
+    await later.start()
+
+    assert (await asked(later)).endswith(b"hello")
+    application.go_on.set()
+    assert b"hello" == (await reader.readuntil(b"hello"))[-5:]
+    writer.close()
+    await listener.end(10)
+    await later.end(10)
+
+
 async def test_what_is_left_after_the_patience_is_cut(taken):
     """A client that waits or does not read cannot hold the end up."""
     application, listener, reader, writer = await answering(taken)

@@ -383,7 +383,7 @@ def test_the_documentation_names_every_metric_and_label(meters):
     meters.notified("hooks.test", "delivered")
     meters.limited("helpdesk", "requests")
     meters.limit_uses = lambda: [("helpdesk", LimitUse(REQUESTS, 3, 9.0))]
-    meters.watch_fleet(lambda: FleetReading(True, 3, None))
+    meters.watch_fleet(lambda: FleetReading(True, 3, None, {"ok": 1}, {"acted": 1}))
     found = {}
     for family in meters.collect():
         name = f"{family.name}_total" if family.type == "counter" else family.name

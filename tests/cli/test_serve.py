@@ -29,6 +29,7 @@ GIVEN = {
     "port": ("1", 1),
     "admin-host": ("::1", "::1"),
     "admin-port": ("2", 2),
+    "workers": ("4", 4),
     "store": ("sqlite:///x.db", "sqlite:///x.db"),
     "fleet": ("redis://r", "redis://r"),
     "tls-cert": ("c.pem", Path("c.pem")),
@@ -73,6 +74,7 @@ def unconfigured(monkeypatch):
 def test_left_out_options_are_the_settings_own():
     """Every setting but the secrets has its option, and the defaults are the same."""
     options = read()
+    assert 1 == options.pop("workers")
     assert Settings() == Settings(**options)
     assert {one.name for one in fields(Settings)} - {"admin_token", "audit_webhook_secret", "notify_secret"} == set(
         options
@@ -102,6 +104,7 @@ def test_dev_is_a_flag(monkeypatch):
     ("option", "value", "said"),
     [
         ("--port", "65536", "0<=x<=65535"),
+        ("--workers", "0", "x>=1"),
         ("--drain-grace", "5", "one of ms, s, m, h, d, as in 30s"),
         ("--max-body", "32MB", "one of B, KiB, MiB, GiB"),
         ("--admin-token", "secret", "No such option"),
@@ -115,13 +118,17 @@ def test_a_wrong_option_is_misuse(alone, option, value, said):
 
 
 def test_what_it_cannot_do_is_one_line(alone, tmp_path):
-    """A fleet, a port in use and a store that cannot be are each one line on standard error, with exit code 2."""
+    """A fleet, a port in use, a store that cannot be or be shared: each is one line on standard error, exit code 2."""
     ports = ("--port", "0", "--admin-port", "0")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         cases = {
             ("--fleet", "redis://r"): "--fleet joins gateways on one PostgreSQL store, and this one is a SQLite file",
             ("--fleet", "http://u:secret@r"): "--fleet is not the address of a Redis; use redis://",
+            (
+                "--workers",
+                "2",
+            ): "--workers 2: a SQLite file has one gateway; give the workers a database with --store post",
             ("--port", str(port)): f"cannot listen on 127.0.0.1:{port}: ",
             (*ports, "--store", f"sqlite:///{tmp_path}/no/such/pinion.db"): str(tmp_path),
             (*ports, "--tls-cert", "c.pem"): "--tls-cert and --tls-key belong together; give both",

@@ -57,6 +57,7 @@ STATUS = {
     "open_requests": 3,
     "open_shadows": 1,
     "unrecorded_acts": 0,
+    "worker": None,
     "store_away": False,
     "notifications": [],
     "fleet": None,
@@ -124,6 +125,14 @@ def test_a_store_that_is_away_is_told(told):
     assert "store away: what serves goes on, and no act that gives traffic is taken" in told(store_away=True)
     older = {name: value for name, value in STATUS.items() if name != "store_away"}
     assert not any("away" in one.plain for one in status_text(older, 80, NOW) if isinstance(one, Text))
+
+
+def test_a_worker_says_which_it_is(told):
+    """Of how many, and where the operations of each are; a gateway of one process says nothing of it."""
+    urls = ["http://127.0.0.1:8081", "http://127.0.0.1:8082"]
+    expected = "worker 1 of 2; operations on http://127.0.0.1:8081, http://127.0.0.1:8082"
+    assert expected in told(worker={"index": 1, "operations": urls})
+    assert not any("worker" in each for each in told(worker=None))
 
 
 def test_notifications_that_have_not_arrived_are_told(told):

@@ -373,9 +373,7 @@ def test_no_sink_holds_the_password_of_the_store(tmp_path, simulator):
         for bad in (
             url,
             url.replace("postgresql:", "postgres+psycopg:"),
-            url.replace("127.0.0.1", "nowhere.invalid"),
             url.replace(f":{server.port}/", ":port/"),
-            f"{url}?sslmode=nonsense",
             f"{url}?password={password}",
         ):
             refused_start(tmp_path, sinks, "--store", bad, "--store-copy", str(tmp_path / "none.json"))

@@ -26,6 +26,7 @@ class Settings:
     drain_delay: float = 2.0
     drain_grace: float = 120.0
     max_body: int = 32 * 1024 * 1024
+    max_requests: int = 10_000
     retention: float = 30 * 86_400.0
     store_copy: Path = Path("pinion-store-copy.json")
     environment: str = "default"

@@ -342,8 +342,9 @@ class Gateway:
             journal=self.journal,
             clock=self._clock,
             new_id=self._new_id,
+            draw=secrets.SystemRandom().random,
             follow_ups=follow_ups,
-            limits=Limits(max_body=self._settings.max_body),
+            limits=Limits(max_body=self._settings.max_body, max_requests=self._settings.max_requests),
             afterwards=Afterwards(self._loop.call_soon),
         )
         self.exchanges = Exchanges(around)

@@ -24,10 +24,11 @@ _SECRET_NAME = re.compile(
 _SECRET_TEXT = re.compile(
     r"\b(?:bearer|basic)\s+[\w.~+/=-]+"  # an Authorization header
     r"|\bsk-[\w-]{8,}"  # a provider's key
+    r"|\bpi[no]_[0-9a-z_]{16,}"  # a key or token of Pinion's own
     r"|(?<=://)[^/@\s]+(?=@)",  # the user and password of a URL
     re.IGNORECASE,
 )
-_KEY_MARK = re.compile(rb"\bsk-")
+_KEY_MARK = re.compile(rb"\b(?:sk-|pi[no]_)")
 
 _PLAIN = frozenset((str, int, float, bool, type(None)))
 

@@ -47,6 +47,7 @@ ROLLBACK_REASONS = (
 )
 SHADOW_RESULTS = frozenset(("ok", "failed", "timeout", "invalid", "dropped", "too_large", "stateful", "over_budget"))
 RELOAD_RESULTS = ("accepted", "rejected")
+REFUSED_REASONS = ("overload",)
 
 _INFO = ("route", "release", "model", "model_version", "prompt", "prompt_version", "provider")
 
@@ -91,6 +92,9 @@ class PrometheusMeters(Collector):
         self._reloads = count("policy_reloads", "Reloads of the policy files.", "result")
         self._dropped = count("records_dropped", "Records that the ledger had no room for.")
         self._notified = count("notifications", "Notifications, by what became of them.", "target", "result")
+        self._refused = count("refused", "Requests refused by their head alone, by why.", "reason")
+        for reason in REFUSED_REASONS:
+            self._refused.add(0, reason)
         for result in RELOAD_RESULTS:
             self._reloads.add(0, result)
         self._dropped.add(0)
@@ -197,6 +201,10 @@ class PrometheusMeters(Collector):
     def dropped(self, count: int) -> None:
         """Count records that the ledger had no room for."""
         self._dropped.add(count)
+
+    def refused(self, reason: str) -> None:
+        """Count a request that was refused by its head alone: `overload`."""
+        self._refused.add(1, known(reason, REFUSED_REASONS))
 
     def notified(self, target: str, result: DeliveryResult, count: int = 1) -> None:
         """Count what became of a notification at a target, by its host; a count of 0 makes the series appear."""

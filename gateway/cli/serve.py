@@ -90,6 +90,12 @@ _duration = read_by(parse_duration)
     help="Largest request body, also once decompressed.",
 )
 @click.option(
+    "--max-requests",
+    type=click.IntRange(1),
+    default=10_000,
+    help="Requests that may be under way at once; one more is a 503.",
+)
+@click.option(
     "--retention", metavar="DURATION", default="30d", callback=_duration, help="Age at which records leave the ledger."
 )
 @click.option("--audit-key", type=FILE, help="Key that signs the audit trail; `pinion audit key` makes one.")

@@ -91,7 +91,9 @@ class Keys:
         """Let nobody in by a key from now on; that is recorded right after. A revoked one stays as it was revoked."""
         key = self._live.state.keys.get(key_id)
         if key is None or key.kind != kind:
-            raise UnknownSubject(f"no issued key {key_id[:50]!r} of an {kind}; a declared one is taken out of its file")
+            raise UnknownSubject(
+                f"no issued key {_shown(key_id)} of an {kind}; a declared one is taken out of its file"
+            )
         revoked = key.revoked(self._now(), actor)
         if revoked is not key:
             self._hold([revoked])
@@ -131,7 +133,7 @@ class Keys:
         if key_id is not None:
             found = next((key for key in good if key.id == key_id), None)
             if found is None:
-                raise UnknownSubject(f"app {owner} has no issued key {key_id[:50]!r} in force")
+                raise UnknownSubject(f"app {owner} has no issued key {_shown(key_id)} in force")
             return found
         current = [key for key in good if key.replaced_by is None]
         if len(current) != 1:
@@ -160,3 +162,8 @@ def _checked_life(lasts: float | None) -> float | None:
         shortest, longest = format_duration(SHORTEST_SECONDS), format_duration(LONGEST_SECONDS)
         raise OperatorFault(f"a key lasts from {shortest} to {longest}; say another time, or none")
     return lasts
+
+
+def _shown(key_id: str) -> str:
+    """Show what was given as a key's id, unless it is longer than one: then it may be the key itself."""
+    return repr(key_id) if len(key_id) <= ID_LENGTH else f"of such an id, which has {ID_LENGTH} characters"

@@ -29,6 +29,7 @@ _VARIABLE = "[A-Za-z_][A-Za-z0-9_]{0,127}"
 _HEADER = "[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}"
 _SCHEME = "[A-Za-z0-9._-]{0,64}"
 _SHA256 = "[0-9a-fA-F]{64}"
+_SECRET_IN_URL = re.compile("[@?#]")
 _DURATION = "[0-9]{1,12}(ms|s|m|h|d)"
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _SIZE = "[0-9]{1,12}(B|KiB|MiB|GiB)?"
@@ -45,12 +46,13 @@ def _as_written(value: Any) -> Any:
 _WRITTEN = BeforeValidator(_as_written)
 
 
-def _formed(form: str, wanted: str) -> AfterValidator:
+def _formed(form: str, wanted: str, *, may_be_secret: bool = False) -> AfterValidator:
+    """Check a text's form. `may_be_secret`: people put a secret there by mistake, so a message does not show it."""
     pattern = re.compile(form)
 
     def check(text: str) -> str:
         if not pattern.fullmatch(text):
-            raise ValueError(f"{one_line(text)!r} is not {wanted}")
+            raise ValueError(f"{'what is written' if may_be_secret else repr(one_line(text))} is not {wanted}")
         return text
 
     return AfterValidator(check)
@@ -123,20 +125,27 @@ VariableName = Annotated[
 EnvironmentName = Annotated[
     str,
     _WRITTEN,
-    _formed(_VARIABLE, "an environment variable's name; name one, and keep the secret itself out of the policies"),
+    _formed(
+        _VARIABLE,
+        "an environment variable's name; name one, and keep the secret itself out of the policies",
+        may_be_secret=True,
+    ),
     _shown(_VARIABLE),
 ]
 
 HeaderName = Annotated[str, _WRITTEN, _formed(_HEADER, "a header's name; write one like x-api-key"), _shown(_HEADER)]
 
 Scheme = Annotated[
-    str, _WRITTEN, _formed(_SCHEME, "a credential's scheme; write one word such as Bearer, or none"), _shown(_SCHEME)
+    str,
+    _WRITTEN,
+    _formed(_SCHEME, "a credential's scheme; write one word such as Bearer, or none", may_be_secret=True),
+    _shown(_SCHEME),
 ]
 
 KeyDigest = Annotated[
     str,
     _WRITTEN,
-    _formed(_SHA256, "a SHA-256; write 64 hexadecimal digits, as `pinion app key` prints them"),
+    _formed(_SHA256, "a SHA-256; write 64 hexadecimal digits, as `pinion app key` prints them", may_be_secret=True),
     _shown(_SHA256),
 ]
 
@@ -206,11 +215,12 @@ def _url(text: str, *, path: bool) -> str:
     except ValueError:
         sound = False
     if not sound or not re.fullmatch(r"[\x21-\x7e]+", text):
-        raise ValueError(f"{one_line(text)!r} is not an http or https address with a host; {remedy}")
+        shown = "what is written" if _SECRET_IN_URL.search(text) else repr(one_line(text))
+        raise ValueError(f"{shown} is not an http or https address with a host; {remedy}")
     if "@" in parts.netloc:
         raise ValueError("the address holds a user or password; leave them out")
     if "?" in text or "#" in text:
-        raise ValueError(f"{one_line(text)!r} has a query or a fragment; leave it out")
+        raise ValueError("the address has a query or a fragment; leave it out")
     if not path and parts.path not in ("", "/"):
         raise ValueError(f"{one_line(text)!r} has a path; leave it out")
     return text

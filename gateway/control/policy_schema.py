@@ -65,6 +65,9 @@ _WANTED: Mapping[str, tuple[str, str]] = {
 }
 """What each error of pydantic's wanted, and how to give it."""
 
+_BESIDE_SECRETS = frozenset(("credential", "keys", "tokens"))
+"""Keys under which people put the secret itself by mistake, as in `credential: sk-...`: a message does not show it."""
+
 _LIMITS: Mapping[str, tuple[str, str]] = {
     "greater_than": ("gt", "over"),
     "greater_than_equal": ("ge", "at least"),
@@ -125,7 +128,9 @@ def _said(sort: str, detail: ErrorDetails) -> tuple[str, str]:
         return f": {problem}", remedy
     if sort in _WANTED:
         wanted, remedy = _WANTED[sort]
-        return f" is {brief(given)}, not {wanted}", remedy
+        may_be_secret = isinstance(given, str) and detail["loc"][0] in _BESIDE_SECRETS
+        shown = "text" if may_be_secret else brief(given)
+        return f" is {shown}, not {wanted}", remedy
     if sort in _LIMITS:
         name, words = _LIMITS[sort]
         limit = format_duration(context[name]) if isinstance(given, str) else f"{context[name]:g}"

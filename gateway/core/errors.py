@@ -8,6 +8,7 @@
             - Unauthenticated (401), Forbidden (403), Withheld (404)
     - GatewayFault: Pinion itself cannot serve now
         - Unavailable (503)
+            - Overloaded: more requests are under way than may be
     - UpstreamFault: a provider did not answer as its protocol asks
     - OperatorFault: an operator's command cannot be carried out
         - Unidentified (401), NotPermitted (403), UnknownSubject (404), VerbRefused (409)
@@ -160,6 +161,14 @@ class Unavailable(GatewayFault):
 
     status = 503
     code = "overloaded_error"
+
+
+class Overloaded(Unavailable):
+    """More requests are under way than may be. `retry_after` is when to come back, in whole seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"too many requests are under way; send the request again in {retry_after} s")
+        self.retry_after = retry_after
 
 
 UpstreamFaultKind = Literal["connect", "pool", "first_byte", "idle", "total", "protocol", "cut", "status"]

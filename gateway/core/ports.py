@@ -195,6 +195,10 @@ class Meters(Protocol):
         """Count records that the ledger had no room for."""
         ...
 
+    def refused(self, reason: str) -> None:
+        """Count a request that was refused by its head alone; `reason` is one of a fixed set."""
+        ...
+
     def notified(self, target: str, result: DeliveryResult, count: int = 1) -> None:
         """Count what became of a notification at a target, by its host; a count of 0 makes the series appear."""
         ...

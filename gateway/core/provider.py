@@ -15,6 +15,10 @@ PUBLIC_BASE_URL: dict[str, str] = {
 """Where each dialect is spoken in public, written as its own SDK takes it: OpenAI with /v1, Anthropic without."""
 
 
+SHORTEST_SECRET = 8
+"""A credential of fewer bytes is not looked for in what a provider says: it would be found by chance."""
+
+
 @dataclass(frozen=True, slots=True)
 class Timeouts:
     """Four separate deadlines of one attempt, in seconds.
@@ -36,6 +40,17 @@ class Credential:
     source: str
     header: bytes
     value: bytes = field(repr=False)
+
+    @property
+    def secret(self) -> bytes:
+        """What of it nobody may see, its scheme aside; empty where it is too short to be told from words."""
+        secret = self.value.rpartition(b" ")[2]
+        return secret if len(secret) >= SHORTEST_SECRET else b""
+
+    def is_quoted_in(self, text: bytes) -> bool:
+        """Say whether a text holds the secret, as it is or with its slashes escaped as JSON allows."""
+        secret = self.secret
+        return bool(secret) and (secret in text or secret in text.replace(b"\\/", b"/"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +83,12 @@ class Provider:
     transport: TransportName = "native"
     http2: bool = False
     client_certificate: ClientCertificate | None = None
+
+    @property
+    def secret(self) -> bytes:
+        """The secret of its credential; empty where there is none to be looked for."""
+        return b"" if self.credential is None else self.credential.secret
+
+    def is_quoted_in(self, text: bytes) -> bool:
+        """Say whether a text holds the secret of its credential."""
+        return self.credential is not None and self.credential.is_quoted_in(text)

@@ -1,7 +1,7 @@
 """First step: who asks, at which endpoint, and what. Refuses before anything is sent upstream."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from gateway.core.errors import (
     Malformed,
     MethodNotAllowed,
     NotFound,
+    Overloaded,
     TooLarge,
     Unauthenticated,
     Withheld,
@@ -26,14 +27,18 @@ from gateway.wire.endpoint import Endpoint
 FORCE_HEADER = b"x-pinion-release"
 RETRY_COUNT_HEADER = b"x-stainless-retry-count"
 
+SPREAD_SECONDS = 5
+"""Over how many seconds the clients of an overloaded gateway are asked to come back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may measure, in bytes, and how deep its JSON may nest."""
+    """What one request may measure, in bytes, how deep its JSON may nest, and how many may be under way at once."""
 
     max_head: int = 16 * 1024
     max_body: int = 32 * 1024 * 1024
     max_depth: int = 64
+    max_requests: int = 10_000
 
 
 @value
@@ -68,6 +73,16 @@ class Asked:
         """How often the client's SDK says it has tried this request before."""
         count = _count(self.caller.head.first.get(RETRY_COUNT_HEADER))
         return count if count is not None and count < 1000 else 0
+
+
+def admit_another(under_way: int, draw: Callable[[], float], limits: Limits) -> None:
+    """Admit one request more than are under way; before anything is asked of it, so that refusing costs least.
+
+    Raises:
+        Overloaded: there are as many as may be; `draw`, from 0 up to 1, spreads when clients come back.
+    """
+    if under_way >= limits.max_requests:
+        raise Overloaded(1 + int(draw() * SPREAD_SECONDS))
 
 
 def admit_head(head: Head, endpoint: Endpoint, snapshot: Snapshot, limits: Limits) -> Caller:
@@ -134,14 +149,21 @@ def find_route(app: App, name: str, dialect: str | None, snapshot: Snapshot) -> 
     """
     route = snapshot.routes.get(name)
     if route is None or not app.may_call(name):
-        shown = name if len(name) <= 128 else name[:128] + "..."
-        message = f"no route {shown!r} for this key; it may call {_routes_of(app, snapshot)}"
+        message = f"{_no_route(name, snapshot)}; it may call {_routes_of(app, snapshot)}"
         if route is None:
             raise NotFound(message)
         raise Withheld(message, "the route is not in the key's list", name)
     if dialect is not None and route.dialect != dialect:
         raise NotFound(f"route {name} speaks {route.dialect}, not {dialect}; call it at an endpoint of that dialect")
     return route
+
+
+def _no_route(name: str, snapshot: Snapshot) -> str:
+    """Say that there is no such route; a key that was sent in a route's place is not said again, nor logged."""
+    if hashlib.sha256(name.encode(errors="replace")).digest() in snapshot.keys:
+        return "the model is a key, not a route for this key"
+    shown = name if len(name) <= 128 else name[:128] + "..."
+    return f"no route {shown!r} for this key"
 
 
 def _routes_of(app: App, snapshot: Snapshot) -> str:

@@ -6,6 +6,7 @@ from typing import Protocol
 from gateway.core.breaker import Permit
 from gateway.core.errors import UpstreamFault
 from gateway.core.ports import Headers, UpstreamCall
+from gateway.core.provider import Provider
 from gateway.proxy.attempts import Leg
 from gateway.proxy.relay import Relay
 from gateway.proxy.way import Way
@@ -127,6 +128,11 @@ class Attempt:
     # What is known of it
 
     @property
+    def provider(self) -> Provider:
+        """Who is asked."""
+        return self.leg.release.model.provider
+
+    @property
     def scan(self) -> Scan | None:
         """What has been found in the answer."""
         return None if self.relay is None else self.relay.scan
@@ -148,6 +154,12 @@ class Attempt:
         """What tells a client, in the form of the answer under way, that it has failed; empty where it has no form."""
         return b"" if self.relay is None else self.relay.failure(message)
 
+    def without_credential(self, piece: bytes) -> bytes:
+        """Give a piece in which the provider tells an error; where that quotes the credential, Pinion's own word."""
+        if not self.provider.is_quoted_in(piece):
+            return piece
+        return self.failure_event("the provider's stream failed; its own words quote the gateway's credential")
+
     def is_held_too_long(self, now: float) -> bool:
         """Whether what is held must go to the client, content or not."""
         if self.relay is None or self.first_at is None or not self.held:
@@ -156,7 +168,7 @@ class Attempt:
 
     def overdue(self, now: float) -> UpstreamFault | None:
         """Say which deadline has passed, if any."""
-        provider = self.leg.release.model.provider
+        provider = self.provider
         limits, name = provider.timeouts, provider.name
         if now - self.sent_at > limits.total:
             return UpstreamFault("total", f"provider {name} took longer than {limits.total:g} s in all")

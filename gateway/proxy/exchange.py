@@ -22,11 +22,11 @@ from functools import partial
 
 from gateway.core.app import App
 from gateway.core.breaker import Permit
-from gateway.core.errors import ClientFault, Denied, PinionError, Unavailable, UpstreamFault
+from gateway.core.errors import ClientFault, Denied, Overloaded, PinionError, Unavailable, UpstreamFault
 from gateway.core.head import Head
 from gateway.core.outcome import Outcome
 from gateway.core.ports import Downstream, Headers
-from gateway.proxy.admission import Caller, admit_body, admit_head
+from gateway.proxy.admission import Caller, admit_another, admit_body, admit_head
 from gateway.proxy.assignment import assigned
 from gateway.proxy.attempt import Attempt
 from gateway.proxy.attempts import Failure, fault_failure, in_band_failure, next_leg, status_failure
@@ -69,8 +69,10 @@ TRANSITIONS: dict[tuple[State, str], State] = {
 class Exchange:
     """One request from its head to its settlement."""
 
-    def __init__(self, around: Surroundings, downstream: Downstream, endpoint: Endpoint, head: Head) -> None:
-        """Begin with a request's head; a head that is refused is answered at once."""
+    def __init__(
+        self, around: Surroundings, downstream: Downstream, endpoint: Endpoint, head: Head, under_way: int
+    ) -> None:
+        """Begin with a request's head, beside so many others; a head that is refused is answered at once."""
         self._around = around
         self.now = around.clock.monotonic
         self._downstream = downstream
@@ -84,10 +86,14 @@ class Exchange:
         self._paused_at: float | None = None
         self._status = 0
         try:
+            admit_another(under_way, around.draw, around.limits)
             self._caller = admit_head(head, endpoint, around.snapshots.current, around.limits)
         except ClientFault as fault:
             self._refuse(fault)
             self._note(fault, head, None)
+        except Overloaded as fault:
+            around.meters.refused("overload")
+            self._refuse(fault)
 
     def __repr__(self) -> str:
         return f"<Exchange {self.request_id} {self.state} {self._attempt or 'without an attempt'}>"
@@ -213,7 +219,7 @@ class Exchange:
             self._weigh(attempt, relay)
             return
         if piece:
-            self._downstream.write(piece)
+            self._downstream.write(piece if relay.scan.error is None else attempt.without_credential(piece))
         if relay.scan.terminal or attempt.way.first_content_at is None:
             self._passed_on(attempt, relay)
 
@@ -230,7 +236,7 @@ class Exchange:
             return
         if self.state is State.relaying:
             if attempt.held:
-                self._downstream.write(attempt.take_held())
+                self._downstream.write(attempt.without_credential(attempt.take_held()))
             self._complete(attempt)
         elif relay.scan.error is not None:
             self._attempt_failed(attempt, in_band_failure(attempt.status, relay.scan.error))
@@ -280,7 +286,8 @@ class Exchange:
             self._refuse(Unavailable("no release of this route can serve now; try again soon"))
             return
         way.leg = told.leg
-        answer = answer_failure(told.failure, self._dialect, self._own_headers(), self._around.clock.wall())
+        provider = told.leg.release.model.provider
+        answer = answer_failure(told.failure, provider, self._dialect, self._own_headers(), self._around.clock.wall())
         self._answer(answer, told.failure.outcome, told.failure.message)
 
     def _send(self, way: Way, place: int, permit: Permit | None) -> None:
@@ -322,7 +329,7 @@ class Exchange:
 
     def _commit(self, attempt: Attempt) -> None:
         """From here on this attempt is the answer: send its head and what was held back."""
-        self._start(attempt.status, answer_headers(attempt.headers, self._own_headers()), attempt.take_held())
+        self._start(attempt.status, self._answer_headers(attempt), attempt.take_held())
         self._become("committed")
         self._accept(attempt)
 
@@ -335,7 +342,7 @@ class Exchange:
 
     def _send_whole(self, attempt: Attempt) -> None:
         """Send an answer that came complete before anything of it was sent."""
-        self._start_whole(attempt.status, answer_headers(attempt.headers, self._own_headers()), attempt.take_held())
+        self._start_whole(attempt.status, self._answer_headers(attempt), attempt.take_held())
         attempt.way.content_passed(self.now(), attempt.heard_at)
         self._accept(attempt)
         self._complete(attempt)
@@ -368,6 +375,9 @@ class Exchange:
 
     def _start_whole(self, status: int, headers: Headers, body: bytes) -> None:
         self._start(status, [*headers, (b"content-length", str(len(body)).encode())], body)
+
+    def _answer_headers(self, attempt: Attempt) -> Headers:
+        return answer_headers(attempt.headers, self._own_headers(), attempt.provider.secret)
 
     def _own_headers(self) -> Headers:
         return [(b"x-request-id", self.request_id.encode()), *(self._way.headers if self._way else ())]

@@ -39,7 +39,7 @@ class Exchanges:
         endpoint = find(head.path)
         if endpoint is None:
             raise NotFound(f"{head.path} is not a governed endpoint")
-        exchange = Exchange(self.around, downstream, endpoint, head)
+        exchange = Exchange(self.around, downstream, endpoint, head, len(self._open))
         self._open.add(exchange)
         return exchange
 

@@ -7,6 +7,7 @@ from email.utils import parsedate
 from gateway.core.errors import (
     ClientFault,
     GatewayFault,
+    Overloaded,
     PinionError,
     RateLimited,
     Unauthenticated,
@@ -15,6 +16,7 @@ from gateway.core.errors import (
 )
 from gateway.core.outcome import Outcome
 from gateway.core.ports import Headers
+from gateway.core.provider import Provider
 from gateway.proxy.attempts import Failure
 from gateway.proxy.limit_headers import limit_headers
 from gateway.proxy.relay import answer_headers
@@ -44,7 +46,7 @@ class Refusal:
 def refuse(fault: PinionError, dialect: Dialect, own: Headers) -> Refusal:
     """Answer a request that Pinion does not carry out. `own` are the headers that Pinion adds to every answer."""
     code = fault.code if isinstance(fault, ClientFault | GatewayFault) else "api_error"
-    extra: Headers = [_DO_NOT_RETRY if isinstance(fault, ClientFault) else (b"retry-after", b"1")]
+    extra: Headers = [_DO_NOT_RETRY if isinstance(fault, ClientFault) else _retry_after(fault)]
     if isinstance(fault, RateLimited):
         extra = limit_headers(fault.overrun, dialect)
     elif isinstance(fault, Unauthenticated):
@@ -52,10 +54,15 @@ def refuse(fault: PinionError, dialect: Dialect, own: Headers) -> Refusal:
     return _own_answer(fault.status, code, fault.message, dialect, own + extra)
 
 
-def answer_failure(failure: Failure, dialect: Dialect, own: Headers, at: float) -> Refusal:
+def _retry_after(fault: PinionError) -> tuple[bytes, bytes]:
+    return (b"retry-after", b"%d" % (fault.retry_after if isinstance(fault, Overloaded) else 1))
+
+
+def answer_failure(failure: Failure, provider: Provider, dialect: Dialect, own: Headers, at: float) -> Refusal:
     """Answer a request whose attempts all failed with one of the failures, at wall time `at`.
 
-    The provider's own error passes where it is one that applications may read; otherwise Pinion says it. Retries have
+    The provider's own error passes where it is one that applications may read; otherwise Pinion says it: also where the
+    provider quotes the credential that it was shown. Retries have
     been spent by now, so a client is told not to add its own, but for a rate limit, whose wait it may keep.
     """
     if isinstance(failure.fault, ClientFault):
@@ -65,11 +72,12 @@ def answer_failure(failure: Failure, dialect: Dialect, own: Headers, at: float) 
     own = own + _waits(failure.headers, at)
     if failure.status != 429:
         own = [*own, _DO_NOT_RETRY]
-    if not _passes(failure):
+    if not _passes(failure) or provider.is_quoted_in(failure.body):
         code = ClientFault.code if failure.outcome is Outcome.client_fault else "api_error"
         return _own_answer(_status(failure), code, _message(failure), dialect, own)
     said_by_pinion = {name for name, _ in own} | {b"retry-after", b"retry-after-ms"}
-    fields = [field for field in answer_headers(failure.headers, []) if field[0] not in said_by_pinion]
+    passed = answer_headers(failure.headers, [], provider.secret)
+    fields = [field for field in passed if field[0] not in said_by_pinion]
     return Refusal(failure.status, fields + own, failure.body)
 
 

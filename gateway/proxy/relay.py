@@ -248,6 +248,6 @@ def relay_for(
     return relay
 
 
-def answer_headers(upstream_headers: Headers, own: Headers) -> Headers:
-    """The head of an answer: the provider's own fields that may pass, then Pinion's."""
-    return headers.forwardable_response(upstream_headers, drop=(b"content-encoding",)) + own
+def answer_headers(upstream_headers: Headers, own: Headers, secret: bytes = b"") -> Headers:
+    """The head of an answer: the provider's own fields that may pass, none with the `secret` in it, then Pinion's."""
+    return headers.forwardable_response(upstream_headers, drop=(b"content-encoding",), secret=secret) + own

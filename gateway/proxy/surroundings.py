@@ -91,7 +91,7 @@ class Mirrors(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Everything an exchange needs of the world. `new_id` makes request ids."""
+    """Everything an exchange needs of the world. `new_id` makes request ids, `draw` chances from 0 up to 1."""
 
     snapshots: Snapshots
     breakers: Breakers
@@ -106,6 +106,7 @@ class Surroundings:
     journal: Journal
     clock: Clock
     new_id: Callable[[], str]
+    draw: Callable[[], float]
     follow_ups: FollowUps
     limits: Limits = field(default_factory=Limits)
     usage_asking: UsageAsking = field(default_factory=UsageAsking)

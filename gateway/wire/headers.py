@@ -92,17 +92,18 @@ def _goes_on(name: bytes) -> bool:
     return not (name in _REQUEST_ENDS_HERE or name.startswith(_REQUEST_PREFIXES_END_HERE) or b"_" in name)
 
 
-def forwardable_response(headers: Headers, *, drop: Collection[bytes] = ()) -> Headers:
+def forwardable_response(headers: Headers, *, drop: Collection[bytes] = (), secret: bytes = b"") -> Headers:
     """What of a provider's headers goes back to an application, in order.
 
     Stays behind: what belongs to one hop, what speaks of the provider's host, Pinion's own headers, the
-    names in `drop` (content-encoding, where the body was decoded), and values that hold CR, LF or NUL. The
-    provider's x-request-id becomes x-upstream-request-id, for x-request-id is Pinion's.
+    names in `drop` (content-encoding, where the body was decoded), and values that hold CR, LF or NUL, or the
+    `secret` that Pinion showed the provider. The provider's x-request-id becomes x-upstream-request-id, for
+    x-request-id is Pinion's.
     """
     ended = {*_named_by_connection(headers), *drop}
     return [
         (back, content)
-        for name, content in _safe(headers)
+        for name, content in _safe(headers, secret)
         if (back := _comes_back_as(name)) is not None and name not in ended
     ]
 
@@ -120,9 +121,9 @@ def _named_by_connection(headers: Headers) -> list[bytes]:
     return [option.strip().lower() for option in b",".join(said).split(b",")] if said else []
 
 
-def _safe(headers: Headers) -> Headers:
-    """The headers whose values cannot end their line early; nearly always all, which one look tells."""
+def _safe(headers: Headers, secret: bytes = b"") -> Headers:
+    """The headers whose values cannot end their line early and hold no secret; nearly always all, as one look tells."""
     values = b"".join([content for _, content in headers])
-    if not (b"\n" in values or b"\r" in values or b"\0" in values):
+    if not (b"\n" in values or b"\r" in values or b"\0" in values or (secret and secret in values)):
         return headers
-    return [header for header in headers if not _UNSAFE.search(header[1])]
+    return [header for header in headers if not (_UNSAFE.search(header[1]) or (secret and secret in header[1]))]

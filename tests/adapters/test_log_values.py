@@ -108,6 +108,9 @@ def test_counts_of_tokens_are_no_secret(value):
     [
         ("sent Authorization: Bearer abc.def-123", f"sent Authorization: {MASK}"),
         ("key sk-proj-0123456789abcdef is wrong", f"key {MASK} is wrong"),
+        ("no key pin_3fK9aQ0z_0123456789abcdefghij here", f"no key {MASK} here"),
+        ("pio_3fK9aQ0z_0123456789", MASK),
+        ("pin_3fK9aQ0z", "pin_3fK9aQ0z"),
         ("redis://user:pass@host/0", f"redis://{MASK}@host/0"),
         ("risk-averse https://host/a@b", "risk-averse https://host/a@b"),
     ],

@@ -37,6 +37,7 @@ GIVEN = {
     "drain-delay": ("500ms", 0.5),
     "drain-grace": ("1m", 60.0),
     "max-body": ("1MiB", 1_048_576),
+    "max-requests": ("7", 7),
     "retention": ("2d", 172_800.0),
     "audit-key": ("k", Path("k")),
     "audit-anchor": ("file:a", ("file:a",)),

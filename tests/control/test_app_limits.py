@@ -93,7 +93,7 @@ async def test_requests_over_the_limit_are_refused():
             one.limits.take("helpdesk", one.now)
         overrun = refused.value.overrun
         assert (61, one.now, [3]) == (overrun.wait, overrun.at, [use.used for use in overrun.uses])
-        assert ([("helpdesk", "requests")], [3]) == (one.process.meters.refused, one.used())
+        assert ([("helpdesk", "requests")], [3]) == (one.process.meters.over, one.used())
         one.process.clock.now += overrun.wait
         assert 1 == one.ask(3)
 

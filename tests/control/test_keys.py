@@ -232,6 +232,17 @@ async def test_a_key_of_another_kind_cannot_be_revoked(kind):
         assert key.is_good(process.clock.wall())
 
 
+async def test_a_whole_key_given_as_an_id_is_not_said_again():
+    """Nor logged: whoever pasted it meant its id."""
+    async with serving(WHO) as process:
+        _, text = await process.keys.issue("app", "helpdesk", "ada", None)
+        with pytest.raises(UnknownSubject, match="no issued key of such an id, which has 8 characters") as caught:
+            process.keys.revoke("app", text, "ada")
+        with pytest.raises(UnknownSubject, match="of such an id") as other:
+            await process.keys.rotate("helpdesk", text, "ada", 60.0, None)
+        assert text[:20] not in f"{caught.value}{other.value}"
+
+
 async def test_a_key_whose_owner_leaves_the_files_is_nobodys():
     """It comes back with its owner."""
     async with serving(WHO) as process:

@@ -110,6 +110,10 @@ def test_the_least_of_each_kind_is_enough(text):
             "given; write exactly one",
         ),
         (
+            PROVIDER + "credential: sk-123\n",
+            "a.yaml:4: provider p: credential is text, not a set of keys; write its keys, indented below it",
+        ),
+        (
             PROVIDER + "credential: {}\n",
             "a.yaml:4: provider p: credential: it takes one of env, file, and none of them is given; write exactly one",
         ),

@@ -142,8 +142,9 @@ class Meters:
     def __init__(self) -> None:
         self.records: list[Record] = []
         self.shadows: list[tuple[str, str, str]] = []
-        self.refused: list[tuple[str, str]] = []
+        self.over: list[tuple[str, str]] = []
         self.mismatches = 0
+        self.refusals: list[str] = []
         self.notifications: list[tuple[str, str]] = []
 
     def settle(self, record) -> None:
@@ -160,9 +161,12 @@ class Meters:
     def reload(self, result) -> None: ...
 
     def limited(self, app, kind) -> None:
-        self.refused.append((app, kind))
+        self.over.append((app, kind))
 
     def dropped(self, count) -> None: ...
+
+    def refused(self, reason) -> None:
+        self.refusals.append(reason)
 
     def notified(self, target, result, count=1) -> None:
         self.notifications += [(target, result)] * count
@@ -385,6 +389,7 @@ class Play:
             lambda: self.snapshots.current, lambda r, v, rule, _evidence: self.trip(r, v, rule), self.journal
         )
         self.follow_ups = FollowUps()
+        self.drawn = 0.0
         self.ids = iter(f"req-{n}" for n in range(1, 10_000))
         self.around = Surroundings(
             snapshots=self.snapshots,
@@ -400,6 +405,7 @@ class Play:
             journal=self.journal,
             clock=self.clock,
             new_id=lambda: next(self.ids),
+            draw=lambda: self.drawn,
             follow_ups=self.follow_ups,
         )
         self.exchanges = Exchanges(self.around)

@@ -205,6 +205,15 @@ def test_a_route_is_found_for_any_dialect_when_none_is_asked_for():
         find_route(play.app, "other", None, play.snapshots.current)
 
 
+def test_a_key_in_place_of_a_route_is_not_said_again():
+    """Nor logged, whosever key it is."""
+    play = Play()
+    _, downstream = play.ask(model="sk-test")
+    message = refused(play, downstream, 404, "not_found_error")
+    assert "the model is a key, not a route for this key; it may call desk" == message
+    assert "sk-test" not in str(play.journal.events)
+
+
 # Denials
 
 

@@ -192,3 +192,17 @@ def test_a_redirect_is_a_failure():
     play.upstream.last.answer(b"{}", status=302, location="http://elsewhere.test")
     assert (502, "failed") == (downstream.status, play.record.outcome)
     assert "location" not in downstream.headers
+
+
+@pytest.mark.parametrize("last", [b"\n\n", b""])
+def test_an_error_inside_a_stream_that_quotes_the_credential_is_told_by_pinion(last):
+    """Whole, or without its blank line at the end; the failure counts all the same."""
+    play = Play()
+    _, downstream = play.ask(stream=True)
+    play.upstream.last.stream(*STREAM[:2])
+    play.upstream.last.data(b'data: {"error":{"message":"you sent Bearer sk-provider","type":"server_error"}}' + last)
+    play.upstream.last.end()
+    assert b"sk-provider" not in downstream.body
+    assert downstream.body.endswith(b"\n\n")
+    assert b"its own words quote the gateway's credential" in downstream.body
+    assert ("failed", "finished") == (play.record.outcome, downstream.ended)

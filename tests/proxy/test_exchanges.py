@@ -1,9 +1,12 @@
 """All requests under way."""
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.core.errors import NotFound
 from gateway.core.head import Head
+from gateway.proxy.admission import Limits
 from tests.proxy.playbook import DONE, Downstream, Play, delta
 
 
@@ -67,6 +70,25 @@ def test_a_drain_ends_all():
     _, second = play.open()
     play.exchanges.drain()
     assert [503, 503] == [first.status, second.status]
+
+
+@pytest.mark.parametrize(("drawn", "wait"), [(0.0, "1"), (0.5, "3"), (0.999, "5")])
+def test_one_more_than_may_be_under_way_is_refused_by_its_head(drawn, wait):
+    """Nothing is read of it, not even its key; it is told when to come back, and counted. Then there is room again."""
+    play = Play()
+    play.exchanges.around = replace(play.around, limits=Limits(max_requests=2))
+    play.drawn = drawn
+    first, _ = play.ask()
+    play.open()
+    exchange, refused = play.open(authorization="Bearer wrong")
+    assert (503, wait, "finished") == (refused.status, refused.headers["retry-after"], refused.ended)
+    assert f"too many requests are under way; send the request again in {wait} s" == refused.json["error"]["message"]
+    assert (False, ["overload"], []) == (exchange.wants_body, play.meters.refusals, play.denials.denied)
+    assert ("refused", 503) == (play.journal.events[-1][0], play.journal.events[-1][1]["status"])
+    play.exchanges.close(exchange)
+    play.exchanges.close(first)
+    _, let_in = play.ask()
+    assert None is let_in.status
 
 
 def test_the_largest_body_is_known_to_the_edge():

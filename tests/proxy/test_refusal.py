@@ -14,9 +14,11 @@ from gateway.core.errors import (
     Unavailable,
     UpstreamFault,
 )
+from gateway.core.provider import Credential
 from gateway.proxy.attempts import fault_failure, in_band_failure, status_failure
 from gateway.proxy.refusal import answer_failure, refuse
 from gateway.wire.dialects import DIALECTS
+from tests.proxy import playbook
 
 OWN = [(b"x-request-id", b"req-1"), (b"x-pinion-release", b"desk/1.0.0")]
 JSON = (b"content-type", b"application/json; charset=utf-8")
@@ -24,9 +26,9 @@ ERROR = b'{"error":{"message":"theirs","type":"x"}}'
 NOW = 1_700_000_000.0
 
 
-def answered(failure, dialect="openai"):
-    """The answer to a failure: status, header fields, body as JSON."""
-    answer = answer_failure(failure, DIALECTS[dialect], OWN, NOW)
+def answered(failure, dialect="openai", provider=None):
+    """The answer to a failure of a provider: status, header fields, body as JSON."""
+    answer = answer_failure(failure, provider or playbook.provider(), DIALECTS[dialect], OWN, NOW)
     names = [name for name, _ in answer.headers]
     assert len(names) == len(set(names)), "no field is sent twice"
     return answer.status, dict(answer.headers), json.loads(answer.body)
@@ -167,3 +169,27 @@ def test_a_request_that_fits_no_release_is_the_clients():
     """With the status and the words of its fault."""
     status, _, said = answered(fault_failure(Malformed("prompt variable 'x' is missing")))
     assert (400, "prompt variable 'x' is missing") == (status, said["error"]["message"])
+
+
+@pytest.mark.parametrize("status", [400, 404, 422, 429, 500, 503])
+@pytest.mark.parametrize("secret", ["sk-provider", "sk/provider/key"])
+def test_an_error_that_quotes_the_credential_does_not_pass(status, secret):
+    """Neither its body nor the header fields that have it; with a slash escaped, too. Pinion says what failed."""
+    shown = Credential("env:KEY", b"authorization", f"Bearer {secret}".encode())
+    body = json.dumps({"error": {"message": f"sent was Bearer {secret}"}}).replace("/", "\\/").encode()
+    failure = status_failure(status, [JSON, (b"x-echo", f"Bearer {secret}".encode()), (b"x-kept", b"1")], body)
+    _, fields, told = answered(failure, provider=playbook.provider(credential=shown))
+    assert f"the provider answered {status}" == told["error"]["message"]
+    assert b"x-echo" not in fields
+    plain = status_failure(status, failure.headers, ERROR)
+    _, fields, told = answered(plain, provider=playbook.provider(credential=shown))
+    assert ("theirs", b"1") == (told["error"]["message"], fields[b"x-kept"])
+    assert b"x-echo" not in fields
+
+
+def test_a_credential_too_short_to_tell_from_words_is_not_looked_for():
+    """It would be found by chance."""
+    short = Credential("env:KEY", b"authorization", b"Bearer theirs")
+    assert b"" == playbook.provider(credential=short).secret == playbook.provider(credential=None).secret
+    told = answered(status_failure(400, [JSON], ERROR), provider=playbook.provider(credential=short))[2]
+    assert "theirs" == told["error"]["message"]

@@ -115,3 +115,10 @@ def test_values_of_a_head_that_was_taken_apart():
     first = headers.first_values([(b"a", b"1"), (b"a", b"2"), (b"l", "jörg".encode("latin-1"))])
     assert [b"1", None] == [headers.value(first, name) for name in (b"a", b"b")]
     assert ["1", "jörg", None] == [headers.text(first, name) for name in (b"a", b"l", b"b")]
+
+
+def test_no_header_comes_back_with_the_secret_that_the_provider_was_shown():
+    """The others do; without a secret, all."""
+    sent = [(b"x-echo", b"Bearer sk-provider"), (b"x-kept", b"1"), (b"x-half", b"sk-"), (b"x-other", b"provider")]
+    assert sent[1:] == headers.forwardable_response(sent, secret=b"sk-provider")
+    assert sent == headers.forwardable_response(sent)

@@ -59,6 +59,10 @@ from gateway.core.standing import Entry, Key, Kind, Standing
 Answer = TypeVar("Answer")
 
 
+ROW_SECONDS = 0.01
+"""How much longer a write may take for each route and version in it: a thousand are no server that is silent."""
+
+
 class SqlStore:
     """The port `Store`, over one database and one thread of its own, so that the serving loop never waits.
 
@@ -158,7 +162,7 @@ class SqlStore:
             sql_audit.append(connection, (*acts, *admitted, *registered, *told))
             return _epoch(connection)
 
-        return await self._write(write)
+        return await self._write(write, ROW_SECONDS * (len(moves) + len(entries)))
 
     async def record_request(self, move: RequestMove, acts: Sequence[AuditAct]) -> int:
         """Write a request for approval with its new sign-offs, what follows from it, and by what acts.
@@ -366,19 +370,20 @@ class SqlStore:
 
         return await self._run(self._database.transaction, add)
 
-    async def _write(self, act: Callable[[Connection], Answer]) -> Answer:
+    async def _write(self, act: Callable[[Connection], Answer], longer: float = 0.0) -> Answer:
         def write(connection: Connection) -> Answer:
             connection.execute(epoch.update().values(epoch=epoch.c.epoch + 1))
             return act(connection)
 
-        return await self._run(self._database.transaction, write)
+        return await self._run(self._database.transaction, write, longer)
 
     async def _run(
         self,
         transaction: Callable[[], AbstractContextManager[Connection]],
         act: Callable[[Connection], Answer],
+        longer: float = 0.0,
     ) -> Answer:
-        """Act within a transaction, in the store's thread."""
+        """Act within a transaction, in the store's thread, at most `longer` seconds beyond its patience."""
 
         def run() -> Answer:
             with transaction() as connection:
@@ -388,7 +393,8 @@ class SqlStore:
             work = self._thread.submit(run)
         except RuntimeError as error:
             raise StoreFault(f"{self._database.name} is closed") from error
-        patience = self._database.patience
+        known = self._database.patience
+        patience = None if known is None else known + longer
         try:
             async with asyncio.timeout(patience):
                 return await asyncio.wrap_future(work)

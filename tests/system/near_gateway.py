@@ -15,9 +15,9 @@ from gateway.wiring import Gateway
 
 
 @click.command(params=serve.params)
-def near(fleet, **settings):
-    """Serve as `pinion serve` does."""
-    del fleet
+def near(workers, **settings):
+    """Serve as one worker of `pinion serve` does."""
+    assert 1 == workers
     asyncio.run(_run(Settings(**settings, notify_secret=os.environ["PINION_NOTIFY_SECRET"])))
 
 

@@ -6,7 +6,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from gateway.control.policy_documents import Keys, written
 from gateway.control.policy_fields import Duration, Line, Name, PositiveDuration
-from gateway.core.approval_policy import DAY, RiskTier
+from gateway.core.approval_policy import DAY
+from gateway.core.risk_tier import RiskTier
 
 MAX_SIGNERS = 20
 

@@ -6,7 +6,8 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from gateway.control.policy_documents import Keys
 from gateway.control.policy_fields import Day, Line, Text
-from gateway.core.card import RiskTier, Verdict
+from gateway.core.card import Verdict
+from gateway.core.risk_tier import RiskTier
 
 MAX_PROSE_CHARS = 20_000
 MAX_BODY_CHARS = 128 * 1024

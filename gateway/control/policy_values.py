@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from gateway.control.signing_key import PublicKey
 from gateway.core.app import App
-from gateway.core.approval_policy import ApprovalPolicy, RiskTier
+from gateway.core.approval_policy import ApprovalPolicy
 from gateway.core.attestation import Envelope, Statement
 from gateway.core.breaker import BreakerPolicy
 from gateway.core.card import Card
@@ -18,6 +18,7 @@ from gateway.core.plan import Criterion, Plan
 from gateway.core.price import Price
 from gateway.core.prompt import PromptVersion
 from gateway.core.provider import DialectName, Provider
+from gateway.core.risk_tier import RiskTier
 from gateway.core.rule import Rule
 from gateway.core.unit import UnitSource
 

@@ -24,12 +24,12 @@ from gateway.control.policy_fields import (
     VariableName,
     Version,
 )
-from gateway.core.approval_policy import RiskTier
 from gateway.core.breaker import BreakerPolicy
 from gateway.core.error_budget import Slo
 from gateway.core.experiment_metrics import METRICS, is_metric
 from gateway.core.prompt import InputKind
 from gateway.core.prompt import Place as PromptPlace
+from gateway.core.risk_tier import RiskTier
 from gateway.core.unit import DEFAULT_STICKY_BY
 
 _BREAKER = BreakerPolicy()

@@ -5,14 +5,9 @@ The law: of several policies that apply, the strictest of each requirement count
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
 from gateway.core.digest import digest
-
-RiskTier = Literal["minimal", "limited", "high"]
-"""How much harm a route may do; one of tier high must be governed."""
-
-RISK_TIERS: tuple[RiskTier, ...] = get_args(RiskTier)
 
 DAY = 86_400.0
 

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import rfc8785
 
-RiskTier = Literal["minimal", "limited", "high"]
+from gateway.core.risk_tier import RISK_TIERS, RiskTier
+
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 
 SECTIONS = (
@@ -29,7 +30,6 @@ SECTIONS = (
 ENOUGH = 30
 """How many cases a group must have for its figure to say something; below it the group is `insufficient`."""
 
-_TIERS: tuple[RiskTier, ...] = ("minimal", "limited", "high")
 _WORDS = frozenset(
     ("more information needed", "tbd", "todo", "fixme", "to be done", "to be decided", "to be determined", "")
 )
@@ -171,8 +171,8 @@ def is_placeholder(text: str) -> bool:
 
 def completeness(card: Card, tier: RiskTier | None) -> Completeness:
     """Say what a card lacks for a risk tier; a tier that is not known is taken for the highest."""
-    rank = _TIERS.index("high" if tier is None else tier)
-    asked = [item for item in _ITEMS if _TIERS.index(item.tier) <= rank]
+    rank = RISK_TIERS.index("high" if tier is None else tier)
+    asked = [item for item in _ITEMS if RISK_TIERS.index(item.tier) <= rank]
     missing = tuple(item.missing for item in asked if not item.is_said(card))
     return Completeness(missing, 1 - len(missing) / len(asked))
 
@@ -182,7 +182,7 @@ def why_incomplete(card: Card, tier: RiskTier, today: date) -> str | None:
 
     It is held to the higher of that tier and its own; a review that was due before `today` is a gap too.
     """
-    held_to = None if card.risk_tier is None else max(tier, card.risk_tier, key=_TIERS.index)
+    held_to = None if card.risk_tier is None else max(tier, card.risk_tier, key=RISK_TIERS.index)
     gaps = [f"{each.name} ({each.remedy})" for each in completeness(card, held_to).missing]
     if card.review_by is not None and card.review_by < today:
         gaps.append(f"a review, due by {card.review_by.isoformat()} (review it, and write the next day)")

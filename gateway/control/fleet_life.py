@@ -10,7 +10,7 @@ from gateway.control.heard_acts import HeardActs
 from gateway.control.live import Live
 from gateway.control.probe_leases import ProbeLeases
 from gateway.control.shared_windows import SharedWindows
-from gateway.core.fleet_message import Said
+from gateway.core.fleet_message import Opened, Said
 from gateway.core.fleet_reading import FleetReading
 from gateway.core.ports import Fleet, FleetLeases, Journal
 
@@ -51,6 +51,7 @@ class FleetLife:
         clock = live.world.clock
         self._acts = HeardActs(live, breakers, look, PATIENCE_SECONDS * (1 + draw()))
         self._windows = SharedWindows(self._fleet, breakers, clock)
+        breakers.on_open = lambda route, release, rule: self._talk.say(Opened(route, release, rule))
         self._probes = ProbeLeases(self._leases, breakers, clock, self._talk.say)
 
     def tasks(self) -> Iterator[Coroutine[Any, Any, None]]:

@@ -1,7 +1,7 @@
 """What gateways of one store tell each other, and how it is read: a message is outside input, whoever sent it.
 
-A message is a JSON object with a `kind`. It takes something out of traffic, says that a breaker has closed, or says
-that the store is worth a look; there is none that gives a release what its record does not give it.
+A message is a JSON object with a `kind`. It takes something out of traffic, says that a breaker has opened or
+closed, or says that the store is worth a look; there is none that gives a release what its record does not give it.
 """
 
 import json
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from gateway.core.breaker import TRIP_RULES, TripRule
 from gateway.core.recorded import ArmOut
 from gateway.core.standing import KINDS, Key
 
@@ -67,6 +68,15 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """The breaker of a release that serves, and is no candidate, has tripped by a rule."""
+
+    route: str
+    release: str
+    rule: TripRule
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """The store is worth a look."""
 
@@ -74,7 +84,10 @@ class Look:
 Out: TypeAlias = RolloutOut | ArmOut | VersionOut | KeyOut
 """What takes something out of traffic."""
 
-Said: TypeAlias = Out | Closed | Look
+Moment: TypeAlias = Opened | Closed
+"""What holds at the moment at which it is said, and is told then or never."""
+
+Said: TypeAlias = Out | Moment | Look
 
 
 def written(said: Said) -> Mapping[str, Any]:
@@ -92,6 +105,8 @@ def written(said: Said) -> Mapping[str, Any]:
             return {"kind": "key_out", **_fields(said, ("key", "actor", "at"))}
         case Closed():
             return {"kind": "closed", **_fields(said, ("route", "release", "probed"))}
+        case Opened():
+            return {"kind": "opened", **_fields(said, ("route", "release", "rule"))}
         case Look():
             return LOOK
 
@@ -100,11 +115,12 @@ def read(message: Mapping[str, Any]) -> Said:
     """Read a message.
 
     Raises:
-        ValueError: it is of no known kind, or not as that kind is. A breaker's closing that comes late is none.
+        ValueError: it is of no known kind, or not as that kind is. A breaker's opening or closing that
+            comes late is none.
     """
     kind = message.get("kind")
     reader = _READERS.get(kind) if isinstance(kind, str) else None
-    if reader is None or (reader is _closed and message.get(LATE)):
+    if reader is None or (reader in _OF_A_MOMENT and message.get(LATE)):
         raise ValueError("it is of no known kind")
     return reader(message)
 
@@ -147,6 +163,13 @@ def _closed(message: Mapping[str, Any]) -> Closed:
     return Closed(_text(message, "route"), _text(message, "release"), _number(message, "probed"))
 
 
+def _opened(message: Mapping[str, Any]) -> Opened:
+    rule = next((each for each in TRIP_RULES if each == message.get("rule")), None)
+    if rule is None:
+        raise ValueError("its rule is none that trips a breaker")
+    return Opened(_text(message, "route"), _text(message, "release"), rule)
+
+
 def _look(_message: Mapping[str, Any]) -> Look:
     return Look()
 
@@ -157,8 +180,11 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], Said]] = {
     "version_out": _version_out,
     "key_out": _key_out,
     "closed": _closed,
+    "opened": _opened,
     "look": _look,
 }
+
+_OF_A_MOMENT = (_closed, _opened)
 
 
 def _fields(said: Said, names: tuple[str, ...]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from gateway.simulator.server import running
-from tests.gateway_process import started, traced, wait_until, write_policies
+from tests.gateway_process import TLS, started, traced, wait_until, write_policies
 from tests.postgres_server import PostgresServer
 from tests.redis_server import RedisServer
 from tests.system.chatting import NEW_MODEL, SIMULATED, chat, desk, sample, weight
@@ -131,7 +131,9 @@ def test_a_key_that_is_revoked_at_one_gateway_opens_nothing_at_another(tmp_path,
 
         def status(gateway):
             body = {"model": "desk", "messages": [{"role": "user", "content": "hi"}]}
-            return httpx2.post(f"{gateway.url}/v1/chat/completions", json=body, headers=headers, timeout=60).status_code
+            return httpx2.post(
+                f"{gateway.url}/v1/chat/completions", json=body, headers=headers, timeout=60, verify=TLS
+            ).status_code
 
         wait_until(lambda: [status(each) for each in gateways] == [200, 200])
         postgres.stop()

@@ -10,7 +10,7 @@ from loadtests.soak.lab import Failed, Lab, until
 from loadtests.soak.plan import Pace, acts
 from loadtests.soak.reconciliation import reconcile
 from loadtests.soak.requests_file import read
-from loadtests.soak.workers import Unreadable, WorkerView, kinds_of_descriptors, started_workers
+from loadtests.soak.workers import Unreadable, WorkerView, exactly, kinds_of_descriptors, started_workers
 
 STEADY_LOOKS = 4
 """Looks in a row that see the same before it is called a baseline."""
@@ -132,12 +132,12 @@ class Course:
     def _meet_workers(self) -> None:
         for view in self._views:
             view.close()
-        self._views = [WorkerView(*one) for one in started_workers(self._lab.log)]
+        self._views = [WorkerView(*one, self._lab.redis.port) for one in started_workers(self._lab.log)]
         if len(self._views) != self._plan.workers:
             raise Unreadable(f"{len(self._views)} workers are told of in {self._lab.log}")
 
     def _held(self) -> Sequence[Mapping[str, int]]:
-        return [view.look().held() for view in self._views]
+        return [view.held() for view in self._views]
 
     def _steady(self) -> Sequence[Mapping[str, int]]:
         """Give what the workers hold once it is the same in several looks, and nothing is under way."""
@@ -147,7 +147,7 @@ class Course:
         while len(same) < STEADY_LOOKS and time.monotonic() < end:
             held = self._held()
             at_rest = not any(each["requests"] + each["busy"] + each["idle"] for each in held)
-            same = [*same, held] if at_rest and all(held == each for each in same) else []
+            same = [*same, held] if at_rest and all(exactly(held) == exactly(each) for each in same) else []
             time.sleep(STEADY_SECONDS)
         return self._held()
 
@@ -155,9 +155,9 @@ class Course:
         """Give what the workers hold as soon as that is the baseline, or when it has had time enough to be."""
         self._tell("waiting for what is left to go")
         end = time.monotonic() + self._plan.settle
-        while (held := self._held()) != baseline and time.monotonic() < end:
+        while exactly(held := self._held()) != exactly(baseline) and time.monotonic() < end:
             time.sleep(STEADY_SECONDS)
-        if held != baseline:
+        if exactly(held) != exactly(baseline):
             self._found.surplus += [
                 f"worker {one.worker}: {dict(kinds_of_descriptors(one.pid))}" for one in self._views
             ]

@@ -5,7 +5,7 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,9 @@ PROC = Path("/proc")
 SAMPLE = re.compile(r"^(pinion_\w+)(\{[^}]*\})? (\S+)$", re.MULTILINE)
 
 ASK_SECONDS = 60
+
+EXACT = ("descriptors", "tasks", "requests", "busy", "idle")
+"""What must be as it was once nothing is asked any more."""
 
 
 class Unreadable(Exception):
@@ -41,17 +44,13 @@ class Look:
     idle: int
     lag: float
 
-    def held(self) -> Mapping[str, int]:
-        """Give what must be at its baseline once nothing is asked."""
-        names = ("descriptors", "tasks", "requests", "busy", "idle")
-        return {name: value for name, value in asdict(self).items() if name in names}
-
 
 class WorkerView:
     """One worker at its operations address; the connection to it is kept, so that it counts the same in every look."""
 
-    def __init__(self, worker: int, pid: int, url: str) -> None:
+    def __init__(self, worker: int, pid: int, url: str, redis_port: int) -> None:
         self.worker, self.pid = worker, pid
+        self._redis_port = redis_port
         self._connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=ASK_SECONDS)
 
     def look(self) -> Look:
@@ -79,6 +78,18 @@ class WorkerView:
             )
         except (OSError, http.client.HTTPException, LookupError) as fault:
             raise Unreadable(f"worker {self.worker}, process {self.pid}: {fault!r}") from fault
+
+    def held(self) -> Mapping[str, int]:
+        """Give what it holds now, with its connections to Redis apart from the descriptors.
+
+        Their pool grows by one when two commands meet, and keeps it: they have a limit and no baseline.
+
+        Raises:
+            Unreadable: it is gone, or does not tell.
+        """
+        look, redis = self.look(), connections_to(self.pid, self._redis_port)
+        told = {name: value for name, value in asdict(look).items() if name in EXACT}
+        return {**told, "descriptors": look.descriptors - redis, "redis": redis}
 
     def counter(self, name: str) -> float:
         """Give one series of its metrics; 0 where there is none."""
@@ -127,13 +138,23 @@ def started_workers(log: Path) -> list[tuple[int, int, str]]:
     return [latest[worker] for worker in sorted(latest)]
 
 
+def exactly(held: Sequence[Mapping[str, int]]) -> list[list[int]]:
+    """Give of what workers hold that which has a baseline."""
+    return [[each[name] for name in EXACT] for each in held]
+
+
+def connections_to(pid: int, port: int) -> int:
+    """Count a process's connections to a port."""
+    return sum(count for kind, count in kinds_of_descriptors(pid).items() if kind.endswith(f" to {port}"))
+
+
 def kinds_of_descriptors(pid: int) -> Mapping[str, int]:
     """Say what a process's descriptors are, sockets by the port at the other end, for who looks for one too many."""
     ends = {}
     for line in (PROC / str(pid) / "net" / "tcp").read_text(encoding="ascii").splitlines()[1:]:
         cells = line.split()
         local, other = (int(cells[place].rpartition(":")[2], 16) for place in (1, 2))
-        ends[cells[9]] = f"tcp {local} to {other}" if local < 1024 or other else f"listening at {local}"
+        ends[cells[9]] = f"tcp {local} to {other}" if other else f"listening at {local}"
     found: Counter[str] = Counter()
     for link in (PROC / str(pid) / "fd").iterdir():
         try:

@@ -9,7 +9,7 @@ from loadtests.soak.reconciliation import Account
 from loadtests.soak.requests_file import Ended
 from loadtests.soak.workers import Look
 
-HELD = {"descriptors": 21, "tasks": 16, "requests": 0, "busy": 0, "idle": 0}
+HELD = {"descriptors": 21, "tasks": 16, "requests": 0, "busy": 0, "idle": 0, "redis": 2}
 MACHINE = {"cpu": "A processor", "cores": 2, "memory_gb": 8, "kernel": "Linux 6", "python": "CPython 3.11"}
 HOUR = 3600.0
 

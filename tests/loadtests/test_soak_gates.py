@@ -1,6 +1,8 @@
 """What a soak is held to: each gate falls short by what it is there for, and says so honestly when it cannot know."""
 
 import math
+import os
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,11 +10,20 @@ from pathlib import Path
 
 import pytest
 
+from gateway.adapters.redis_fleet import CONNECTIONS
 from loadtests.soak.findings import Replaced
 from loadtests.soak.gates import Verdict, gates, p99_ms
 from loadtests.soak.reconciliation import Account
 from loadtests.soak.slope import slope
-from loadtests.soak.workers import Unreadable, WorkerView, gauges, kinds_of_descriptors, rss_kb, started_workers
+from loadtests.soak.workers import (
+    Unreadable,
+    WorkerView,
+    connections_to,
+    gauges,
+    kinds_of_descriptors,
+    rss_kb,
+    started_workers,
+)
 from tests.gateway_process import wait_until
 from tests.loadtests.soak_samples import HELD, HOUR, ended, findings, load
 
@@ -41,7 +52,7 @@ SPOILT = {
     "requests that ended otherwise": lambda found: found.ended.append(ended("reset", "succeeded")),
     "ledger": lambda found: setattr(found, "account", Account(count=1)),
     "audit trail": lambda found: setattr(found, "audit", "broken"),
-    "reloads": lambda found: setattr(found, "reloads", (10, 1)),
+    "reloads": lambda found: setattr(found, "reloads", (9, 1)),
     "memory of worker 1": lambda found: found.loads.__setitem__(0, load(0.0, kb_per_hour=4096)),
     "left after load 1": lambda found: setattr(found, "drained", [[HELD, {**HELD, "tasks": 17}]]),
     "second load of worker 0": lambda found: found.loads.__setitem__(1, load(HOUR + 60, kb=125_000)),
@@ -70,6 +81,14 @@ def test_what_is_left_is_named():
     found.drained = [[HELD, {**HELD, "descriptors": 23}]]
     (told,) = [gate.measured for gate in gates(found) if gate.name == "left after load 1"]
     assert "worker 1: descriptors 21 became 23" == told
+
+
+def test_the_pool_of_redis_has_a_limit_and_no_baseline():
+    """It keeps what two commands at once have needed."""
+    found = findings()
+    for redis, verdict in ((1, "ok"), (CONNECTIONS, "ok"), (CONNECTIONS + 1, "short")):
+        found.drained = [[HELD, {**HELD, "redis": redis}]]
+        assert verdict == verdicts(found)["left after load 1"]
 
 
 def test_a_short_soak_decides_nothing_that_needs_time():
@@ -123,7 +142,7 @@ def test_what_cannot_be_read_ends_the_soak():
         with pytest.raises(Unreadable, match="no resident memory"):
             rss_kb(process.pid)
         with pytest.raises(Unreadable, match="worker 0"):
-            WorkerView(0, process.pid, "http://127.0.0.1:1").look()
+            WorkerView(0, process.pid, "http://127.0.0.1:1", 6379).look()
     finally:
         process.wait()
         process.stdout.close()
@@ -141,6 +160,15 @@ def test_workers_are_those_started_last(tmp_path):
     line = '{{"event":"worker_started","worker":{},"pid":{},"operations":"http://127.0.0.1:1"}}\n'
     log.write_text(line.format(1, 11) + line.format(0, 10) + "no JSON\n" + line.format(1, 12))
     assert [(0, 10, "http://127.0.0.1:1"), (1, 12, "http://127.0.0.1:1")] == started_workers(log)
+
+
+def test_connections_are_counted_by_their_other_end():
+    """In the process that has them."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)):
+            assert 1 == connections_to(os.getpid(), port)
+        assert 0 == connections_to(os.getpid(), port)
 
 
 def test_descriptors_are_told_by_what_they_are():

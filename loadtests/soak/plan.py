@@ -7,6 +7,9 @@ from typing import Any
 RAMP_PER_SECOND = 200
 """Streams that are opened in a second, at most, until all are."""
 
+SECONDS_PER_SLOT = 0.03
+"""The longest stream's seconds for each that is held, so that these begin anew some 50 times a second at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -70,10 +73,11 @@ class Plan:
 
 def planned(seconds: float, streams: int, workers: int = 2) -> Plan:
     """Plan a soak of about so many seconds, with so many streams for each worker."""
-    longest = min(120.0, max(6.0, seconds / 30))
+    slots = streams * workers
+    longest = min(120.0, max(6.0, seconds / 30, min(seconds / 6, slots * SECONDS_PER_SLOT)))
     return Plan(
         workers=workers,
-        pace=Pace(slots=streams * workers, every=0.5, shortest=longest / 3, longest=longest),
+        pace=Pace(slots=slots, every=0.5, shortest=longest / 3, longest=longest),
         warm=min(30.0, max(10.0, seconds / 60)),
         first=seconds * 0.7,
         second=seconds * 0.2,

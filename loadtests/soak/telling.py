@@ -30,6 +30,9 @@ def figures_grid(found: Findings) -> Grid:
 def _figures(found: Findings) -> Iterator[tuple[str, str]]:
     plan, first = found.plan, found.loads[0]
     seconds = " and ".join(f"{load.seconds / 60:.0f}" for load in found.loads)
+    under_way = [look.requests for look in first.looks if look.at >= first.began + first.seconds / 3]
+    held = statistics.mean(under_way) * plan.workers if under_way else 0
+    yield "requests under way, mean of the first load", f"{held:,.0f}"
     yield "loads", f"{seconds} min, {plan.pace.slots:,} streams held, an event each {plan.pace.every:g} s"
     account = found.account
     yield "requests", account.told()

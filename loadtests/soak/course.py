@@ -168,7 +168,7 @@ class Course:
     def _reloads(self) -> tuple[int, int]:
         """Count the reloads that were taken and those that were not, once all have been noticed."""
         names = [f'pinion_policy_reloads_total{{result="{result}"}}' for result in ("accepted", "rejected")]
-        self._found.written = self._lab.version * self._plan.workers
+        self._found.written = (1 + self._lab.version) * self._plan.workers  # the first policies count, too
 
         def counted() -> tuple[int, int]:
             accepted, rejected = (sum(int(view.counter(name)) for view in self._views) for name in names)

@@ -51,6 +51,14 @@ class End:
             if end is not self:
                 end.coming.put_nowait(json.loads(json.dumps(message)))
 
+    async def pass_on(self, messages):
+        self._reach()
+        self.said += messages
+        for end in self.bus.ends:
+            if end is not self:
+                for message in messages:
+                    end.coming.put_nowait(json.loads(json.dumps(message)))
+
     async def heard(self):
         while True:
             yield await self.coming.get()

@@ -54,7 +54,7 @@ class Membership:
 
         `look` has the store looked at soon.
         """
-        hand_overs = HandOvers(self.bus, judging, store.fleet_secret, secrets.token_hex(8))
+        hand_overs = HandOvers(self.bus, judging, store.fleet_secret, secrets.token_hex(8), live.world.clock)
         self.life.join(live, breakers, hand_overs, look, secrets.SystemRandom().random)
         yield self.bus.join(store.chain)
         yield from self.life.tasks()

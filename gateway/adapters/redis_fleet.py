@@ -192,15 +192,16 @@ class RedisFleet:
             ]
         )
 
-    async def pass_on(self, messages: Sequence[Mapping[str, Any]]) -> None:
-        """Tell every other gateway that listens now several things, in one trip.
+    async def pass_on(self, messages: Sequence[Mapping[str, Any]]) -> int:
+        """Tell every other gateway that listens now several things, in one trip; give how many did, this one aside.
 
         Raises:
             FleetFault: Redis is away; some of it may have been heard.
         """
         root = self._where()
         texts = [json.dumps({"by": self._me, "id": None, "said": each}, separators=(",", ":")) for each in messages]
-        await self._carry_out([("PUBLISH", f"{root}:bus", text) for text in texts])
+        answers = await self._carry_out([("PUBLISH", f"{root}:bus", text) for text in texts])
+        return min(map(int, answers), default=1) - 1
 
     async def heard(self) -> AsyncIterator[Mapping[str, Any]]:
         """Give what others say; what was missed comes first, marked as late, and then that there may be more."""

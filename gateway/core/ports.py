@@ -413,8 +413,12 @@ class Fleet(Protocol):
     async def say(self, message: Mapping[str, Any]) -> None:
         """Tell every other gateway something, once; whoever does not listen misses it."""
 
-    async def pass_on(self, messages: Sequence[Mapping[str, Any]]) -> None:
-        """Tell every other gateway that listens now several things, in one trip; nothing of it is kept for others."""
+    async def pass_on(self, messages: Sequence[Mapping[str, Any]]) -> int:
+        """Tell every other gateway that listens now several things, in one trip, and give how many did.
+
+        Nothing of it is kept for others.
+        """
+        ...
 
     def heard(self) -> AsyncIterator[Mapping[str, Any]]:
         """Give what others say, from now on, without end; it waits out an absence by itself."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.control.hand_overs import MOST_AT_ONCE, MOST_CHARACTERS, HandOvers
+from gateway.control.hand_overs import MOST_AT_ONCE, MOST_CHARACTERS, MOST_TIMES, SETTLE_SECONDS, HandOvers
 from gateway.control.judging import KEEP_SECONDS
 from gateway.core import fleet_message
 from gateway.core.errors import StoreFault
@@ -30,7 +30,7 @@ class Gateway:
 
     def __init__(self, process: Process, bus: Bus, name: str) -> None:
         self.process, self.traffic, self.end = process, Traffic(process), bus.end()
-        self.hand_overs = HandOvers(self.end, process.judging, known, name)
+        self.hand_overs = HandOvers(self.end, process.judging, known, name, process.clock)
 
     async def hear(self) -> list[bool]:
         """Hear what others have said; give of each whether it counted."""
@@ -117,24 +117,56 @@ async def test_what_is_bad_at_another_gateway_alone_rolls_back_at_both():
         assert ("rollback", "guardrail") == (verbs(one.process)[-1], one.process.meters.rollbacks[-1][1])
 
 
-async def test_what_the_bus_does_not_take_is_said_again_as_it_was():
-    """With the same number, since somebody may have heard it; what comes meanwhile is of the next."""
+async def test_while_the_bus_is_away_what_comes_is_gathered_and_said_once_the_others_may_listen():
+    """All of it together, some seconds after the bus is back."""
     async with fleet() as (one, two):
         one.end.bus.away = True
-        one.traffic.come(3)
-        await one.hand_overs.share()
-        one.traffic.come(4)
-        await one.hand_overs.share()
-        assert "<HandOvers of one, 1 to say>" == repr(one.hand_overs)
+        for _ in range(3):
+            one.traffic.come(3)
+            await one.hand_overs.share()
         one.end.bus.away = False
+        one.process.clock.now += SETTLE_SECONDS - 1
         await one.hand_overs.share()
-        assert ([True], 3) == (await two.hear(), two.shown())
+        assert [] == await two.hear()
+        one.process.clock.now += 1
         await one.hand_overs.share()
-        assert ([True], 7) == (await two.hear(), two.shown())
+        assert ([True], 9, 1) == (await two.hear(), two.shown(), one.hand_overs.counts["said"])
         trips = one.end.trips
         await one.hand_overs.share()
         assert trips == one.end.trips  # for nothing nobody is asked
-        assert 2 == one.hand_overs.counts["said"]
+
+
+async def test_what_was_not_taken_is_said_again_as_it_was():
+    """With the same number, since somebody may have heard it; what comes meanwhile is of the next."""
+    async with fleet() as (one, two):
+        one.traffic.come(3)
+        one.end.breaks = True
+        await one.hand_overs.share()
+        one.traffic.come(4)
+        assert "<HandOvers of one, 1 to say>" == repr(one.hand_overs)
+        one.end.breaks = False
+        await one.hand_overs.share()
+        assert ([True, False], 3) == (await two.hear(), two.shown())
+        await one.hand_overs.share()
+        assert ([True], 7) == (await two.hear(), two.shown())
+
+
+async def test_what_not_all_listen_to_is_said_again_for_a_while():
+    """Whoever heard it counts it once. One who has gone is not waited for, nor is its step said before others."""
+    async with fleet(3) as (one, two, three):
+        three.end.deaf = True
+        one.traffic.come(1)
+        await one.hand_overs.share()
+        assert ([True], []) == (await two.hear(), await three.hear())
+        three.end.deaf = False
+        await one.hand_overs.share()
+        assert ([False], [True]) == (await two.hear(), await three.hear())
+        three.end.deaf = True
+        one.traffic.come(1)
+        for _ in range(MOST_TIMES + 3):
+            await one.hand_overs.share()
+        assert [True] + [False] * (MOST_TIMES - 1) == await two.hear()
+        assert (2, 2, 1) == (one.hand_overs.counts["said"], two.shown(), three.shown())
 
 
 async def test_a_message_that_comes_again_or_out_of_order_counts_once():
@@ -188,7 +220,7 @@ async def test_before_the_store_has_told_the_secret_nothing_is_said_or_heard():
                 raise found
             return found
 
-        late = HandOvers(one.end, one.process.judging, asked, "late")
+        late = HandOvers(one.end, one.process.judging, asked, "late", one.process.clock)
         two.traffic.come(1)
         await two.hand_overs.share()
         assert not late.hear(fleet_message.read(one.end.coming.get_nowait()))
@@ -246,14 +278,14 @@ async def test_a_gateway_that_goes_on_from_what_was_kept_counts_nothing_again():
 async def test_a_watch_that_begins_anew_is_another_source():
     """So its numbers are new to the others; what the one before did not get said is lost with what it showed."""
     async with fleet() as (one, two):
-        one.end.bus.away = True
+        two.end.deaf = True
         one.traffic.come(1)
         await one.hand_overs.share()
         process = one.process
         (source,) = process.judging.sources()
         process.judging._steps.clear()
         process.live.swap_all()
-        one.end.bus.away = False
+        two.end.deaf = False
         one.traffic.come(2)
         await one.hand_overs.share()
         assert ("one.1", {"one.2"}) == (source, process.judging.sources())

@@ -42,7 +42,7 @@ class FleetLife:
         self._talk = FleetTalk(fleet, journal)
 
     def __repr__(self) -> str:
-        return f"<FleetLife {self.reading()}>"
+        return f"<FleetLife {self._talk!r}>"
 
     def say(self, said: Said) -> None:
         """Have the other gateways told something, soon."""

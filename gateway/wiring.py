@@ -1,4 +1,4 @@
-"""Where ports are joined to adapters, with `outgoing`: one gateway process from its settings to its last word."""
+"""Where ports are joined to adapters, beside `outgoing` and `membership`: one process from its settings to its end."""
 
 import asyncio
 import contextlib
@@ -50,7 +50,7 @@ from gateway.control.deployments import Deployments
 from gateway.control.error_budgets import ErrorBudgets
 from gateway.control.experiments import Experiments
 from gateway.control.feedback import Assessments
-from gateway.control.fleet_life import LEASE_SECONDS, SHARE_SECONDS, FleetLife, unheard
+from gateway.control.fleet_life import unheard
 from gateway.control.judging import Judging
 from gateway.control.keys import Keys
 from gateway.control.live import Live, World
@@ -65,6 +65,7 @@ from gateway.core.admission import ExceptionKind
 from gateway.core.errors import PolicyFault, Problem, SetupFault, StoreFault
 from gateway.core.ports import RecordedCopy
 from gateway.core.snapshot import Snapshot
+from gateway.membership import Membership
 from gateway.outgoing import Outgoing
 from gateway.proxy.admission import Limits
 from gateway.proxy.afterwards import Afterwards
@@ -159,7 +160,7 @@ class Gateway:
         stack.callback(self.journal.close)
         self._every = partial(every, self.journal)
         stack.enter_context(journalled(self.journal, asyncio.CancelledError))
-        self._fleet = None if settings.fleet is None else await self._open_fleet(settings.fleet, stack)
+        self._fleet = await Membership.open(settings.fleet, self.journal, self._clock, stack)
         store = await self._open_store()
         stack.push_async_callback(store.close)
         self.meters = PrometheusMeters(self._breaker_open, self._exceptions, notifications=self._outgoing.waiting)
@@ -229,21 +230,13 @@ class Gateway:
             self.journal.event("store_away", level="error", message=fault.message)
             return SqlStore.awaited(self._settings.store)
 
-    async def _open_fleet(self, url: str, stack: contextlib.AsyncExitStack) -> FleetLife:
-        from gateway.adapters.redis_fleet import RedisFleet  # noqa: PLC0415 - a third of the start, for a fleet alone
-
-        self._bus = await RedisFleet.open(url, self.journal, self._clock)
-        stack.push_async_callback(self._bus.close)
-        return FleetLife(self._bus, self._bus, self._bus.reading, self.journal)
-
-    def _join_fleet(self, fleet: FleetLife, store: SqlStore, stack: contextlib.AsyncExitStack) -> None:
-        """Tell and hear what changes at once, share outcomes, and take turns at probing."""
-        fleet.join(self.live, self.breakers, self._look.set, secrets.SystemRandom().random)
-        self.meters.watch_fleet(fleet.reading)
-        for coroutine in (self._bus.join(store.chain), *fleet.tasks()):
-            self._background(coroutine, stack)
-        self._background(self._every(SHARE_SECONDS, fleet.share), stack)
-        self._background(self._every(LEASE_SECONDS, fleet.lease), stack)
+    def _join_fleet(self, fleet: Membership, store: SqlStore, stack: contextlib.AsyncExitStack) -> None:
+        """Tell and hear what changes at once, share outcomes and evidence, and take turns at probing."""
+        for task in fleet.join(self.live, self.breakers, self.judging, store, self._look.set):
+            self._background(task, stack)
+        self.meters.watch_fleet(fleet.life.reading)
+        for seconds, act in fleet.acts():
+            self._background(self._every(seconds, act), stack)
 
     def _copy(self, store: SqlStore) -> RecordedCopy:
         """What is kept of the store for a start without it; a store in a file is as near as a copy would be."""
@@ -265,7 +258,7 @@ class Gateway:
             new_id=lambda: secrets.token_hex(8),
             located=self._located,
             note=self._notes.note,
-            say=unheard if self._fleet is None else self._fleet.say,
+            say=unheard if self._fleet is None else self._fleet.life.say,
         )
         self._recording = Recording(self.journal)
         local = is_loopback(settings.admin_host) or settings.admin_token is not None
@@ -291,7 +284,7 @@ class Gateway:
         self.live.tell(self.judging.follow)
         self._deployments = Deployments(self.live)
         self.live.tell(self._deployments.follow)
-        self._app_limits = AppLimits(self.live, fleet=None if self._fleet is None else self._bus)
+        self._app_limits = AppLimits(self.live, fleet=None if self._fleet is None else self._fleet.bus)
         self.live.tell(self._app_limits.follow)
         self.meters.limit_uses = self._app_limits.uses
 
@@ -420,7 +413,7 @@ class Gateway:
             await self.reload()
         await self._approvals.follow()
         if self._fleet is not None:
-            await self._fleet.settle(store_is_away=self.serving.store_is_away)
+            await self._fleet.life.settle(store_is_away=self.serving.store_is_away)
 
     # Life
 
@@ -491,7 +484,7 @@ class Gateway:
             "unrecorded_acts": len(self._recording),
             "store_away": self.serving.store_is_away,
             "notifications": self._outgoing.status(),
-            "fleet": None if self._fleet is None else self._fleet.reading().describe(),
+            "fleet": None if self._fleet is None else self._fleet.life.reading().describe(),
             "worker": None if self._place is None else self._place.status(),
         }
 

@@ -22,10 +22,10 @@ from gateway.control.rollouts import Word
 from gateway.core.effect import effect_of, moments_of
 from gateway.core.evidence import Evidence
 from gateway.core.judgement import breaches
+from gateway.core.observation import Answer
 from gateway.core.outcome import Outcome
 from gateway.core.plan import Criterion, Plan, Step
 from gateway.core.record import Record, Tried
-from gateway.core.tally import Answer
 from tests.control import serving_world
 
 SAMPLE_PLAN = Path(__file__).resolve().parent.parent / "policies" / "plans.yaml"

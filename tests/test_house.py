@@ -41,7 +41,7 @@ UNTESTED: dict[str, str] = {
 # Module under gateway/ -> why it must import a part of gateway within a function.
 LATE_IMPORTS: dict[str, str] = {
     "adapters/sql_engine.py": "migrations are rare, and Alembic costs a tenth of the start and 11 MB",
-    "wiring.py": "the client of Redis costs a third of the start, and only a fleet needs it",
+    "membership.py": "the client of Redis costs a third of the start, and only a fleet needs it",
     "adapters/upstreams.py": "the client of providers that need it costs a tenth of the start and 7 MB",
 }
 

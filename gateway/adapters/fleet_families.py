@@ -17,6 +17,8 @@ def fleet_families(reading: FleetReading) -> Iterator[Metric]:
     yield from (up, replicas)
     yield _counted("pinion_fleet_commands", "Round trips to the fleet bus, by how they ended.", reading.commands)
     yield _counted("pinion_fleet_messages", "Messages of other gateways, by what came of them.", reading.messages)
+    told = "Hand-overs of evidence, said and heard, by what came of them."
+    yield _counted("pinion_fleet_hand_overs", told, reading.hand_overs)
 
 
 def _counted(name: str, text: str, counts: Mapping[str, int]) -> Metric:

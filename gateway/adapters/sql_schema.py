@@ -311,6 +311,14 @@ notification_cursors = Table(
 )
 """Up to which entry of the audit trail a target of notifications has what they tell; it is known by a digest."""
 
+fleet_secret = Table(
+    "fleet_secret",
+    STORE,
+    Column("id", Integer, primary_key=True),
+    Column("secret", LargeBinary, nullable=False),
+)
+"""One row: what gateways of this store seal with what they hand over to each other, drawn by the first that asks."""
+
 LEDGER = MetaData(naming_convention=_NAMES)
 
 requests = Table(

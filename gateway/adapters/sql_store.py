@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Table, or_, select
 
-from gateway.adapters import sql_access, sql_approvals, sql_audit, sql_cursors, sql_registry, store_rows
+from gateway.adapters import sql_access, sql_approvals, sql_audit, sql_cursors, sql_fleet, sql_registry, store_rows
 from gateway.adapters.sql_engine import Database, insert_if_new, insert_or_replace
 from gateway.adapters.sql_schema import (
     arms_out,
@@ -123,6 +123,11 @@ class SqlStore:
         """Name the store's audit chain, which nothing else has; None before its first entry."""
         head = await self.trail.head()
         return None if head is None else head.chain
+
+    async def fleet_secret(self) -> bytes:
+        """Give what only gateways of this store know, and seal with it what they tell each other."""
+        drawn = secrets.token_bytes(32)
+        return await self._run(self._database.transaction, lambda connection: sql_fleet.secret(connection, drawn))
 
     async def epoch(self) -> int:
         """Read the epoch alone."""

@@ -81,6 +81,13 @@ def split_words(p: float) -> Text:
     return line(f"as it should be (p = {p:.2g})")
 
 
+def fleet_words(hand_overs: Mapping[str, int]) -> Text:
+    """Say that the evidence is of all gateways, and how much of what they said was not heard here."""
+    missed = hand_overs["missed"]
+    style = "yellow" if missed else ""
+    return line(f"{hand_overs['heard']:,} hand-overs of its gateways counted, ", (f"{missed:,} missed", style))
+
+
 def budget_words(budget: Mapping[str, Any]) -> Text:
     """Say what is left of a route's error budget, how fast it burns, and what the canary took of it."""
     burns = [budget["long_burn"], budget["short_burn"]]

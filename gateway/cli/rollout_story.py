@@ -11,6 +11,7 @@ from gateway.cli.rollout_figures import (
     budget_words,
     criteria,
     findings_table,
+    fleet_words,
     rules,
     shown_of,
     sides,
@@ -54,6 +55,8 @@ def _head(told: Mapping[str, Any], found: Shown | None) -> Iterator[tuple[str, A
         yield "error budget", None if budget is None else budget_words(budget)
     p = None if found is None else found.evidence["sample_ratio_p"]
     yield "split", None if p is None else split_words(p)
+    hand_overs = None if found is None else found.evidence.get("hand_overs")
+    yield "fleet", None if hand_overs is None else fleet_words(hand_overs)
 
 
 def _acts(told: Mapping[str, Any], columns: int) -> Iterator[tuple[str, Text]]:

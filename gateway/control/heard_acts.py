@@ -12,7 +12,7 @@ from gateway.control.live import Live
 from gateway.core.audit import BY_GATEWAY, ITSELF, AuditAct
 from gateway.core.audit_acts import act_of_keys, act_of_standing
 from gateway.core.errors import Overtaken
-from gateway.core.fleet_message import Closed, KeyOut, Look, Opened, Out, RolloutOut, Said, VersionOut
+from gateway.core.fleet_message import Act, Closed, KeyOut, Look, Opened, Out, RolloutOut, VersionOut
 from gateway.core.heard import put
 from gateway.core.recorded import ArmOut, Recorded
 from gateway.core.route_record import GATEWAY
@@ -49,7 +49,7 @@ class HeardActs:
     def __repr__(self) -> str:
         return f"<HeardActs {len(self._heard)} to be recorded>"
 
-    def hear(self, said: Said) -> bool:
+    def hear(self, said: Act) -> bool:
         """Act on a message; say whether there was anything to do.
 
         Raises:

@@ -1,12 +1,12 @@
 """Judging: once a second, what every open rollout has shown is held against its plan, and acted on.
 
 It hears of each settled request, counts it in its route's error budget and puts it on a list; the rest is done beside
-the requests.
+the requests. In a fleet it hands over what its own requests have shown, and takes what others hand over.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Container, Iterable, Mapping
+from typing import Any, Literal
 
 from gateway.control.breakers import Breakers
 from gateway.control.error_budgets import ErrorBudgets
@@ -15,12 +15,16 @@ from gateway.control.rollouts import Rollouts
 from gateway.control.watched_arms import WatchedArms
 from gateway.control.watched_steps import Restored, WatchedStep, begin, key_of
 from gateway.core.errors import OperatorFault, StoreFault
+from gateway.core.hand_over import HandOver
 from gateway.core.judgement import Finding, said_of
 from gateway.core.progress import STAY, Move, Seen, decide, waits_of
 from gateway.core.record import Record
 from gateway.core.recorded import KeptEvidence
 from gateway.core.rollout import Rollout
 from gateway.core.snapshot import Snapshot
+
+Taken = Literal["counted", "repeated", "elsewhere"]
+"""What came of a hand-over: it counts, or did before, or nothing is watched here that it is of."""
 
 LEASE = "judging"
 LEASE_SECONDS = 10.0
@@ -52,6 +56,7 @@ class Judging:
         self._has_lease = False
         self._lease_next = 0.0
         self._is_delayed = False
+        self._new_source: Callable[[], str] | None = None
 
     def __repr__(self) -> str:
         return f"<Judging {len(self._steps)} rollouts>"
@@ -93,6 +98,33 @@ class Judging:
                 step.hear(record)
             self._arms.hear(record)
 
+    # What it hands over, and is handed over
+
+    def hand_over_as(self, new_source: Callable[[], str]) -> None:
+        """Gather what is to be handed over in every step that begins from now on, each as a new source."""
+        self._new_source = new_source
+
+    def sources(self) -> frozenset[str]:
+        """Give the sources of what is watched now."""
+        return frozenset(step.source for step in self._steps.values() if step.source is not None)
+
+    def hand_over(self, but: Container[str]) -> list[HandOver]:
+        """Give what has come since this was last asked, of every step, but of the sources that are to gather on."""
+        self.gather()
+        given = [step.hand_over() for step in self._steps.values() if step.source not in but]
+        return [told for told in given if told is not None]
+
+    def take(self, told: HandOver) -> Taken:
+        """Count what another gateway hands over, once, where it is of a step that is watched; say what came of it.
+
+        Raises:
+            ValueError: it holds what no gateway hands over.
+        """
+        step = self._steps.get(told.route)
+        if step is None or not step.takes(told):
+            return "elsewhere"
+        return "counted" if step.take(told) else "repeated"
+
     # What it watches
 
     async def restore(self) -> None:
@@ -125,10 +157,15 @@ class Judging:
             kept = self._kept.pop(rollout.id, None)
             if same is None and kept is None:
                 self._budgets.begin_canary(name)
-            self._steps[name] = begin(rollout, stable, same, kept, epoch=snapshot.epoch, now=now)
+            self._steps[name] = self._begun(begin(rollout, stable, same, kept, epoch=snapshot.epoch, now=now))
         self._arms.follow(snapshot)
         watched = {*self._steps, *self._arms.routes}
         self._heard = {name: self._heard.get(name, []) for name in watched}
+
+    def _begun(self, step: WatchedStep) -> WatchedStep:
+        if self._new_source is not None:
+            step.hand_over_as(self._new_source())
+        return step
 
     # What it does
 
@@ -158,7 +195,7 @@ class Judging:
     async def _is_judge(self) -> bool:
         """Say whether this gateway is the one, of those on one store, that moves rollouts on by what it has seen.
 
-        Each has evidence of its own, and they would clear each other's holds; taking a candidate out is anyone's.
+        Each may have heard something else, and they would clear each other's holds; taking a candidate out is anyone's.
         """
         now = self._clock.monotonic()
         if now >= self._lease_next:
@@ -223,7 +260,8 @@ class Judging:
         if self._is_outage(rollout):
             # Nobody else's requests to the provider go well: what was seen meanwhile says nothing about the release.
             now, epoch = self._clock.monotonic(), self._live.current.epoch
-            self._steps[rollout.route] = begin(rollout, rollout.candidate, step, None, epoch=epoch, now=now)
+            begun = begin(rollout, rollout.candidate, step, None, epoch=epoch, now=now)
+            self._steps[rollout.route] = self._begun(begun)
             return
         said = said_of(found)
         told = _evidence(step, step.findings())

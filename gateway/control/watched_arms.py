@@ -6,8 +6,9 @@ from gateway.control.live import Live
 from gateway.control.policies import ExperimentPolicy
 from gateway.control.rollouts import Rollouts
 from gateway.core.assignment import arm_split
-from gateway.core.evidence import Evidence, Side, unit_of
+from gateway.core.evidence import Evidence, unit_of
 from gateway.core.judgement import breaches, said_of
+from gateway.core.observation import Side
 from gateway.core.record import Record
 from gateway.core.snapshot import Snapshot
 

@@ -7,8 +7,11 @@ from typing import Any, Self
 
 from gateway.core.bucket import BUCKETS
 from gateway.core.error_budget import BudgetReading
-from gateway.core.evidence import Evidence, Side, unit_of
+from gateway.core.evidence import Evidence, unit_of
+from gateway.core.hand_over import Gathered, HandOver
+from gateway.core.heard_numbers import HeardNumbers
 from gateway.core.judgement import Finding, breaches, findings, look_at_gate
+from gateway.core.observation import Side
 from gateway.core.outcome import GOOD, JUDGED
 from gateway.core.plan import Criterion, Plan
 from gateway.core.progress import Seen
@@ -30,13 +33,27 @@ class WatchedStep:
     Time is counted in monotonic seconds that the process lived and nobody paused: a clock that is moved, or a night
     without a gateway, brings no step to its end. `epoch` is that of the first snapshot of the step: what was admitted
     before it says nothing about it.
+
+    In a fleet it takes what other gateways hand over, and gathers what is to be handed over to them. `heard` are the
+    numbers of all hand-overs that the evidence has anything of, our own among them: the two are written down together.
     """
 
-    def __init__(self, rollout: Rollout, evidence: Evidence, *, epoch: int, now: float, elapsed: float = 0.0) -> None:
+    def __init__(
+        self,
+        rollout: Rollout,
+        evidence: Evidence,
+        *,
+        epoch: int,
+        now: float,
+        elapsed: float = 0.0,
+        heard: HeardNumbers | None = None,
+    ) -> None:
         """`now` is monotonic, `elapsed` what the step had lasted before."""
         self.rollout = rollout
         self.key = key_of(rollout)
         self.evidence = evidence
+        self.heard = HeardNumbers() if heard is None else heard
+        self._gathered: Gathered | None = None
         self._stable = evidence.versions[0]
         self.elapsed = elapsed
         self.kept_at = now
@@ -56,12 +73,16 @@ class WatchedStep:
 
     def hear(self, record: Record) -> None:
         """Take a settled request."""
-        if record.epoch >= self._epoch:
-            self.evidence.hear(record, self._side_of(record))
-            self._has_grown = True
+        if record.epoch < self._epoch:
+            return
+        seen = self.evidence.hear(record, self._side_of(record))
+        self._has_grown = True
+        gathered = self._gathering()
+        if seen is not None and gathered is not None:
+            gathered.add(record.request_id, seen)
 
     def hear_feedback(self, record: Record, name: str, value: float) -> None:
-        """Take feedback on a request of one of the sides.
+        """Take feedback, a finite number, on a request of one of the sides.
 
         The request may have been settled by another process, whose epochs are not ours: it is of this step if it is
         newer than it, and was assigned by the rollout's split, which a completed one has no more.
@@ -70,11 +91,60 @@ class WatchedStep:
         if record.at < self.rollout.entered_at or not is_of_split or not record.attempts:
             return
         first = record.attempts[0]
-        if first.release == self.rollout.candidate:
-            self.evidence.hear_feedback("candidate", name, value, unit_of(record))
-        elif first.release == self._stable:
-            self.evidence.hear_feedback("stable", name, value, unit_of(record))
+        if first.release not in (self.rollout.candidate, self._stable):
+            return
+        side: Side = "candidate" if first.release == self.rollout.candidate else "stable"
+        self.evidence.hear_feedback(side, name, value, unit_of(record))
         self._has_grown = True
+        gathered = self._gathering()
+        if gathered is not None:
+            gathered.add_feedback(record.request_id, (side, name, value, unit_of(record)))
+
+    # What is handed over
+
+    def hand_over_as(self, source: str) -> None:
+        """Gather from now on what comes, for other gateways, as a source that nobody else is or was."""
+        self._gathered = Gathered(source)
+
+    @property
+    def source(self) -> str | None:
+        """As what it hands over; None without a fleet."""
+        return None if self._gathered is None else self._gathered.source
+
+    def hand_over(self) -> HandOver | None:
+        """Give what has come since this was last asked; None where nothing has."""
+        if not self._gathered:
+            return None
+        return self._gathered.hand_over(self.rollout.route, *self.key, self._stable)
+
+    def takes(self, told: HandOver) -> bool:
+        """Say whether a hand-over is of this step, and of the same two releases."""
+        return (told.rollout, told.step, told.stable) == (*self.key, self._stable)
+
+    def take(self, told: HandOver) -> bool:
+        """Count what another gateway hands over of this step, unless it was counted before; say whether it was not.
+
+        Raises:
+            ValueError: it holds what no gateway hands over. Nothing of it is counted.
+        """
+        requests, evidence = told.observations(), self.evidence
+        if not self.heard.take(told.source, told.number):
+            return False
+        for seen in requests:
+            evidence.take(seen, is_sample=told.is_sample)
+        for side, outcome, count in told.others:
+            evidence.count(side, outcome, count)
+        for side, name, value, unit in told.feedback:
+            evidence.hear_feedback(side, name, value, unit)
+        self._has_grown = True
+        return True
+
+    def _gathering(self) -> Gathered | None:
+        """Give what gathers, whose number counts as heard from its first request on: the evidence has it already."""
+        gathered = self._gathered
+        if gathered is not None and not gathered:
+            self.heard.take(gathered.source, gathered.number)
+        return gathered
 
     def look(self, now: float) -> None:
         """Let time pass, and the tests look at what has come."""
@@ -142,7 +212,8 @@ class WatchedStep:
     def keep(self, at: float) -> KeptEvidence:
         """Write it down, at wall time `at`."""
         self._has_grown, self._kept_elapsed, self.kept_at = False, self.elapsed, self._last
-        return KeptEvidence(self.rollout.id, self.key[1], self.elapsed, at, self.evidence.to_json())
+        shown = {**self.evidence.to_json(), "heard": self.heard.to_json()}
+        return KeptEvidence(self.rollout.id, self.key[1], self.elapsed, at, shown)
 
     def describe(self) -> Mapping[str, Any]:
         """Tell what both sides have shown, as JSON for people."""
@@ -154,7 +225,13 @@ class WatchedStep:
             "stable": describe_tally(evidence.compared),
             "candidate": describe_tally(evidence.candidate),
             "is_baseline": evidence.baseline is not None,
+            "hand_overs": self._told_of_hand_overs(),
         }
+
+    def _told_of_hand_overs(self) -> Mapping[str, int] | None:
+        if self._gathered is None:
+            return None
+        return {"heard": self.heard.heard, "missed": self.heard.missed}
 
     def _requests(self) -> int:
         counts = self.evidence.candidate.counts
@@ -186,6 +263,7 @@ class Restored:
     step: int
     elapsed: float
     evidence: Evidence
+    heard: HeardNumbers
 
     @classmethod
     def read(cls, kept: KeptEvidence) -> Self:
@@ -195,7 +273,9 @@ class Restored:
             ValueError: it is not what this version writes.
         """
         try:
-            return cls(kept.step, kept.elapsed, Evidence.from_json(kept.evidence))
+            shown = kept.evidence
+            heard = HeardNumbers.from_json(shown.get("heard", {}))
+            return cls(kept.step, kept.elapsed, Evidence.from_json(shown), heard)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, zlib.error) as error:
             said = f"{type(error).__name__}: {error}"
             raise ValueError(
@@ -220,7 +300,8 @@ def begin(
     _, step = key_of(rollout)
     if before is None and kept is not None:
         if kept.step == step:
-            return WatchedStep(rollout, kept.evidence, epoch=epoch, now=now, elapsed=kept.elapsed)
+            lasted, heard = kept.elapsed, kept.heard
+            return WatchedStep(rollout, kept.evidence, epoch=epoch, now=now, elapsed=lasted, heard=heard)
         before = WatchedStep(rollout, kept.evidence, epoch=epoch, now=now)
     plan = rollout.plan
     is_after = step == AFTER
@@ -238,7 +319,8 @@ def begin(
     )
     if before is not None:
         evidence.go_on_from(before.evidence)
-    return WatchedStep(rollout, evidence, epoch=epoch, now=now)
+    same = before.heard if before is not None and before.key == key_of(rollout) else None
+    return WatchedStep(rollout, evidence, epoch=epoch, now=now, heard=same)
 
 
 def describe_tally(tally: Tally) -> Mapping[str, Any]:

@@ -8,16 +8,16 @@ from typing import Any, Literal, Self
 from gateway.core.digest import hash_of
 from gateway.core.gate_looks import GateLooks
 from gateway.core.metric import FEEDBACK, SHARES, is_feedback
+from gateway.core.observation import Answer, Observation, Side
 from gateway.core.outcome import GOOD
 from gateway.core.plan import Criterion
 from gateway.core.record import Record
 from gateway.core.sample_ratio import SampleRatio
 from gateway.core.sequential import OneShare, TwoShares
 from gateway.core.share import upper_share
-from gateway.core.tally import Answer, Tally
+from gateway.core.tally import Tally
 from gateway.core.unit_cells import DistinctUnits
 
-Side = Literal["stable", "candidate"]
 Compared = Literal["canary", "shadow", "arm"]
 
 _OF_WHOLE, _OF_STEPS = 0.7, 0.3
@@ -187,22 +187,36 @@ class Evidence:
         """What the candidate is compared with."""
         return self.stable if self.baseline is None else self.baseline
 
-    def hear(self, record: Record, side: Side | None = None) -> None:
-        """Take a settled request, unless it is from neither side.
+    def hear(self, record: Record, side: Side | None = None) -> Observation | None:
+        """Take a settled request, and give what it showed; None of one from neither side.
 
         For an arm the caller names the side, since only it knows which arm held the unit; otherwise `side` is not
         looked at.
         """
+        seen = self._observed(record, side)
+        if seen is not None:
+            self.take(seen)
+        return seen
+
+    def _observed(self, record: Record, side: Side | None) -> Observation | None:
         if not record.attempts or record.attempts[0].excused:
-            return
+            return None
         whose = side if self.track == "arm" else self._side_of(record)
         if whose is None:
-            return
+            return None
         unit = self._unit_of(record)
-        tally = self.stable if whose == "stable" else self.candidate
-        tally.add(record.attempts[0].outcome, unit, record.at, self._answer_of(record))
-        if self.sample_ratio is not None and self._arrivals.add(unit):
-            self._arrived[whose == "candidate"] += 1
+        return Observation(whose, record.attempts[0].outcome, unit, record.at, self._answer_of(record))
+
+    def take(self, seen: Observation, *, is_sample: bool = False) -> None:
+        """Take an observation. One of a sample does not tell how units arrive: it has more of the busy ones."""
+        tally = self.stable if seen.side == "stable" else self.candidate
+        tally.add(seen.outcome, seen.unit, seen.at, seen.answer)
+        if self.sample_ratio is not None and not is_sample and self._arrivals.add(seen.unit):
+            self._arrived[seen.side == "candidate"] += 1
+
+    def count(self, side: Side, outcome: str, count: int) -> None:
+        """Take outcomes of a side of which nothing else is known: they count, and are not judged."""
+        (self.stable if side == "stable" else self.candidate).count(outcome, count)
 
     def hear_feedback(self, side: Side, name: str, value: float, unit: int) -> None:
         """Take a value of feedback on a side's answer to a unit, by its hash; what is not finite is none."""

@@ -1,16 +1,20 @@
 """What gateways of one store tell each other, and how it is read: a message is outside input, whoever sent it.
 
 A message is a JSON object with a `kind`. It takes something out of traffic, says that a breaker has opened or
-closed, or says that the store is worth a look; there is none that gives a release what its record does not give it.
+closed, hands over what requests have shown, or says that the store is worth a look; there is none that gives a release
+what its record does not give it.
 """
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from gateway.core.breaker import TRIP_RULES, TripRule
+from gateway.core.hand_over import HandOver, read_hand_over
+from gateway.core.message_field import MOST_NAME
+from gateway.core.message_field import number as _number
+from gateway.core.message_field import text as _text
 from gateway.core.recorded import ArmOut
 from gateway.core.standing import KINDS, Key
 
@@ -20,10 +24,9 @@ LATE = "late"
 LOOK: Mapping[str, Any] = {"kind": "look"}
 """The store has changed, or messages may have been missed: look at it."""
 
-MOST_NAME = 500
 MOST_REASON = 4_000
 MOST_EVIDENCE = 16_384
-"""How many characters a name, a reason, and evidence as JSON may have."""
+"""How many characters a reason, and evidence as JSON may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,10 @@ Out: TypeAlias = RolloutOut | ArmOut | VersionOut | KeyOut
 Moment: TypeAlias = Opened | Closed
 """What holds at the moment at which it is said, and is told then or never."""
 
-Said: TypeAlias = Out | Moment | Look
+Act: TypeAlias = Out | Moment | Look
+"""What is acted on at once."""
+
+Said: TypeAlias = Act | HandOver
 
 
 def written(said: Said) -> Mapping[str, Any]:
@@ -107,6 +113,8 @@ def written(said: Said) -> Mapping[str, Any]:
             return {"kind": "closed", **_fields(said, ("route", "release", "probed"))}
         case Opened():
             return {"kind": "opened", **_fields(said, ("route", "release", "rule"))}
+        case HandOver():
+            return said.written()
         case Look():
             return LOOK
 
@@ -181,6 +189,7 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], Said]] = {
     "key_out": _key_out,
     "closed": _closed,
     "opened": _opened,
+    "evidence": read_hand_over,
     "look": _look,
 }
 
@@ -197,20 +206,6 @@ def _cut(name: str, found: Any) -> Any:
         return found
     most = MOST_REASON if name == "reason" else MOST_NAME
     return "".join(each if each.isprintable() else " " for each in found[:most])
-
-
-def _text(message: Mapping[str, Any], name: str, most: int = MOST_NAME) -> str:
-    found = message.get(name)
-    if not isinstance(found, str) or len(found) > most or not found.isprintable():
-        raise ValueError(f"its {name} is no text of at most {most} characters")
-    return found
-
-
-def _number(message: Mapping[str, Any], name: str) -> float:
-    found = message.get(name)
-    if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found) or found < 0:
-        raise ValueError(f"its {name} is no number of seconds")
-    return float(found)
 
 
 def _evidence(message: Mapping[str, Any]) -> Mapping[str, Any]:

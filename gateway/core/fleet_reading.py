@@ -10,7 +10,8 @@ class FleetReading:
     """Whether it is there, how many gateways are, and since what wall time it is away.
 
     `commands` are those sent so far by how they ended (ok, failed, timeout; away: not sent at all), `messages` those
-    heard so far by what came of them (acted, known, dropped).
+    heard so far by what came of them (acted, known, dropped), `hand_overs` those of evidence said so far, and heard by
+    what came of them (counted, repeated, elsewhere, refused).
     """
 
     is_up: bool
@@ -18,6 +19,7 @@ class FleetReading:
     away_since: float | None
     commands: Mapping[str, int] = field(default_factory=dict)
     messages: Mapping[str, int] = field(default_factory=dict)
+    hand_overs: Mapping[str, int] = field(default_factory=dict)
 
     def describe(self) -> dict[str, Any]:
         """Tell people, as JSON."""

@@ -396,7 +396,7 @@ class Store(Protocol):
 class Fleet(Protocol):
     """What the gateways of one store tell each other between two looks at it: hints and counts, no only copy.
 
-    `add`, `replicas` and `say` raise FleetFault while it is away.
+    `add`, `replicas`, `say` and `pass_on` raise FleetFault while it is away.
     """
 
     async def add(self, amounts: Mapping[str, int], keep: float) -> Mapping[str, int]:
@@ -412,6 +412,13 @@ class Fleet(Protocol):
 
     async def say(self, message: Mapping[str, Any]) -> None:
         """Tell every other gateway something, once; whoever does not listen misses it."""
+
+    async def pass_on(self, messages: Sequence[Mapping[str, Any]]) -> int:
+        """Tell every other gateway that listens now several things, in one trip, and give how many did.
+
+        Nothing of it is kept for others.
+        """
+        ...
 
     def heard(self) -> AsyncIterator[Mapping[str, Any]]:
         """Give what others say, from now on, without end; it waits out an absence by itself."""

@@ -6,27 +6,12 @@ from typing import Any, Self
 from gateway.core.digest import hash_of
 from gateway.core.metric import FEEDBACK, is_feedback
 from gateway.core.moments import Moments
+from gateway.core.observation import Answer
 from gateway.core.outcome import JUDGED, Outcome
 from gateway.core.sketch import Sketch
 from gateway.core.unit_cells import UnitCells
-from gateway.core.value import value
 
 MOST_FEEDBACK_NAMES = 20
-
-
-@value
-class Answer:
-    """What a side's own good answer showed, with None for what is not known.
-
-    `pace` is the seconds that tell whether it was slow, `cost` is US dollars, `tokens` input and output together.
-    """
-
-    seconds: float
-    pace: float
-    first_token_seconds: float | None = None
-    cost: float | None = None
-    tokens: int | None = None
-    schema_valid: bool | None = None
 
 
 class Share:
@@ -126,6 +111,10 @@ class Tally:
             self.cost_unknown += 1
         if answer.tokens is not None:
             self.tokens.add(answer.tokens)
+
+    def count(self, outcome: str, count: int) -> None:
+        """Take outcomes of which nothing is known but that they were: they count, and are not judged."""
+        self.counts[outcome] += count
 
     def add_feedback(self, name: str, value: float, unit: int) -> None:
         """Take one finite value of a unit's feedback, unless its name is one too many or the unit has said enough."""

@@ -17,6 +17,9 @@ CAP = 5
 _MOST_FULL = int(0.7 * CELLS)
 _BITS = 1 << 16
 
+ALIKE = _BITS
+"""Units whose hashes leave the same remainder by this are one unit to everything here."""
+
 
 class DistinctUnits:
     """Counts distinct units in 8 KiB by linear counting (Whang, Vander-Zanden and Taylor, 1990).

@@ -143,6 +143,20 @@ async def test_what_is_no_message_is_heard_as_nothing_in_it(server):
         assert [LOOK, *[{}] * 7, {"kind": "x"}] == two.heard
 
 
+async def test_what_is_passed_on_is_heard_by_who_listens_now_and_kept_for_nobody(server):
+    """It takes no place among the messages that are kept, nor among those that are known."""
+    async with joined(server, "chain-7") as one, joined(server, "chain-7") as two:
+        await until(lambda: LOOK in two.heard)
+        for _ in range(2):
+            await certainly(lambda: one.fleet.pass_on([{"kind": "x"}, {"kind": "y"}]))
+        await until(lambda: two.heard.count({"kind": "y"}) >= 2)
+        assert two.heard.count({"kind": "x"}) >= 2
+        assert LOOK == one.heard[-1]
+        async with joined(server, "chain-7") as late:
+            await until(lambda: late.heard)
+            assert [LOOK] == late.heard
+
+
 async def test_messages_kept_for_the_late_are_bounded(server):
     """The oldest make way."""
     kept = json.dumps({"by": "b", "id": "i", "said": {}})

@@ -7,6 +7,7 @@ from gateway.cli.rollout_figures import (
     criteria,
     findings_table,
     fits,
+    fleet_words,
     rules,
     short_findings_table,
     shown_of,
@@ -61,6 +62,14 @@ def test_steps_are_a_row_with_the_current_one_marked(answer, expected):
 def test_time_is_told_with_what_is_left(elapsed, whole, silent, expected):
     """How long it lasts, how long it still must, and how long nothing has come."""
     assert expected == time_words({"elapsed_seconds": elapsed, "step_seconds": whole, "since_answer_seconds": silent})
+
+
+def test_the_fleets_part_is_told_with_what_was_missed():
+    """By colour, too."""
+    for missed, styles in ((0, []), (2, ["yellow"])):
+        told = fleet_words({"heard": 1_234, "missed": missed})
+        assert f"1,234 hand-overs of its gateways counted, {missed} missed" == told.plain
+        assert styles == [str(span.style) for span in told.spans if span.style]
 
 
 def test_an_error_budget_is_told_with_its_burn():

@@ -66,6 +66,14 @@ def test_one_under_way_tells_all_of_it(lines):
     ] == said[-4:]
 
 
+def test_one_in_a_fleet_tells_how_much_of_the_others_word_it_has(lines):
+    """Without a fleet there is no word of it."""
+    told = rollout_answers.running()
+    assert not any(said.startswith("fleet") for said in lines(told))
+    judged = {**told["judged"], "hand_overs": {"heard": 7, "missed": 1}}
+    assert "fleet 7 hand-overs of its gateways counted, 1 missed" in lines({**told, "judged": judged})
+
+
 def test_a_held_one_lists_its_waits(lines):
     """A line for each, in words and numbers."""
     said = lines(rollout_answers.held())

@@ -21,9 +21,12 @@ class Bus:
 
 
 class End:
-    """One gateway's end. `said` is what it has told, `trips` how often it was asked something."""
+    """One gateway's end. `said` is what it has told, `trips` how often it was asked something; it may be `deaf`, or
+    have what it passes on taken and not answered, where it `breaks`.
+    """
 
     def __init__(self, bus):
+        self.deaf = self.breaks = False
         self.bus, self.said, self.trips = bus, [], 0
         self.coming = asyncio.Queue()
 
@@ -50,6 +53,17 @@ class End:
         for end in self.bus.ends:
             if end is not self:
                 end.coming.put_nowait(json.loads(json.dumps(message)))
+
+    async def pass_on(self, messages):
+        self._reach()
+        self.said += messages
+        listening = [end for end in self.bus.ends if end is not self and not end.deaf]
+        for end in listening:
+            for message in messages:
+                end.coming.put_nowait(json.loads(json.dumps(message)))
+        if self.breaks:
+            raise FleetFault("the answer was lost")
+        return len(listening)
 
     async def heard(self):
         while True:

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.control.watched_steps import AFTER, Restored, WatchedStep, begin, describe_tally, key_of
 from gateway.core import rollout as rules
+from gateway.core.hand_over import MOST_REQUESTS
 from gateway.core.plan import Criterion, Plan, Step
 from gateway.core.record import Tried
 from gateway.core.rollout import Rollout, RolloutState
@@ -137,6 +138,28 @@ def test_feedback_of_one_unit_counts_five_times(digest, counted):
     assert [counted, counted] == [
         side.mean("feedback.rating").n for side in (step.evidence.candidate, step.evidence.stable)
     ]
+
+
+def test_what_another_gateway_has_too_much_of_counts_whole_and_is_judged_by_a_sample():
+    """It completes a step's sample; it does not tell how the units are split, having more of the busy ones."""
+    here, there = watched(), watched()
+    there.hand_over_as("there.1")
+    for unit in range(3 * MOST_REQUESTS):
+        there.hear(answered("canary" if unit % 5 == 0 else "stable", unit, "failed" if unit % 3 == 0 else "ok"))
+    told = there.hand_over()
+    assert here.takes(told)
+    assert here.take(told)
+    here.look(101.0)
+    seen, judged = (
+        here.seen(budget=None, stable_fails=False),
+        here.evidence.stable.judged + here.evidence.candidate.judged,
+    )
+    assert (3 * MOST_REQUESTS / 5, MOST_REQUESTS) == (seen.requests, judged)
+    there.look(101.0)
+    assert here.evidence.sample_ratio.p == 1.0 > there.evidence.sample_ratio.p
+    assert {"heard": 1, "missed": 0} == there.describe()["hand_overs"]
+    assert here.describe()["hand_overs"] is None
+    assert here.source is None
 
 
 def test_what_was_kept_of_a_step_is_gone_on_with():

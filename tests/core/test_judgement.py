@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from gateway.core.evidence import Evidence
 from gateway.core.judgement import Finding, Verdict, breaches, findings, judge
 from gateway.core.moments import Moments
+from gateway.core.observation import Answer
 from gateway.core.outcome import Outcome
 from gateway.core.plan import Criterion
-from gateway.core.tally import Answer, Tally
+from gateway.core.tally import Tally
 from tests.core.evidence_records import CANDIDATE, SINCE, STABLE, answered
 
 DELTA = Criterion("error_rate", max_delta=0.02)

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.core.observation import Answer
 from gateway.core.outcome import Outcome
-from gateway.core.tally import MOST_FEEDBACK_NAMES, Answer, Tally
+from gateway.core.tally import MOST_FEEDBACK_NAMES, Tally
 from gateway.core.unit_cells import UnitCells
 
 GOOD = Answer(seconds=2.0, pace=0.5, first_token_seconds=0.5, cost=0.01, tokens=100, schema_valid=True)

@@ -2,11 +2,13 @@
 
 PYTHON ?= python3
 SCENARIO ?= chat
+SOAK ?= 60m
+STREAMS ?= 1000
 VENV := .venv
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint serve load bench bench-quick figures lock clean
+.PHONY: help env demo test lint serve load bench bench-quick figures soak lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +38,9 @@ bench-quick: env ## measure Pinion beside nginx and Envoy; fails on a regression
 
 figures: env ## measure how soon a bad candidate is out, how seldom a good one, and what judging costs; six minutes
 	@$(VENV)/bin/python loadtests/rollout_figures.py
+
+soak: env ## load two workers with faults for SOAK (60m), STREAMS (1000) each; fails when anything grows or gets lost
+	@$(VENV)/bin/python -m loadtests.soak --for $(SOAK) --streams $(STREAMS)
 
 lock: ## write requirements/*.txt anew (needs uv)
 	@scripts/lock

@@ -341,6 +341,7 @@ class Gateway:
             afterwards=Afterwards(self._loop.call_soon),
         )
         self.exchanges = Exchanges(around)
+        self.meters.watch_load(self.exchanges, (upstream, shadow_upstream))
 
         def retire(snapshot: Snapshot) -> None:
             in_use = {r.model.provider for route in snapshot.routes.values() for r in route.releases.values()}

@@ -103,6 +103,13 @@ class PostgresServer:
             self._process.wait(30)
             self._process = None
 
+    def shut_down(self) -> None:
+        """Shut the server down as an operator does: open connections are cut, and what was committed is written."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(60)
+            self._process = None
+
     def remove(self) -> None:
         """Stop the server for good and delete its files."""
         self.stop()

@@ -3,7 +3,7 @@
 Nothing here belongs to the process: no global registry, and as many meters side by side as there are gateways.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from typing import get_args
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric, generate_latest
@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from gateway.adapters.fleet_families import fleet_families
 from gateway.adapters.known_names import OTHER, KnownNames
+from gateway.adapters.load_families import Connected, load_families
 from gateway.adapters.metric_families import Counter, Histogram
 from gateway.adapters.request_series import BY_RELEASE, OUTCOMES, TRACKS, RequestFamilies, RequestSeries, known
 from gateway.core.admission import EXCEPTION_KINDS, ExceptionKind
@@ -75,6 +76,7 @@ class PrometheusMeters(Collector):
         self._notifications = notifications
         self.limit_uses = tuple
         self._fleet: Callable[[], FleetReading] | None = None
+        self._load: tuple[Sized, Sequence[Connected]] | None = None
         self._remembered = remembered
         self._routes = KnownNames(remembered)
         self._apps = KnownNames(remembered)
@@ -102,6 +104,10 @@ class PrometheusMeters(Collector):
     def watch_fleet(self, reading: Callable[[], FleetReading]) -> None:
         """Tell of the fleet, too, as `reading` gives it at each scrape."""
         self._fleet = reading
+
+    def watch_load(self, requests: Sized, upstreams: Sequence[Connected]) -> None:
+        """Tell of what is in hand, too, counted at each scrape, which is then on the event loop."""
+        self._load = requests, upstreams
 
     def declare(self, snapshot: Snapshot) -> None:
         """Take the routes, releases and applications of a snapshot as the label values from now on."""
@@ -241,6 +247,8 @@ class PrometheusMeters(Collector):
         for app, use in self.limit_uses():
             used.add_metric((app, use.limit.kind, format_duration(use.limit.per)), use.ratio)
         yield from (weights, breakers, info, excepted, waiting, used)
+        if self._load is not None:
+            yield from load_families(*self._load)
         if self._fleet is not None:
             yield from fleet_families(self._fleet())
 

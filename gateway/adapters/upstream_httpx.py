@@ -262,12 +262,17 @@ class HttpxUpstream:
         self._closing: set[asyncio.Task[None]] = set()
         self._in_use: frozenset[Way] | None = None
 
+    @property
+    def connections(self) -> tuple[int, int]:
+        """How many there are, and how many of them carry nothing."""
+        found = [each for transport in self._transports.values() for each in transport.connections]
+        return len(found), sum(each.is_idle() for each in found)
+
     def __repr__(self) -> str:
-        connections = [each for transport in self._transports.values() for each in transport.connections]
-        idle = sum(each.is_idle() for each in connections)
+        connections, idle = self.connections
         return (
             f"<HttpxUpstream {len(self._transports)} transports, {len(self._calls)} calls, "
-            f"{len(connections)} connections, {idle} of them idle>"
+            f"{connections} connections, {idle} of them idle>"
         )
 
     def send(self, request: UpstreamRequest, listener: UpstreamListener) -> HttpxCall:

@@ -112,9 +112,13 @@ class NativeUpstream:
         self._known: dict[int, tuple[Provider, Pool]] = {}
         self._in_use: frozenset[Way] | None = None
 
+    @property
+    def connections(self) -> tuple[int, int]:
+        """How many there are, those that are being opened included, and how many of them carry nothing."""
+        return sum(pool.size for pool in self._pools.values()), sum(pool.idle for pool in self._pools.values())
+
     def __repr__(self) -> str:
-        connections = sum(pool.size for pool in self._pools.values())
-        idle = sum(pool.idle for pool in self._pools.values())
+        connections, idle = self.connections
         return f"<NativeUpstream {len(self._pools)} pools, {connections} connections, {idle} of them idle>"
 
     def send(self, request: UpstreamRequest, listener: UpstreamListener) -> NativeCall:

@@ -23,6 +23,11 @@ class Transport(Protocol):
         """Cancel every call, close every connection."""
         ...
 
+    @property
+    def connections(self) -> tuple[int, int]:
+        """How many there are, and how many of them carry nothing."""
+        ...
+
 
 class Upstreams:
     """The port `Upstream` over both transports. The one over httpx2 is made when a provider first asks for it."""
@@ -32,6 +37,12 @@ class Upstreams:
 
     def __repr__(self) -> str:
         return f"<Upstreams {self._transports}>"
+
+    @property
+    def connections(self) -> tuple[int, int]:
+        """How many there are on both, and how many of them carry nothing."""
+        sizes = [transport.connections for transport in self._transports.values()]
+        return sum(size[0] for size in sizes), sum(size[1] for size in sizes)
 
     def send(self, request: UpstreamRequest, listener: UpstreamListener) -> UpstreamCall:
         """Begin a call."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from gateway.control.probes import Probes
-from gateway.core.breaker import Breaker, BreakerState, Permit, Trip
+from gateway.core.breaker import Breaker, BreakerState, Permit, Trip, TripRule
 from gateway.core.cusum import FailingShare
 from gateway.core.outcome import JUDGED, Outcome, counts_as_failure
 from gateway.core.ports import Journal
@@ -17,11 +17,16 @@ from gateway.core.snapshot import Snapshot
 from gateway.core.window import Counts
 
 
+def unheard(_route: str, _release: str, _rule: TripRule) -> None:
+    """Tell nobody: there is no fleet."""
+
+
 class Breakers:
     """Every release's breaker, and each stable release's own failing share.
 
     `live` gives the current snapshot: a release that is out gets no permit, whatever snapshot a request was routed by.
-    `on_trip` is called, at once, when a candidate or an arm trips for good.
+    `on_trip` is called, at once, when a candidate or an arm trips for good, and `on_open` when another release trips,
+    unless that is a matter of this gateway alone.
     """
 
     def __init__(
@@ -34,6 +39,7 @@ class Breakers:
         self._on_trip = on_trip
         self._journal = journal
         self.probes = Probes()
+        self.on_open: Callable[[str, str, TripRule], None] = unheard
         self._breakers: dict[tuple[str, str], Breaker] = {}
         self._shares: dict[tuple[str, str], FailingShare] = {}
 
@@ -89,6 +95,20 @@ class Breakers:
         breaker = self._breakers.get((route, version))
         return breaker is not None and breaker.close(now, probed)
 
+    def open(self, route: str, version: str, rule: TripRule, now: float) -> bool:
+        """Open the breaker of a release that another gateway has found failing; say whether that changed anything.
+
+        A candidate's trip comes as a rollback and not so.
+        """
+        live = self._live().routes.get(route)
+        release = None if live is None else live.releases.get(version)
+        if live is None or release is None or live.is_out(release) or live.can_roll_back(version):
+            return False
+        has_opened = self._breaker(live, version).open(now, by_probe=rule == "probe")
+        if has_opened:
+            self._journal.event("breaker_open_elsewhere", level="warning", route=route, release=version, rule=rule)
+        return has_opened
+
     def waits(self, key: tuple[str, str], now: float) -> bool:
         """Say whether a release's breaker is open, and not for its whole time yet."""
         breaker = self._breakers.get(key)
@@ -98,6 +118,8 @@ class Breakers:
         key = live.name, release.version
         if not live.can_roll_back(release.version):
             self._tell(*key, trip)
+            if not self._breakers[key].is_alone:
+                self.on_open(*key, trip.rule)
         elif self.stable_fails(live, release, now):
             # Stable fails on the same provider: whatever is wrong is not the candidate's doing, so it starts afresh.
             self._breakers[key] = Breaker(live.breaker)

@@ -11,7 +11,7 @@ from gateway.control.heard_acts import HeardActs
 from gateway.control.live import Live
 from gateway.control.probe_leases import ProbeLeases
 from gateway.control.shared_windows import SharedWindows
-from gateway.core.fleet_message import Said
+from gateway.core.fleet_message import Opened, Said
 from gateway.core.fleet_reading import FleetReading
 from gateway.core.hand_over import HandOver
 from gateway.core.ports import Fleet, FleetLeases, Journal
@@ -61,6 +61,7 @@ class FleetLife:
         self._acts = HeardActs(live, breakers, look, PATIENCE_SECONDS * (1 + draw()))
         self._windows = SharedWindows(self._fleet, breakers, clock)
         self._hand_overs = hand_overs
+        breakers.on_open = lambda route, release, rule: self._talk.say(Opened(route, release, rule))
         self._probes = ProbeLeases(self._leases, breakers, clock, self._talk.say)
 
     def tasks(self) -> Iterator[Coroutine[Any, Any, None]]:

@@ -1,7 +1,7 @@
 """What this gateway tells the others of its store, and what it hears of them.
 
 Saying never waits: messages queue, and a task carries them out. While the bus is away, those that take something out
-of traffic wait for it, and hints are let go of: the others look at the store every second anyway.
+of traffic wait for it. What is of a moment is let go of, and so are hints: the others look at the store every second.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 
 from gateway.core.errors import FleetFault
-from gateway.core.fleet_message import Look, Said, read, written
+from gateway.core.fleet_message import Look, Moment, Said, read, written
 from gateway.core.ports import Fleet, Journal
 
 MOST_WAITING = 500
@@ -52,6 +52,8 @@ class FleetTalk:
             try:
                 await self._tell()
             except FleetFault:
+                lasting = [said for said in self._waiting if not isinstance(said, Moment)]
+                self._waiting = deque(lasting, MOST_WAITING)
                 await asyncio.sleep(RETRY_SECONDS)
                 if self._waiting:
                     self._wanted.set()

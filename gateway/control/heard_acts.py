@@ -12,7 +12,7 @@ from gateway.control.live import Live
 from gateway.core.audit import BY_GATEWAY, ITSELF, AuditAct
 from gateway.core.audit_acts import act_of_keys, act_of_standing
 from gateway.core.errors import Overtaken
-from gateway.core.fleet_message import Act, Closed, KeyOut, Look, Out, RolloutOut, VersionOut
+from gateway.core.fleet_message import Act, Closed, KeyOut, Look, Opened, Out, RolloutOut, VersionOut
 from gateway.core.heard import put
 from gateway.core.recorded import ArmOut, Recorded
 from gateway.core.route_record import GATEWAY
@@ -61,6 +61,8 @@ class HeardActs:
             return True
         if isinstance(said, Closed):
             return self._breakers.close(said.route, said.release, now, said.probed)
+        if isinstance(said, Opened):
+            return self._breakers.open(said.route, said.release, said.rule, now)
         if len(self._heard) >= MOST_HEARD:
             raise OverflowError("too many acts of others wait to be recorded; this one is found in the store")
         if all(said != each.out for each in self._heard):

@@ -11,6 +11,9 @@ from gateway.core.ports import Clock, FleetLeases
 LEASE_SECONDS = 5.0
 """After how long another gateway probes in the place of one that was lost."""
 
+YIELD_SECONDS = 1.0
+"""How long who had a bad probe lets others go first: it may be its own way to the provider that is broken."""
+
 
 class ProbeLeases:
     """Takes the leases that are wanted, and keeps those that are needed; one that is not is over by itself.
@@ -24,6 +27,8 @@ class ProbeLeases:
         self._clock = clock
         self._tell = tell
         self._recovered: list[Place] = []
+        self._waiting: set[Place] = set()
+        self._yielded: dict[Place, float] = {}
         breakers.probes.is_alone = False
         breakers.probes.on_success = self._closed
 
@@ -37,20 +42,29 @@ class ProbeLeases:
     async def keep(self) -> None:
         """Ask for what was wanted since the last time; nothing is sent where nothing was.
 
-        A lease is kept through the open time after a bad probe, so that nobody else probes sooner.
+        A lease is kept through the open time after a bad probe, so that nobody else probes sooner, and then given back.
         """
         probes, now = self._breakers.probes, self._clock.monotonic()
         probes.forget(now)
         recovered, self._recovered = self._recovered, []
         waiting = {place for place in probes.held if self._breakers.waits(place, now)}
-        wanted = sorted((probes.take_asked() | waiting) - set(recovered))
-        names = [f"{len(route)}:{route}/{release}" for route, release in wanted]
+        yielded, self._waiting = self._waiting - waiting, waiting
+        self._yielded = {place: until for place, until in self._yielded.items() if until > now}
+        self._yielded |= dict.fromkeys(yielded, now + YIELD_SECONDS)
+        wanted = sorted((probes.take_asked() | waiting) - set(recovered) - self._yielded.keys())
+        names = [_name(place) for place in wanted]
+        given_back = [*recovered, *yielded]
         try:
-            if recovered:
-                await self._leases.give_back([f"{len(route)}:{route}/{release}" for route, release in recovered])
+            if given_back:
+                await self._leases.give_back([_name(place) for place in given_back])
             ours = await self._leases.take(names, LEASE_SECONDS) if names or probes.is_alone else frozenset()
         except FleetFault:
             probes.let_alone()
             return
         found = {place for place, name in zip(wanted, names, strict=True) if name in ours}
-        probes.hold([*wanted, *recovered], found, now + LEASE_SECONDS)
+        probes.hold([*wanted, *given_back], found, now + LEASE_SECONDS)
+
+
+def _name(place: Place) -> str:
+    route, release = place
+    return f"{len(route)}:{route}/{release}"

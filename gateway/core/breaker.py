@@ -10,14 +10,17 @@ The law:
    one opens it anew; a probe is bad too when it was slow and the policy says what slow is.
 4. What other gateways have counted goes into the window, so that the rules of rates see them all. Failures in a row
    and the CUSUM are of the outcomes here alone: both are about an order, which counts do not have.
+   A trip of another gateway opens it as its own would, but two trips over one failing make one open time.
+   One that trips anew soon after others found the release well is alone with it: the way out from here is broken.
 5. Each trip makes the next open time longer, up to a limit; each whole window spent closed takes one such
    step back.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from gateway.core.cusum import THRESHOLD, Cusum, hypotheses
 from gateway.core.outcome import Outcome
@@ -40,9 +43,14 @@ TRANSITIONS: Mapping[tuple[BreakerState, str], BreakerState] = {
     (BreakerState.half_open, "recover"): BreakerState.closed,  # enough probes were good
     (BreakerState.open, "recover_elsewhere"): BreakerState.closed,  # they were at another gateway
     (BreakerState.half_open, "recover_elsewhere"): BreakerState.closed,
+    (BreakerState.closed, "trip_elsewhere"): BreakerState.open,  # another gateway found the release failing
+    (BreakerState.half_open, "trip_elsewhere"): BreakerState.open,
+    (BreakerState.open, "trip_elsewhere"): BreakerState.open,  # a probe of another one was bad
 }
 
 TripRule = Literal["consecutive", "failure_rate", "slow_rate", "cusum", "probe"]
+
+TRIP_RULES: tuple[TripRule, ...] = get_args(TripRule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +97,7 @@ class Breaker:
 
     __slots__ = (
         "_closed_at",
+        "_closed_elsewhere_at",
         "_consecutive",
         "_cusum",
         "_good_probes",
@@ -99,6 +108,7 @@ class Breaker:
         "_opened_at",
         "_pass",
         "_window",
+        "is_alone",
         "policy",
         "state",
         "trips",
@@ -108,11 +118,13 @@ class Breaker:
         self.policy = policy
         self.state = BreakerState.closed
         self.trips = 0
+        self.is_alone = False
         self._window = Window(policy.window)
         self._cusum = Cusum()
         self._consecutive = 0
         self._growths = 0
         self._closed_at = 0.0
+        self._closed_elsewhere_at = -math.inf
         self._open_until = 0.0
         self._opened_at = 0.0
         self._in_flight: dict[int, float] = {}
@@ -190,7 +202,18 @@ class Breaker:
         if self.state is BreakerState.closed or self._opened_at > now - probed:
             return False
         self._move("recover_elsewhere")
-        self._closed_at = now
+        self._closed_at = self._closed_elsewhere_at = now
+        return True
+
+    def open(self, now: float, *, by_probe: bool) -> bool:
+        """Open, since another gateway's has tripped; say whether that changed anything.
+
+        One that is open already waits longer only when it was a bad probe that tripped the other.
+        """
+        self.is_alone = False
+        if self.state is BreakerState.open and not by_probe:
+            return False
+        self._open("trip_elsewhere", now)
         return True
 
     def counts(self, now: float) -> tuple[int, int]:
@@ -223,7 +246,7 @@ class Breaker:
         self._good_probes += 1
         if self._good_probes >= self.policy.probes:
             self._move("recover")
-            self._closed_at = now
+            self._closed_at, self._closed_elsewhere_at, self.is_alone = now, -math.inf, False
         return None
 
     def _judge(self, now: float, *, failed: bool, slow: bool, baseline: float | None) -> Trip | None:
@@ -251,11 +274,17 @@ class Breaker:
         return None
 
     def _trip(self, rule: TripRule, limit: Mapping[str, Any], now: float) -> Trip:
-        """Open, and forget everything that was counted."""
         trip = Trip(rule, {**self._evidence(), **limit}, now)
+        if self.state is BreakerState.closed:
+            self.is_alone = now - self._closed_elsewhere_at < self.policy.window
+        self._open("trip", now)
+        return trip
+
+    def _open(self, event: str, now: float) -> None:
+        """Open, and forget everything that was counted."""
         self._growths = self._growths_left(now)
         open_time = self._open_time(now)
-        self._move("trip")
+        self._move(event)
         self._opened_at, self._open_until = now, now + open_time
         if open_time < self.policy.max_open:
             self._growths += 1
@@ -266,7 +295,6 @@ class Breaker:
         self._consecutive = 0
         self._in_flight = {}
         self._good_probes = 0
-        return trip
 
     def _open_time(self, now: float) -> float:
         """How many seconds a trip now would stay open."""

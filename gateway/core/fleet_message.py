@@ -1,8 +1,8 @@
 """What gateways of one store tell each other, and how it is read: a message is outside input, whoever sent it.
 
-A message is a JSON object with a `kind`. It takes something out of traffic, says that a breaker has closed, hands over
-what requests have shown, or says that the store is worth a look; there is none that gives a release what its record
-does not give it.
+A message is a JSON object with a `kind`. It takes something out of traffic, says that a breaker has opened or closed,
+hands over what requests have shown, or says that the store is worth a look; there is none that gives a release what
+its record does not give it.
 """
 
 import json
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from gateway.core.breaker import TRIP_RULES, TripRule
 from gateway.core.hand_over import HandOver, read_hand_over
 from gateway.core.message_field import MOST_NAME
 from gateway.core.message_field import number as _number
@@ -70,6 +71,15 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """The breaker of a release that serves, and is no candidate, has tripped by a rule."""
+
+    route: str
+    release: str
+    rule: TripRule
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """The store is worth a look."""
 
@@ -77,7 +87,10 @@ class Look:
 Out: TypeAlias = RolloutOut | ArmOut | VersionOut | KeyOut
 """What takes something out of traffic."""
 
-Act: TypeAlias = Out | Closed | Look
+Moment: TypeAlias = Opened | Closed
+"""What holds at the moment at which it is said, and is told then or never."""
+
+Act: TypeAlias = Out | Moment | Look
 """What is acted on at once."""
 
 Said: TypeAlias = Act | HandOver
@@ -100,6 +113,8 @@ def written(said: Said) -> Mapping[str, Any]:
             return {"kind": "closed", **_fields(said, ("route", "release", "probed"))}
         case HandOver():
             return said.written()
+        case Opened():
+            return {"kind": "opened", **_fields(said, ("route", "release", "rule"))}
         case Look():
             return LOOK
 
@@ -108,11 +123,12 @@ def read(message: Mapping[str, Any]) -> Said:
     """Read a message.
 
     Raises:
-        ValueError: it is of no known kind, or not as that kind is. A breaker's closing that comes late is none.
+        ValueError: it is of no known kind, or not as that kind is. A breaker's opening or closing that
+            comes late is none.
     """
     kind = message.get("kind")
     reader = _READERS.get(kind) if isinstance(kind, str) else None
-    if reader is None or (reader is _closed and message.get(LATE)):
+    if reader is None or (reader in _OF_A_MOMENT and message.get(LATE)):
         raise ValueError("it is of no known kind")
     return reader(message)
 
@@ -155,6 +171,13 @@ def _closed(message: Mapping[str, Any]) -> Closed:
     return Closed(_text(message, "route"), _text(message, "release"), _number(message, "probed"))
 
 
+def _opened(message: Mapping[str, Any]) -> Opened:
+    rule = next((each for each in TRIP_RULES if each == message.get("rule")), None)
+    if rule is None:
+        raise ValueError("its rule is none that trips a breaker")
+    return Opened(_text(message, "route"), _text(message, "release"), rule)
+
+
 def _look(_message: Mapping[str, Any]) -> Look:
     return Look()
 
@@ -166,8 +189,11 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], Said]] = {
     "key_out": _key_out,
     "closed": _closed,
     "evidence": read_hand_over,
+    "opened": _opened,
     "look": _look,
 }
+
+_OF_A_MOMENT = (_closed, _opened)
 
 
 def _fields(said: Said, names: tuple[str, ...]) -> dict[str, Any]:

@@ -20,11 +20,11 @@ def publish(docs: Path, run: Run, held: Sequence[Verdict]) -> None:
     (docs / PICTURE).write_text(picture(run), encoding="utf-8")
 
 
-def with_block(page: str, text: str) -> str:
+def with_block(page: str, text: str, begin: str = BEGIN, end: str = END) -> str:
     """Put a text between the marks of a page, or at its end with marks when it has none."""
-    marked = f"{BEGIN}\n\n{text.strip()}\n\n{END}"
-    before, begun, rest = page.partition(BEGIN)
-    _, ended, after = rest.partition(END)
+    marked = f"{begin}\n\n{text.strip()}\n\n{end}"
+    before, begun, rest = page.partition(begin)
+    _, ended, after = rest.partition(end)
     if not begun or not ended:
         return f"{page.rstrip()}\n\n{marked}\n"
     return f"{before}{marked}{after}"

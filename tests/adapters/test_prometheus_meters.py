@@ -375,7 +375,8 @@ def test_openmetrics_on_request(meters):
     assert body.endswith(b"# EOF\n")
 
 
-def test_the_documentation_names_every_metric_and_label(meters):
+@pytest.mark.anyio
+async def test_the_documentation_names_every_metric_and_label(meters):
     """docs/metrics.md has one row for each family, with exactly its labels."""
     meters.settle(replace(RECORD, sdk_retries=1))
     meters.settle(replace(RECORD, cost_nano_usd=None))
@@ -383,7 +384,8 @@ def test_the_documentation_names_every_metric_and_label(meters):
     meters.notified("hooks.test", "delivered")
     meters.limited("helpdesk", "requests")
     meters.limit_uses = lambda: [("helpdesk", LimitUse(REQUESTS, 3, 9.0))]
-    meters.watch_fleet(lambda: FleetReading(True, 3, None, {"ok": 1}, {"acted": 1}))
+    meters.watch_fleet(lambda: FleetReading(True, 3, None, {"ok": 1}, {"acted": 1}, {"said": 1}))
+    meters.watch_load((), ())
     found = {}
     for family in meters.collect():
         name = f"{family.name}_total" if family.type == "counter" else family.name

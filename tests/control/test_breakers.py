@@ -198,3 +198,36 @@ def test_others_fail_when_another_release_of_the_provider_does(table):
     assert not table.breakers.others_fail(dataclasses.replace(candidate, model=elsewhere), table.now)
     table.live = dataclasses.replace(table.live, routes={})
     assert not fail()
+
+
+def test_a_stable_trip_is_told_unless_it_is_of_this_gateway_alone(table):
+    """What others have just found well fails by the own way; their requests go on."""
+    told = []
+    table.breakers.on_open = lambda *trip: told.append(trip)
+    for _ in range(3):
+        table.attempt("1.0.0", Outcome.failed)
+    assert [("desk", "1.0.0", "consecutive")] == told
+
+    table.now += 30.0
+    assert table.breakers.close("desk", "1.0.0", table.now, 0.0)
+    for _ in range(3):
+        table.attempt("1.0.0", Outcome.failed)
+    assert table.breakers.is_open("desk", "1.0.0")
+    assert 1 == len(told)
+
+    for _ in range(3):
+        table.attempt("1.1.0", Outcome.failed)
+    assert 1 == len(told)  # a candidate's trip is a rollback
+
+
+def test_a_trip_elsewhere_opens_what_serves_and_no_candidate(table):
+    """Also a release that had no request here yet. A route or release that is not known here is passed over."""
+    assert table.breakers.open("desk", "1.0.0", "failure_rate", 1.0)
+    assert not table.breakers.open("desk", "1.0.0", "failure_rate", 1.5)
+    assert (True, False) == (table.breakers.is_open("desk", "1.0.0"), table.attempt("1.0.0", Outcome.ok))
+    assert ["breaker_open_elsewhere"] == [name for name, _ in table.journal.events]
+
+    for route, version in (("desk", "1.1.0"), ("desk", "6.6.6"), ("other", "1.0.0")):
+        assert not table.breakers.open(route, version, "consecutive", 2.0)
+    table.change(out={"1.0.0": "revoked"})
+    assert not table.breakers.open("desk", "1.0.0", "probe", 3.0)

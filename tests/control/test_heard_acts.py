@@ -8,7 +8,7 @@ from gateway.control import heard_acts
 from gateway.control.heard_acts import HeardActs
 from gateway.control.registries import Registries
 from gateway.core.errors import StoreFault
-from gateway.core.fleet_message import Closed, KeyOut, Look, RolloutOut, VersionOut
+from gateway.core.fleet_message import Closed, KeyOut, Look, Opened, RolloutOut, VersionOut
 from gateway.core.recorded import ArmOut
 from tests.control.serving_world import ADA, TESTED, Disk, Store, files, living, rolling, route
 
@@ -176,12 +176,13 @@ async def test_a_version_that_was_moved_while_it_was_to_be_recorded_is_looked_at
         assert two.looks
 
 
-async def test_hints_and_closings_are_passed_on():
-    """A look is had; a breaker that is not there does not close."""
+async def test_hints_openings_and_closings_are_passed_on():
+    """A look is had; a breaker that is not there does not close, and opens."""
     async with pair(files(route())) as (_one, two):
         assert two.acts.hear(Look())
         assert 1 == len(two.looks)
         assert not two.acts.hear(Closed("desk", "1.0.0", 1.0))
+        assert two.acts.hear(Opened("desk", "1.0.0", "consecutive"))
         assert two.acts.hear(RolloutOut("other", "r", "rollback", "1.0.0", "ada", "", 5.0)) is False
 
 

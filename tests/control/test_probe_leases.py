@@ -123,3 +123,35 @@ async def test_a_holder_that_gets_no_requests_lets_the_lease_go(sides):
     trips = one.end.trips
     await one.leases.keep()
     assert (trips, None) == (one.end.trips, one.permit())
+
+
+async def test_after_a_bad_probe_another_one_probes_first(sides):
+    """A gateway whose own way to the provider is broken does not keep the release from the others."""
+    _bus, clock, one, two = sides
+    assert one.permit() is None
+    await one.leases.keep()
+    one.report(Outcome.failed)
+    await one.leases.keep()
+    clock.now += 20
+    assert (None, None) == (one.permit(), two.permit())
+    await one.leases.keep()
+    await two.leases.keep()
+    assert one.permit() is None
+    for _ in range(2):
+        two.report(Outcome.ok)
+    assert ("open", "closed", 1) == (one.state(), two.state(), len(two.told))
+
+
+async def test_after_a_bad_probe_it_probes_again_when_no_other_wants_to(sides):
+    """A second later."""
+    _bus, clock, one, _two = sides
+    assert one.permit() is None
+    await one.leases.keep()
+    one.report(Outcome.failed)
+    await one.leases.keep()
+    clock.now += 20
+    for seconds, may in ((0.0, False), (0.5, False), (0.6, True)):
+        clock.now += seconds
+        assert one.permit() is None
+        await one.leases.keep()
+        assert may == (one.permit() is not None)

@@ -271,7 +271,7 @@ def test_a_snapshot_is_for_people_and_machines():
 
 def test_the_table_says_every_move():
     """What the table does not name raises, and leaves the state as it was."""
-    for state, event in product(BreakerState, ("trip", "wait_over", "recover")):
+    for state, event in product(BreakerState, {event for _, event in TRANSITIONS}):
         breaker = Breaker(BreakerPolicy())
         breaker.state = state
         if (state, event) in TRANSITIONS:
@@ -304,6 +304,22 @@ class AnyBreaker(RuleBasedStateMachine):
         permit = self.breaker.permit(self.now)
         if permit is not None:
             self.permits.append((permit, self.now))
+
+    @rule(by_probe=st.booleans())
+    def hear_of_a_trip(self, by_probe: bool) -> None:
+        """Another gateway's has tripped."""
+        before, state = self.breaker.trips, self.breaker.state
+        has_opened = self.breaker.open(self.now, by_probe=by_probe)
+        assert BreakerState.open is self.breaker.state
+        assert has_opened == (by_probe or state is not BreakerState.open)
+        assert before + has_opened == self.breaker.trips
+
+    @rule(probed=st.floats(0, 40))
+    def hear_of_a_closing(self, probed: float) -> None:
+        """Another gateway's probes were good."""
+        state = self.breaker.state
+        has_closed = self.breaker.close(self.now, probed)
+        assert has_closed == (self.breaker.state is not state)
 
     @precondition(lambda self: self.permits)
     @rule(data=st.data(), outcome=st.sampled_from(Outcome), slow=st.booleans())
@@ -362,3 +378,41 @@ def test_good_probes_elsewhere_close_it_unless_it_opened_since():
     assert breaker.close(141.0, 1.0)
     assert breaker.report(probe, Outcome.ok, 142.0) is None
     assert (1, 0) == breaker.counts(142.0)
+
+
+def test_a_trip_elsewhere_opens_it_and_several_over_one_failing_are_one():
+    """It waits as after a trip of its own, and longer only after a bad probe; what was in flight says nothing."""
+    breaker = Breaker(BreakerPolicy(consecutive=1, open=10.0, growth=2.0))
+    permit = breaker.permit(0.0)
+    assert breaker.open(0.0, by_probe=False)
+    assert not breaker.open(1.0, by_probe=False)
+    assert breaker.report(permit, Outcome.failed, 2.0) is None
+    assert (False, True, 1) == (breaker.is_due(9.9), breaker.is_due(10.0), breaker.trips)
+    assert breaker.open(10.0, by_probe=True)
+    assert (False, True) == (breaker.is_due(29.9), breaker.is_due(30.0))
+    assert breaker.permit(30.0) is not None
+    assert breaker.open(31.0, by_probe=False)
+    assert BreakerState.open is breaker.state
+
+
+def test_one_that_fails_soon_after_others_found_it_well_is_alone():
+    """Until its own probes are good, or another one trips as well; one that fails a whole window later is not."""
+    breaker = Breaker(BreakerPolicy(consecutive=1, open=10.0, window=30.0, probes=1))
+    breaker.report(breaker.permit(0.0), Outcome.failed, 0.0)
+    assert not breaker.is_alone
+    assert breaker.close(10.0, 0.0)
+    breaker.report(breaker.permit(11.0), Outcome.failed, 11.0)
+    assert breaker.is_alone
+    breaker.report(breaker.permit(50.0), Outcome.failed, 50.0)
+    assert breaker.is_alone  # a bad probe says the same again
+    breaker.report(breaker.permit(200.0), Outcome.ok, 200.0)
+    assert (BreakerState.closed, False) == (breaker.state, breaker.is_alone)
+    breaker.report(breaker.permit(201.0), Outcome.failed, 201.0)
+    assert not breaker.is_alone
+
+    assert breaker.close(300.0, 0.0)
+    breaker.report(breaker.permit(301.0), Outcome.failed, 301.0)
+    assert (True, False, False) == (breaker.is_alone, breaker.open(302.0, by_probe=False), breaker.is_alone)
+    assert breaker.close(400.0, 0.0)
+    breaker.report(breaker.permit(430.0), Outcome.failed, 430.0)
+    assert not breaker.is_alone

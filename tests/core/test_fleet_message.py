@@ -12,6 +12,7 @@ from gateway.core.fleet_message import (
     Closed,
     KeyOut,
     Look,
+    Opened,
     RolloutOut,
     VersionOut,
     read,
@@ -26,6 +27,7 @@ SAID = [
     VersionOut(("model", "atlas", "2026-01-01"), "leaks", 5.0),
     KeyOut("abc", "ada", 5.0),
     Closed("desk", "1.0.0", 2.5),
+    Opened("desk", "1.0.0", "failure_rate"),
     Look(),
 ]
 
@@ -73,10 +75,13 @@ def test_what_is_too_long_is_cut_so_that_it_can_be_read():
         {"kind": "version_out", "key": ["model", "a", 5], "reason": "", "at": 1},
         {"kind": "version_out", "key": "model", "reason": "", "at": 1},
         {**written(Closed("desk", "1.0.0", 1.0)), LATE: True},
+        {**written(Opened("desk", "1.0.0", "probe")), LATE: True},
+        {**written(Opened("desk", "1.0.0", "probe")), "rule": "mood"},
+        {**written(Opened("desk", "1.0.0", "probe")), "rule": ["probe"]},
     ],
     ids=repr,
 )
 def test_what_is_not_as_its_kind_is_refused(message):
-    """Whoever sent it. What a breaker's closing said a while ago says nothing now."""
+    """Whoever sent it. What a breaker did a while ago says nothing now."""
     with pytest.raises(ValueError, match=r"^its? "):
         read(message)

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 
-from tests.gateway_process import GatewayProcess
+from tests.gateway_process import TLS, GatewayProcess
 
 STEADY_MODEL = "gpt-4o-2024-08-06"
 NEW_MODEL = "gpt-4o-2024-11-20"
@@ -31,7 +31,9 @@ def said(model: str, text: str = "hi", **members: Any) -> dict[str, Any]:
 def chat(gateway: GatewayProcess, route: str = "desk", unit: str | None = None, **members: Any) -> httpx2.Response:
     """One whole chat request."""
     headers = {} if unit is None else {"x-pinion-unit": unit}
-    return httpx2.post(f"{gateway.url}/v1/chat/completions", json=said(route, **members), headers=headers, timeout=60)
+    return httpx2.post(
+        f"{gateway.url}/v1/chat/completions", json=said(route, **members), headers=headers, timeout=60, verify=TLS
+    )
 
 
 @contextmanager
@@ -41,7 +43,7 @@ def open_stream(gateway: GatewayProcess, route: str = "desk") -> Iterator[Future
 
     def read() -> str:
         body = said(route, stream=True)
-        with httpx2.stream("POST", f"{gateway.url}/v1/chat/completions", json=body, timeout=30) as answer:
+        with httpx2.stream("POST", f"{gateway.url}/v1/chat/completions", json=body, timeout=30, verify=TLS) as answer:
             text = ""
             for piece in answer.iter_text():
                 text += piece

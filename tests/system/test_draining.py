@@ -4,7 +4,7 @@ import signal
 
 import httpx2
 
-from tests.gateway_process import running_gateway, traced, wait_until
+from tests.gateway_process import TLS, running_gateway, traced, wait_until
 from tests.system.chatting import SIMULATED, STEADY_MODEL, chat, desk, open_stream
 
 FILES = {"p.yaml": SIMULATED, "desk.yaml": desk()}
@@ -12,7 +12,7 @@ FILES = {"p.yaml": SIMULATED, "desk.yaml": desk()}
 
 def readiness(gateway) -> tuple[int, str]:
     """What a load balancer is told."""
-    answer = httpx2.get(f"{gateway.admin_url}/readyz")
+    answer = httpx2.get(f"{gateway.admin_url}/readyz", verify=TLS)
     return answer.status_code, answer.text
 
 

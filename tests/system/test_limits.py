@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from gateway.cli import main
 from gateway.simulator.server import running
-from tests.gateway_process import PROVIDERS, STEADY, running_gateway, wait_until
+from tests.gateway_process import PROVIDERS, STEADY, TLS, running_gateway, wait_until
 
 MESSAGES = [{"role": "user", "content": "Where is my parcel?"}]
 
@@ -43,7 +43,7 @@ def ask(gateway, name: str) -> httpx2.Response:
     """One request of an application."""
     headers = {"authorization": f"Bearer key-of-{name}"}
     body = {"model": "support", "messages": MESSAGES}
-    return httpx2.post(f"{gateway.url}/v1/chat/completions", json=body, headers=headers, timeout=60)
+    return httpx2.post(f"{gateway.url}/v1/chat/completions", json=body, headers=headers, timeout=60, verify=TLS)
 
 
 def used(gateway, name: str) -> list[float]:

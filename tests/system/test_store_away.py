@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from gateway.simulator.server import running
-from tests.gateway_process import PROVIDERS, started, traced, wait_until, write_policies
+from tests.gateway_process import PROVIDERS, TLS, started, traced, wait_until, write_policies
 from tests.postgres_server import PostgresServer
 
 STEPS = "{steps: [{percent: 10, hold: 1h}, {percent: 50, hold: 1h}, {percent: 100}]}"
@@ -59,7 +59,7 @@ def gateway(folder, simulator, store, version="1.1.0"):
 def asked(gateway, user: str = "ann") -> httpx2.Response:
     """The answer to one request."""
     body = {"model": "support", "user": user, "messages": [{"role": "user", "content": "hi"}]}
-    return httpx2.post(f"{gateway.url}/v1/chat/completions", json=body, timeout=60)
+    return httpx2.post(f"{gateway.url}/v1/chat/completions", json=body, timeout=60, verify=TLS)
 
 
 def rollout(gateway) -> tuple[str, int | None] | None:

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from gateway.simulator.server import running
-from tests.gateway_process import GatewayProcess, started, traced, wait_until, write_policies
+from tests.gateway_process import TLS, GatewayProcess, started, traced, wait_until, write_policies
 from tests.postgres_server import PostgresServer
 from tests.system.chatting import SIMULATED, STEADY_MODEL, chat, desk, open_stream, said
 
@@ -63,14 +63,14 @@ def pids(gateway: GatewayProcess) -> list[int]:
 
 def counted(url: str) -> float:
     """How many requests a worker has counted."""
-    lines = httpx2.get(f"{url}/metrics", timeout=60).raise_for_status().text.splitlines()
+    lines = httpx2.get(f"{url}/metrics", timeout=60, verify=TLS).raise_for_status().text.splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith("pinion_requests_total{"))
 
 
 def is_ready(url: str) -> bool:
     """Whether the worker at this address says that it is."""
     try:
-        return httpx2.get(f"{url}/readyz", timeout=60).status_code == 200
+        return httpx2.get(f"{url}/readyz", timeout=60, verify=TLS).status_code == 200
     except httpx2.HTTPError:
         return False
 

@@ -22,7 +22,10 @@ MOST_TIMES = 10
 """How often a hand-over is said to gateways of which some do not listen: they may have gone."""
 
 SETTLE_SECONDS = 10.0
-"""How long after an absence of the bus nothing is said: others find it again later, and listen later still."""
+"""How long after an absence of the bus nothing is said: others find it again later, and listen later still.
+
+So it is after a start, until the store has told which fleet this is.
+"""
 
 
 class HandOvers:

@@ -384,7 +384,7 @@ async def test_the_documentation_names_every_metric_and_label(meters):
     meters.notified("hooks.test", "delivered")
     meters.limited("helpdesk", "requests")
     meters.limit_uses = lambda: [("helpdesk", LimitUse(REQUESTS, 3, 9.0))]
-    meters.watch_fleet(lambda: FleetReading(True, 3, None, {"ok": 1}, {"acted": 1}))
+    meters.watch_fleet(lambda: FleetReading(True, 3, None, {"ok": 1}, {"acted": 1}, {"said": 1}))
     meters.watch_load((), ())
     found = {}
     for family in meters.collect():

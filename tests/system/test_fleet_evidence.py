@@ -118,6 +118,7 @@ def test_a_candidate_that_is_slow_at_one_gateway_alone_is_rolled_back_at_both(tm
     more = plan("hold: 1h", "{metric: slow_rate, over: 200ms, max_delta: 0.05}")
     with fleet(tmp_path, simulator, postgres, redis, more=more) as (one, two):
         ask(one, 20)
+        wait_until(lambda: 20 == requests(two))
         simulator.behave_model(NEW_MODEL, latency=0.4)
         try:
             until(

@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 
+from gateway.control.heard_acts import HeardActs
 from gateway.control.rollouts import Word
 from gateway.core.errors import Overtaken, VerbRefused
-from tests.control.serving_world import ADA, HELD, Disk, Store, files, once, rolling, route, serving
+from gateway.core.fleet_message import RolloutOut
+from tests.control.serving_world import ADA, HELD, PLAN, Disk, Store, files, nothing, once, rolling, route, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -195,3 +197,24 @@ async def test_a_late_trip_undoes_what_others_have_completed():
         for process in (there, here):
             await process.live.look_again()
             assert ("1.0.0", "rolled_back", 0) == (process.desk.stable.version, process.state, process.weight)
+
+
+async def test_a_rollback_heard_of_while_files_are_taken_stays():
+    """The write of another route's move is under way when it comes: what was decided before does not serve again."""
+    disk = Disk()
+    two = route("chat", "1.1.0", more=f"rollout: {PLAN}")
+    async with serving(files(route(), route("chat")), Store(disk)) as process:
+        await process.serving.reload(files(route(), two))
+        assert await process.recording.settled(60)
+        rollout = process.live.record_of("chat").rollout
+        acts = HeardActs(process.live, process.breakers, lambda: None, patience=5.0)
+
+        async def hear():
+            process.store.before = nothing
+            said = RolloutOut("chat", rollout.id, "rollback", "1.0.0", "ada", "because", process.clock.wall())
+            assert acts.hear(said)
+
+        process.store.before = hear
+        assert (await process.serving.reload(files(route(serve="1.1.0", more=f"rollout: {PLAN}"), two))).accepted
+        assert 0 == process.live.current.routes["chat"].weight_ppm("1.1.0")
+        assert "rolled_back" == process.live.record_of("chat").rollout.state.value

@@ -70,7 +70,7 @@ class HeardActs:
     def amended(self, recorded: Recorded) -> Recorded:
         """Give what is recorded with everything that was heard, and is not recorded yet, taken out of it."""
         for each in self._heard:
-            recorded = put(recorded, each.out) or recorded
+            recorded = _put_unrecorded(recorded, each.out) or recorded
         return recorded
 
     async def settle(self, *, store_is_away: bool) -> None:
@@ -94,7 +94,7 @@ class HeardActs:
     def _act(self, out: Out) -> bool:
         """Serve without what is out, if it is not out already."""
         live = self._live
-        after = put(live.known(), out)
+        after = _put_unrecorded(live.known(), out)
         if after is None:
             return False
         live.remember(after)
@@ -141,6 +141,25 @@ class HeardActs:
             case KeyOut():
                 revoked = [next(key for key in after.keys if key.id == ours.key)]
                 live.record_keys_later(f"key {ours.key} revoked", revoked, act_of_keys(revoked, "revoke", ITSELF, now))
+
+
+def _put_unrecorded(recorded: Recorded, out: Out) -> Recorded | None:
+    """Take something out whose record is not read yet: what is decided next still rests on the revisions that were read.
+
+    The next revision may come to be another gateway's, of something else.
+    """
+    after = put(recorded, out)
+    if after is None:
+        return None
+    match out:
+        case RolloutOut():
+            record = replace(after.routes[out.route], revision=recorded.routes[out.route].revision)
+            return replace(after, routes={**after.routes, out.route: record})
+        case VersionOut():
+            read = {each.key: each.revision for each in recorded.standings}
+            standings = [replace(each, revision=read[each.key]) for each in after.standings]
+            return replace(after, standings=standings)
+    return after
 
 
 def _in_our_name(out: Out) -> Out:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from gateway.control.breakers import Breakers
-from gateway.control.live import Live
+from gateway.control.live import UNKNOWN_EPOCH, Live
 from gateway.core.audit import BY_GATEWAY, ITSELF, AuditAct
 from gateway.core.audit_acts import act_of_keys, act_of_standing
 from gateway.core.errors import Overtaken
@@ -117,6 +117,7 @@ class HeardActs:
         if after is None:
             return
         live, store = self._live, self._live.world.store
+        live.remember(replace(live.known(), epoch=UNKNOWN_EPOCH))  # what is recorded here is another revision
         now = live.world.clock.wall()
         match ours:
             case RolloutOut():
@@ -144,9 +145,9 @@ class HeardActs:
 
 
 def _put_unrecorded(recorded: Recorded, out: Out) -> Recorded | None:
-    """Take something out whose record is not read yet: what is decided next still rests on the revisions that were read.
+    """Take something out whose record is not read yet: what is decided next rests on the revisions that were read.
 
-    The next revision may come to be another gateway's, of something else.
+    The next one may come to be another gateway's, of something else.
     """
     after = put(recorded, out)
     if after is None:

@@ -209,6 +209,19 @@ async def test_what_is_decided_before_a_heard_act_is_recorded_overwrites_nothing
         assert ("promote", 2) == (third.store.disk.events[-1].verb, third.kept.rollout.step_number)
 
 
+async def test_whoever_records_for_another_looks_at_what_it_has_become():
+    """What is in the store then has another revision than what was heard of."""
+    async with pair(files(route())) as (_, two):
+        key = ("release", "desk", "1.1.0")
+        assert two.acts.hear(VersionOut(key, "it leaks", 2.0))
+        two.process.clock.now += 5.0
+        await two.acts.settle(store_is_away=False)
+        assert await two.process.recording.settled(60)
+        assert await two.process.live.look_again()
+        (recorded,) = (each for each in two.process.store.disk.recorded.standings if each.key == key)
+        assert recorded == two.process.live.state.standings[key]
+
+
 async def test_a_revocation_heard_of_rests_on_the_revision_that_was_read():
     """So that what somebody else makes of the version meanwhile is not overwritten."""
     async with pair(files(route())) as (one, two):

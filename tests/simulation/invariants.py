@@ -59,6 +59,7 @@ class Truth:
         self.since: dict[tuple, float] = {}
         self.done: set[tuple] = set()
         self.over: set[str] = set()
+        self.at = 0.0
 
     def take(self, recorded: Recorded) -> None:
         """Hold the new state against the one before, and keep what it allows."""
@@ -72,7 +73,7 @@ class Truth:
                     self.over.add(rollout.id)
         self.admitted.update((each.route, each.release) for each in recorded.governance.admissions)
         self._check_revocations(recorded)
-        self.recorded = recorded
+        self.recorded, self.at = recorded, self._now()
 
     def _check_route(self, name: str, record: Any) -> None:
         before = self.recorded.routes.get(name)
@@ -123,7 +124,7 @@ class Invariants:
     ) -> None:
         """`read` reads the store, `holder` says who has the lease of judging, `thread` is a thread's longest work."""
         self._now, self._read, self._holder = now, read, holder
-        self._soon = SOON + THREADS * thread
+        self.soon = SOON + THREADS * thread
         self.truth = Truth(now)
         self.splits: dict[tuple, tuple] = {}
         self.moves: set[tuple] = set()
@@ -261,14 +262,14 @@ class Invariants:
 
     def current(self, replica: Any, fair: float) -> None:
         """In fair weather since `fair`, a replica knows what the store has held for a while."""
-        limit = self._now() - self._soon
+        limit = self._now() - self.soon
         if fair > limit:
             return
         state, truth = replica.live.state, self.truth
         for name, record in truth.recorded.routes.items():
             if truth.since["route", name] < limit:
                 known = state.records.get(name)
-                said = f"{replica.name} does not know {name} at revision {record.revision}, {self._soon:g} s on"
+                said = f"{replica.name} does not know {name} at revision {record.revision}, {self.soon:g} s on"
                 _hold(known is not None and known.revision >= record.revision, said)
         for each in truth.recorded.standings:
             if truth.since["standing", each.key, each.revision] < limit and each.review is Review.revoked:

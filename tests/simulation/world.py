@@ -26,6 +26,7 @@ from tests.simulation.replica import BASE, Machine, Parts, Replica, Tools
 
 STORM_SECONDS = 18.0
 CALM_SECONDS = 15.0
+MOST_CALM_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,9 @@ class Simulation:
         for name in self.names:
             self.lay_files(name, newest, self.next_files())
         await self._sleep(CALM_SECONDS)
+        latest = self.loop.now + MOST_CALM_SECONDS
+        while self.loop.now < latest and self.loop.now - self.invariants.truth.at < self.invariants.soon:
+            await self._sleep(0.5)  # the last of what the judge moves is known everywhere, too
         self._end()
 
     async def _sleep(self, seconds: float) -> None:

@@ -4,11 +4,12 @@ PYTHON ?= python3
 SCENARIO ?= chat
 SOAK ?= 60m
 STREAMS ?= 1000
+SEEDS ?= 1000
 VENV := .venv
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint serve load bench bench-quick figures soak lock clean
+.PHONY: help env demo test lint simulate serve load bench bench-quick figures soak lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +24,9 @@ test: env ## lints, types, import contracts, then every test with the coverage g
 
 lint: env ## the lints, types and import contracts alone
 	@scripts/lint
+
+simulate: env ## run a fleet under drawn failures, SEEDS times in made-up time, and check what must hold; a second each
+	@$(VENV)/bin/python -m tests.simulation --seeds $(SEEDS)
 
 serve: env ## serve the sample policies against the simulator, until interrupted
 	@scripts/serve

@@ -153,6 +153,10 @@ class PostgresDatabase:
         """Let every query of the transaction see what the first one sees."""
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
+    def now(self, connection: Connection) -> float:
+        """Give the server's time at this moment, not at the transaction's beginning."""
+        return float(connection.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp())").scalar_one())
+
     def trouble(self, error: Exception, reason: str) -> PinionError:
         """Say why the database cannot be opened: a StoreFault where another try may succeed."""
         _, fatal, said = reason.partition("FATAL:")

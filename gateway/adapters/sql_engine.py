@@ -75,6 +75,10 @@ class _Place(Protocol):
         """Make a transaction that has just begun see one state throughout, for reading."""
         ...
 
+    def now(self, connection: Connection) -> float:
+        """Give the database's own time, in seconds since the epoch: the same for all who ask."""
+        ...
+
     def trouble(self, error: Exception, reason: str) -> PinionError:
         """Say why it cannot be opened."""
         ...
@@ -195,6 +199,10 @@ class Database:
         with self.transaction() as connection:
             self._place.begin_snapshot(connection)
             yield connection
+
+    def now(self, connection: Connection) -> float:
+        """Give the database's own time, in seconds since the epoch, whatever the clock of this machine says."""
+        return self._place.now(connection)
 
     def written(self, statement: ClauseElement, columns: Sequence[str]) -> str:
         """Give a statement as its driver takes it, with a place for each of `columns`, in that order."""

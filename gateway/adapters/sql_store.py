@@ -215,13 +215,13 @@ class SqlStore:
     async def take_lease(self, name: str, seconds: float) -> bool:
         """Take a lease, or keep it, for so many seconds; a file that no other process has needs none.
 
-        The time is this machine's: machines whose clocks differ by more than the lease may both have it.
+        The time is the database's: a machine whose clock is wrong neither takes a lease early nor keeps it for long.
         """
         if not self._database.is_shared:
             return True
 
         def take(connection: Connection) -> bool:
-            now = time.time()
+            now = self._database.now(connection)
             connection.execute(insert_if_new(leases), [{"name": name, "holder": self._holder, "until": 0.0}])
             is_free = or_(leases.c.holder == self._holder, leases.c.until < now)
             taken = leases.update().where(leases.c.name == name, is_free)

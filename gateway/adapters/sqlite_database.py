@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +96,10 @@ class SqliteDatabase:
 
     def begin_snapshot(self, connection: Connection) -> None:
         """Nothing to do: what a transaction has begun to read, nobody changes."""
+
+    def now(self, _connection: Connection) -> float:
+        """Give this machine's time: whoever has the file is on it."""
+        return time.time()
 
     def trouble(self, _error: Exception, reason: str) -> PinionError:
         """Say why the file cannot be opened."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from gateway.control.breakers import Breakers
-from gateway.control.live import Live
+from gateway.control.live import UNKNOWN_EPOCH, Live
 from gateway.core.audit import BY_GATEWAY, ITSELF, AuditAct
 from gateway.core.audit_acts import act_of_keys, act_of_standing
 from gateway.core.errors import Overtaken
@@ -72,7 +72,7 @@ class HeardActs:
     def amended(self, recorded: Recorded) -> Recorded:
         """Give what is recorded with everything that was heard, and is not recorded yet, taken out of it."""
         for each in self._heard:
-            recorded = put(recorded, each.out) or recorded
+            recorded = _put_unrecorded(recorded, each.out) or recorded
         return recorded
 
     async def settle(self, *, store_is_away: bool) -> None:
@@ -96,7 +96,7 @@ class HeardActs:
     def _act(self, out: Out) -> bool:
         """Serve without what is out, if it is not out already."""
         live = self._live
-        after = put(live.known(), out)
+        after = _put_unrecorded(live.known(), out)
         if after is None:
             return False
         live.remember(after)
@@ -119,6 +119,7 @@ class HeardActs:
         if after is None:
             return
         live, store = self._live, self._live.world.store
+        live.remember(replace(live.known(), epoch=UNKNOWN_EPOCH))  # what is recorded here is another revision
         now = live.world.clock.wall()
         match ours:
             case RolloutOut():
@@ -143,6 +144,25 @@ class HeardActs:
             case KeyOut():
                 revoked = [next(key for key in after.keys if key.id == ours.key)]
                 live.record_keys_later(f"key {ours.key} revoked", revoked, act_of_keys(revoked, "revoke", ITSELF, now))
+
+
+def _put_unrecorded(recorded: Recorded, out: Out) -> Recorded | None:
+    """Take something out whose record is not read yet: what is decided next rests on the revisions that were read.
+
+    The next one may come to be another gateway's, of something else.
+    """
+    after = put(recorded, out)
+    if after is None:
+        return None
+    match out:
+        case RolloutOut():
+            record = replace(after.routes[out.route], revision=recorded.routes[out.route].revision)
+            return replace(after, routes={**after.routes, out.route: record})
+        case VersionOut():
+            read = {each.key: each.revision for each in recorded.standings}
+            standings = [replace(each, revision=read[each.key]) for each in after.standings]
+            return replace(after, standings=standings)
+    return after
 
 
 def _in_our_name(out: Out) -> Out:

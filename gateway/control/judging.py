@@ -201,8 +201,9 @@ class Judging:
         if now >= self._lease_next:
             try:
                 self._has_lease = await self._live.world.store.take_lease(LEASE, LEASE_SECONDS)
-            except StoreFault:
-                return self._has_lease  # whoever cannot be recorded moves nothing, lease or not
+            except StoreFault:  # what is asked next may be answered again, when the lease is another's
+                self._has_lease = self._has_lease and now < self._lease_next + LEASE_SECONDS * 2 / 3
+                return self._has_lease
             self._lease_next = now + LEASE_SECONDS / 3
         return self._has_lease
 

@@ -5,6 +5,7 @@ Giving a release more traffic acts only once it is recorded, and loses to a trip
 """
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -286,30 +287,32 @@ class Live:
     def record_out_later(self, what: str, taken: RouteMove) -> None:
         """Have it recorded that a rollout was taken out, which already serves; `what` names it for the log.
 
-        Where others have moved the route meanwhile, their record stays, and it is taken out of that one.
+        Where others have moved the route, or a write of ours was under way, it is taken out of what the store holds.
         """
-        move = replace(taken, after=taken.record.revision - 1)
 
         async def write() -> None:
-            try:
-                self.noted(await self.world.store.record_routes([move]))
-            except Overtaken:
-                await self._record_out_of_theirs(move)
+            if taken.record.revision == taken.after + 1:
+                with contextlib.suppress(Overtaken):
+                    self.noted(await self.world.store.record_routes([taken]))
+                    return
+            await self._record_out_of_theirs(taken)
 
         self.recording.add(what, write)
 
     async def _record_out_of_theirs(self, move: RouteMove) -> None:
-        (event,), route = move.events, move.record.route
+        store, (event,), route = self.world.store, move.events, move.record.route
         while True:
-            found = (await self.world.store.recorded()).routes.get(route)
+            found = (await store.recorded()).routes.get(route)
             if found is None:  # the store is another than it was, and knows nothing of the route
-                await self.world.store.record_routes([replace(move, after=0, before=None)])
+                await store.record_routes([replace(move, after=0, before=None)])
                 return
-            merged = found.without(event.rollout, move.record.stable)
-            try:
-                await self.world.store.record_routes([replace(move, record=merged, after=found.revision, before=found)])
-            except Overtaken:
-                continue
+            merged = found
+            if not any(map(event.is_same_act, await store.history(route, 100))):
+                merged = found.without(event.rollout, move.record.stable)
+                try:
+                    await store.record_routes([replace(move, record=merged, after=found.revision, before=found)])
+                except Overtaken:
+                    continue
             if self.state.records.get(route) is move.record:
                 self.state.records[route] = merged
                 self.swap_route(route)

@@ -311,24 +311,24 @@ class Serving:
         """
         decided: dict[str, tuple[RouteRecord | None, Decision]] = {}
         origin = replace(BY_POLICY, policy_revision=policies.revision)
-        records = self._live.state.records
+        state = self._live.state  # its records are another mapping after each look at the store and each act heard of
         entries: Sequence[tuple[Entry, Standing]] = found.entries
         governed: GovernanceMove | None = None if found.judged is None else found.judged.move
         held = frozenset[str]() if found.judged is None else found.judged.held
         if self._live.is_from_copy:
-            return {name: Decision(records[name]) for name in policies.routes if name in records}
+            return {name: Decision(state.records[name]) for name in policies.routes if name in state.records}
         is_due = not policies.routes or bool(entries) or bool(governed)
         while (
             undecided := [
                 route
                 for name, route in policies.routes.items()
-                if name not in decided or decided[name][0] is not records.get(name)
+                if name not in decided or decided[name][0] is not state.records.get(name)
             ]
         ) or is_due:
             await self._live.caught_up()
             moves = []
             for route in undecided:
-                before = records.get(route.name)
+                before = state.records.get(route.name)
                 is_held = route.name in held
                 decision = self._decide(route, before) if before is None or not is_held else Decision(before)
                 decided[route.name] = before, decision

@@ -20,6 +20,12 @@ class RolloutEvent:
     verb: str
     rollout: Rollout
 
+    def is_same_act(self, other: "RolloutEvent") -> bool:
+        """Say whether another event tells of this very act, whatever its evidence is by now."""
+        one, two = self.rollout, other.rollout
+        mine = (self.at, self.verb, one.id, one.actor, one.reason)
+        return mine == (other.at, other.verb, two.id, two.actor, two.reason)
+
 
 @dataclass(frozen=True, slots=True)
 class RouteMove:

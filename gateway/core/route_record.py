@@ -72,11 +72,12 @@ class RouteRecord:
         """Give the record after `rollout` was taken out in favour of `target` on the strength of an earlier record.
 
         What has been recorded since stays: a rollout that has gone on is rolled back or undone as it is now, and of one
-        that has made way for another its candidate alone is out, unless it is that other one's too.
+        that has made way for another its candidate alone is out, unless it has been tried anew since.
         """
         latest = self.rollout
         if latest is None or latest.id != rollout.id:
-            if latest is not None and latest.candidate == rollout.candidate:
+            is_tried_anew = self.attempts.get((rollout.stable, rollout.candidate), 0) > rollout.attempt
+            if is_tried_anew or (latest is not None and latest.candidate == rollout.candidate):
                 return self
             return self._with_out(rollout)
         if latest.state is RolloutState.completed:

@@ -1,6 +1,7 @@
 """Opening a SQL database by its URL, its schema, and transactions, on both engines."""
 
 import logging
+import time
 from contextlib import closing
 
 import pytest
@@ -160,3 +161,11 @@ def test_an_awaited_database_that_is_another_is_an_outage(place):
     with closing(Database.awaited(place.url, "store")) as database, pytest.raises(StoreFault) as caught:
         write_version(database, "gpt")
     assert is_outage(caught.value)
+
+
+def test_a_database_says_what_time_it_is(place):
+    """Within a transaction time goes on; it is about what this machine's clock says, on which the server runs."""
+    with closing(Database.open(place.url, "store")) as database, database.transaction() as connection:
+        first, second = database.now(connection), database.now(connection)
+    assert first <= second
+    assert abs(time.time() - first) < 3600

@@ -7,7 +7,7 @@ import pytest
 from gateway.control import heard_acts
 from gateway.control.heard_acts import HeardActs
 from gateway.control.registries import Registries
-from gateway.core.errors import StoreFault
+from gateway.core.errors import Overtaken, StoreFault
 from gateway.core.fleet_message import Closed, KeyOut, Look, Opened, RolloutOut, VersionOut
 from gateway.core.recorded import ArmOut
 from tests.control.serving_world import ADA, TESTED, Disk, Store, files, living, rolling, route
@@ -193,3 +193,42 @@ async def test_what_is_kept_is_bounded():
             two.acts._heard.append(heard_acts._Heard(KeyOut(str(number), "ada", 1.0), 0.0))
         with pytest.raises(OverflowError, match="too many acts"):
             two.acts.hear(KeyOut("one more", "ada", 1.0))
+
+
+async def test_what_is_decided_before_a_heard_act_is_recorded_overwrites_nothing():
+    """The revision that the act will have is another gateway's by then; whoever thinks it is the act's is overtaken."""
+    async with pair(waiting()) as (one, two), living(Store(one.process.store.disk)) as third:
+        await one.process.rollouts.start("desk", ADA)
+        await two.process.serving.follow()
+        await third.serving.open(waiting())
+        one.process.store.away = True
+        one.process.trip()
+        assert two.acts.hear(outs(one)[-1])
+        await third.rollouts.promote("desk", ADA)
+        with pytest.raises(Overtaken):
+            await two.process.rollouts.retry("desk", ADA)
+        assert ("promote", 2) == (third.store.disk.events[-1].verb, third.kept.rollout.step_number)
+
+
+async def test_whoever_records_for_another_looks_at_what_it_has_become():
+    """What is in the store then has another revision than what was heard of."""
+    async with pair(files(route())) as (_, two):
+        key = ("release", "desk", "1.1.0")
+        assert two.acts.hear(VersionOut(key, "it leaks", 2.0))
+        two.process.clock.now += 5.0
+        await two.acts.settle(store_is_away=False)
+        assert await two.process.recording.settled(60)
+        assert await two.process.live.look_again()
+        (recorded,) = (each for each in two.process.store.disk.recorded.standings if each.key == key)
+        assert recorded == two.process.live.state.standings[key]
+
+
+async def test_a_revocation_heard_of_rests_on_the_revision_that_was_read():
+    """So that what somebody else makes of the version meanwhile is not overwritten."""
+    async with pair(files(route())) as (one, two):
+        key = ("release", "desk", "1.1.0")
+        before = two.process.live.state.standings[key]
+        assert two.acts.hear(VersionOut(key, "it leaks", 2.0))
+        after = two.process.live.state.standings[key]
+        assert ("revoked", before.revision) == (after.review.value, after.revision)
+        assert 0 == one.unrecorded

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from gateway.core.errors import StoreFault
 from gateway.core.outcome import Outcome
 from tests.control.judged_world import GUARDED, Traffic, judging, plan, rollout, verbs
 from tests.control.serving_world import ADA, Disk, Store, files, rolling, route, serving
@@ -469,3 +470,26 @@ async def test_a_retired_candidate_is_rolled_back():
         assert (await process.serving.reload({"all.yaml": retired})).accepted
         await process.judging.judge()
         assert ("rolled_back", "retired: it lies") == (process.state, rollout(process).reason)
+
+
+class LeaselessStore(Store):
+    """A store whose lease of judging cannot be asked for while it is `silent`; all else can."""
+
+    silent = False
+
+    async def take_lease(self, name, seconds):
+        if self.silent:
+            raise StoreFault("no answer")
+        return await super().take_lease(name, seconds)
+
+
+@pytest.mark.parametrize(("late", "moved"), [(9, ["start", "advance"]), (11, ["start"])])
+async def test_a_lease_that_cannot_be_asked_for_is_over_after_its_time(late, moved):
+    """Another may have it by then: whoever has had it moves nothing more, though what it writes would be recorded."""
+    store = LeaselessStore()
+    async with judging(HALF, store) as (process, traffic):
+        await traffic.seconds(1, by=60 - late)
+        store.silent = True
+        traffic.sides(50)
+        await traffic.seconds(1, by=late)
+        assert moved == verbs(process)

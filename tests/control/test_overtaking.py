@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 
+from gateway.control.heard_acts import HeardActs
 from gateway.control.rollouts import Word
-from gateway.core.errors import Overtaken, VerbRefused
-from tests.control.serving_world import ADA, HELD, Disk, Store, files, once, rolling, route, serving
+from gateway.core.errors import Overtaken, StoreFault, VerbRefused
+from gateway.core.fleet_message import RolloutOut
+from tests.control.serving_world import ADA, HELD, PLAN, Disk, Store, files, nothing, once, rolling, route, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -195,3 +197,66 @@ async def test_a_late_trip_undoes_what_others_have_completed():
         for process in (there, here):
             await process.live.look_again()
             assert ("1.0.0", "rolled_back", 0) == (process.desk.stable.version, process.state, process.weight)
+
+
+async def test_a_rollback_during_a_lost_promotion_overwrites_nothing_that_others_recorded_instead():
+    """The promotion never came to the store, and somebody else's move has the revision that it would have had."""
+    disk = Disk()
+    async with serving(files(route()), Store(disk)) as there, serving(files(route()), Store(disk)) as here:
+        await there.serving.reload(rolling("1.1.0"))
+        await here.serving.reload(rolling("1.1.0"))
+        await there.recording.settled(60)
+
+        async def be_lost():
+            here.store.before = nothing
+            here.rollouts.trip("desk", "1.1.0", "consecutive", {"failed": 3})
+            await there.rollouts.promote("desk", ADA)
+            raise StoreFault("the connection is gone")
+
+        here.store.before = be_lost
+        with pytest.raises(StoreFault):
+            await here.rollouts.promote("desk", ADA)
+        assert await here.recording.settled(60)
+
+        assert ("rolled_back", 1) == (here.kept.rollout.state.value, here.kept.rollout.step)
+        assert ["start", "promote", "rollback"] == [event.verb for event in disk.events]
+        await there.live.look_again()
+        assert [0, 0] == [here.weight, there.weight]
+
+
+async def test_a_rollback_whose_answer_was_lost_is_recorded_once():
+    """The store has it; that nobody was told so is no reason to tell of it twice."""
+    async with serving(HELD) as process:
+        await process.rollouts.start("desk", ADA)
+        assert await process.recording.settled(60)
+
+        async def be_lost():
+            process.store.after = nothing
+            raise StoreFault("the connection is gone")
+
+        process.store.after = be_lost
+        process.trip()
+        assert await process.recording.settled(60)
+        assert ["hold", "start", "rollback"] == [event.verb for event in process.store.disk.events]
+        assert process.kept == process.live.record_of("desk")
+
+
+async def test_a_rollback_heard_of_while_files_are_taken_stays():
+    """The write of another route's move is under way when it comes: what was decided before does not serve again."""
+    disk = Disk()
+    two = route("chat", "1.1.0", more=f"rollout: {PLAN}")
+    async with serving(files(route(), route("chat")), Store(disk)) as process:
+        await process.serving.reload(files(route(), two))
+        assert await process.recording.settled(60)
+        rollout = process.live.record_of("chat").rollout
+        acts = HeardActs(process.live, process.breakers, lambda: None, patience=5.0)
+
+        async def hear():
+            process.store.before = nothing
+            said = RolloutOut("chat", rollout.id, "rollback", "1.0.0", "ada", "because", process.clock.wall())
+            assert acts.hear(said)
+
+        process.store.before = hear
+        assert (await process.serving.reload(files(route(serve="1.1.0", more=f"rollout: {PLAN}"), two))).accepted
+        assert 0 == process.live.current.routes["chat"].weight_ppm("1.1.0")
+        assert "rolled_back" == process.live.record_of("chat").rollout.state.value

@@ -401,3 +401,12 @@ def test_a_rollout_is_taken_out_of_whatever_record_there_is():
     again = a_record(replace(a_rollout(RolloutState.running, step=1), id="r9", attempt=2))
     assert again is again.without(out, "1.0.0")
     assert {"1.1.0": "rolled back: because"} == dict(a_record(out).without(out, "1.0.0").out)
+
+
+def test_what_has_been_tried_anew_since_is_not_taken_out_by_an_earlier_attempts_late_record():
+    """The later attempt was completed, and another candidate is under way: the stable release is not out."""
+    out = rules.rollback(a_rollout(RolloutState.running, step=1), **ACT)
+    anew = replace(a_rollout(RolloutState.completed, step=3), id="r2", attempt=2)
+    third = replace(a_rollout(RolloutState.running, step=1), id="r3", stable="1.1.0", candidate="1.2.0")
+    record = a_record(anew).moved(anew).moved(third)
+    assert record is record.without(out, "1.0.0")

@@ -186,6 +186,12 @@ class BusEnd:
         text = json.dumps(message)
         self._bus.ether.loop.outside(self._bus.carry, self, text)
 
+    async def pass_on(self, messages):
+        await self._reach()
+        for message in messages:
+            self._bus.ether.loop.outside(self._bus.carry, self, json.dumps(message))
+        return sum(end.link.is_up for end in self._bus.ends if end is not self)
+
     async def heard(self):
         while True:
             yield await self._coming.get()

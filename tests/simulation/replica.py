@@ -14,6 +14,7 @@ from gateway.control.breakers import Breakers
 from gateway.control.deployments import Deployments
 from gateway.control.error_budgets import ErrorBudgets
 from gateway.control.fleet_life import LEASE_SECONDS, SHARE_SECONDS, FleetLife
+from gateway.control.hand_overs import HandOvers
 from gateway.control.judging import Judging
 from gateway.control.keys import Keys
 from gateway.control.live import Live, World
@@ -136,6 +137,7 @@ class Replica:
         self.deployments = Deployments(self.live)
         self.live.tell(self.deployments.follow)
         self.registries = Registries(self.live, NoTraffic())
+        self.hand_overs = HandOvers(end, self.judging, store.fleet_secret, tools.new_id(), self.clock)
         self._look = asyncio.Event()
         self._reloading = asyncio.Lock()
         self._draw = random.random
@@ -149,11 +151,12 @@ class Replica:
     async def begin(self) -> bool:
         """Start; say whether it serves. As a process that cannot, it is over then."""
         self._beside(self.recording.run())
-        self.fleet.join(self.live, self.breakers, self._look.set, self._draw)
+        self.fleet.join(self.live, self.breakers, self.hand_overs, self._look.set, self._draw)
         for coroutine in self.fleet.tasks():
             self._beside(coroutine)
         again = partial(every, self.journal)
         self._beside(again(SHARE_SECONDS, self.fleet.share))
+        self._beside(again(SHARE_SECONDS, self.fleet.hand_over))
         self._beside(again(LEASE_SECONDS, self.fleet.lease))
         try:
             await self.judging.restore()

@@ -16,10 +16,10 @@ from tests.core.approval_samples import ADA
 VERSIONS = ("1.0.0", "1.1.0", "1.2.0")
 ROUTES = ("desk", "chat")
 PLANS = (
-    "{steps: [{percent: 10, hold: 3s}, {percent: 50, hold: 3s}, {percent: 100, hold: 2s}]}",
-    "{steps: [{percent: 20, hold: 2s, min_requests: 5}, {percent: 60, hold: 2s}],"
+    "{steps: [{percent: 20, hold: 2s}, {percent: 50, hold: 3s}, {percent: 100, hold: 2s}]}",
+    "{steps: [{percent: 30, hold: 2s, min_requests: 5}, {percent: 60, hold: 2s}],"
     " guardrails: [{metric: error_rate, max_delta: 0.1}]}",
-    "{steps: [{percent: 5, hold: 1s}, {percent: 30, hold: 1s, approval: true}, {percent: 80, hold: 4s}],"
+    "{steps: [{percent: 20, hold: 1s}, {percent: 40, hold: 1s, approval: true}, {percent: 80, hold: 4s}],"
     " on_inconclusive: promote, guardrails: [{metric: error_rate, max_delta: 0.2}],"
     " signals: [{metric: slow_rate, over: 1s, max_delta: 0.1}]}",
 )
@@ -75,8 +75,8 @@ class People:
         self._change_files()
         weights, kinds = zip(*self._kinds, strict=True)
         while world.loop.now < until:
-            await asyncio.sleep(random.expovariate(1.5))
-            if random.random() < 0.2:
+            await asyncio.sleep(random.expovariate(3.0))
+            if random.random() < 0.12:
                 self._change_files()
                 continue
             act = random.choices(kinds, weights)[0]

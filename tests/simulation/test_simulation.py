@@ -20,6 +20,7 @@ FOUND_BY = {
     "a store that answers before it has written": 3,
     "a replica that forgets what it heard": 5,
     "a start from the copy that exposes a candidate": 32,
+    "a message that is trusted without the store": 5,
 }
 """The seed that finds a planted bug, where it is not the first."""
 

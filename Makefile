@@ -6,7 +6,7 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint serve load bench bench-quick figures lock clean
+.PHONY: help env demo test lint serve load bench bench-quick figures chaos lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ bench-quick: env ## measure Pinion beside nginx and Envoy; fails on a regression
 
 figures: env ## measure how soon a bad candidate is out, how seldom a good one, and what judging costs; six minutes
 	@$(VENV)/bin/python loadtests/rollout_figures.py
+
+chaos: env ## break Redis, PostgreSQL, networks, clocks, disks and gateways; a quarter of an hour; ONLY names one fault
+	@$(VENV)/bin/python -m tests.chaos $(if $(ONLY),--only $(ONLY))
 
 lock: ## write requirements/*.txt anew (needs uv)
 	@scripts/lock

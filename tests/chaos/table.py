@@ -1,0 +1,93 @@
+"""What a chaos run tells: a table on a terminal, JSON for programs, Markdown for a page."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from tests.chaos.fault import Fault, Row
+
+BEGIN, END = "<!-- chaos:begin -->", "<!-- chaos:end -->"
+VERDICTS = {True: "ok", False: "short"}
+
+
+def shown(rows: Sequence[Row]) -> Table:
+    """The table for a terminal."""
+    table = Table("fault", "expected", "measured", "", box=SIMPLE_HEAD, row_styles=("", "dim"))
+    for row in rows:
+        style = "green" if row.findings.is_ok else "bold red"
+        verdict = f"[{style}]{VERDICTS[row.findings.is_ok]}[/]"
+        table.add_row(f"{row.fault.name}\n{row.fault.what}", row.fault.expected, row.findings.told(), verdict)
+    return table
+
+
+def as_json(rows: Sequence[Row], when: datetime, machine: Mapping[str, Any], seconds: float) -> str:
+    """The document for programs."""
+    short = [row.fault.name for row in rows if not row.findings.is_ok]
+    told = {
+        "date": when.isoformat(timespec="seconds"),
+        "machine": dict(machine),
+        "seconds": round(seconds, 1),
+        "short": short,
+        "rows": [row.as_json() for row in rows],
+    }
+    return json.dumps(told, indent=2, ensure_ascii=False)
+
+
+def block(rows: Sequence[Row], when: datetime, machine: Mapping[str, Any]) -> str:
+    """The part of the page that is measured, as Markdown."""
+    size = f"{machine['cores']} cores, {machine['memory_gb']} GB"
+    short = sum(not row.findings.is_ok for row in rows)
+    lines = [
+        f"Measured on {when:%d %B %Y} by `make chaos`, on {machine['cpu']}, {size}, {machine['python']}, with servers,",
+        f"gateways, provider and load on the one machine. {len(rows) - short} of {len(rows)} rows are as promised.",
+        "",
+        "| fault | promised | measured | |",
+        "|---|---|---|---|",
+    ]
+    for row in rows:
+        cells = (f"`{row.fault.name}`: {_linked(row.fault)}", row.fault.expected, row.findings.told())
+        lines.append(f"| {' | '.join(map(_cell, cells))} | {VERDICTS[row.findings.is_ok]} |")
+    return "\n".join(lines)
+
+
+def _linked(fault: Fault) -> str:
+    return f"[{fault.what}](operations.md#{fault.runbook})"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "/").split())
+
+
+def with_block(page: str, text: str) -> str:
+    """Put a text between the marks of a page.
+
+    Raises:
+        ValueError: it has no marks.
+    """
+    before, begun, rest = page.partition(BEGIN)
+    _, ended, after = rest.partition(END)
+    if not begun or not ended:
+        raise ValueError(f"the page has no {BEGIN} and {END}")
+    return f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{after}"
+
+
+def publish(page: Path, text: str) -> None:
+    """Write the measured part of a page anew."""
+    page.write_text(with_block(page.read_text(encoding="utf-8"), text), encoding="utf-8")
+
+
+def chosen(faults: Iterable[Fault], names: Sequence[str]) -> list[Fault]:
+    """Those of a name, or all where none is wanted.
+
+    Raises:
+        LookupError: there is none of a name; the message tells those there are.
+    """
+    known = {fault.name: fault for fault in faults}
+    if unknown := [name for name in names if name not in known]:
+        raise LookupError(f"there is no fault {', '.join(unknown)}; there are {', '.join(known)}")
+    return [fault for fault in known.values() if not names or fault.name in names]

@@ -39,13 +39,17 @@ def candidate_model(route: str) -> str:
     return f"{route}-2026-11-02"
 
 
+BREAKER = "breaker: {min_requests: 1000}"
+"""Rates are of all gateways: a gateway could trip by the failures of another, where news of a trip is measured."""
+
+
 def rolling(route: str, plan: str) -> str:
     """A route that waits to be told to roll its candidate out."""
     return (
         f"kind: route\nname: {route}\n"
         "releases:\n"
         f'  "1.0.0": {{model: openai/{STABLE_MODEL}}}\n  "1.1.0": {{model: openai/{candidate_model(route)}}}\n'
-        f'serve: "1.1.0"\nrollout: {plan}\n'
+        f'serve: "1.1.0"\nrollout: {plan}\n{BREAKER}\n'
     )
 
 

@@ -11,7 +11,7 @@ from tests.chaos.traffic import Ledger, Traffic
 from tests.gateway_process import started, write_policies
 
 LOW = 100.0
-HIGHEST = (2000.0, 1200.0, 900.0, 600.0, 400.0)
+HIGHEST = (2000.0, 1000.0, 600.0, 400.0, 300.0)
 """The high rate: the first of these that the machine holds, beside the load's own generator."""
 
 HELD = 0.95

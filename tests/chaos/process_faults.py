@@ -179,7 +179,7 @@ def replicas_rolled(means: Means, found: Findings) -> None:
         for number in range(times):
             index = number % rig.count
             rig.replicas[index].gateway.stop()
-            rig.start(index, "--drain-delay", "1s")
+            rig.start(index)
             balancer.wait(index)
         traffic.flow(1)
     found.note(f"{times} restarts")

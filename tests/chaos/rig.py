@@ -30,6 +30,9 @@ COUNT = 3
 LATENCY = 0.02
 """Seconds that the provider takes."""
 HALF, NEARLY_ALL, FIRST_FIFTH = 500_000, 990_000, 200_000
+DRAIN = ("--drain-delay", "1s")
+"""How long a replica that stops still listens; the balancer asks ten times as often."""
+
 WEIGHTS = {"trip": NEARLY_ALL, "move": HALF, "step": FIRST_FIFTH}
 """The weight of each kind's candidate once its rollout has begun."""
 
@@ -57,7 +60,7 @@ class Replica:
         ports = [str(urlsplit(url).port or 0) for url in (self.url, self.admin_url)]
         fixed = ["--port", ports[0], "--admin-port", ports[1], "--fleet", f"redis://127.0.0.1:{self.redis_way.port}"]
         copy = "--store-copy", str(self.folder / "copy.json")
-        self.gateway = started(self.folder / "policies", store, *copy, *fixed, *args, **more)
+        self.gateway = started(self.folder / "policies", store, *copy, *fixed, *DRAIN, *args, **more)
         self.url, self.admin_url = self.gateway.url, self.gateway.admin_url
         self._events, self._parsed = [], 0
 
@@ -118,7 +121,7 @@ class Replica:
 class Rig:
     """The servers and the fleet, for the length of a `with` block. `trips` is how many routes there are to trip."""
 
-    def __init__(self, folder: Path, trips: int = 0, moves: int = 24, steps: int = 4, count: int = COUNT) -> None:
+    def __init__(self, folder: Path, trips: int = 0, moves: int = 60, steps: int = 4, count: int = COUNT) -> None:
         self.folder = folder
         self.count = count
         self.replicas: list[Replica] = []

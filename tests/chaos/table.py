@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from tests.chaos.fault import Fault, Row
 
@@ -19,9 +20,9 @@ def shown(rows: Sequence[Row]) -> Table:
     """The table for a terminal."""
     table = Table("fault", "expected", "measured", "", box=SIMPLE_HEAD, row_styles=("", "dim"))
     for row in rows:
-        style = "green" if row.findings.is_ok else "bold red"
-        verdict = f"[{style}]{VERDICTS[row.findings.is_ok]}[/]"
-        table.add_row(f"{row.fault.name}\n{row.fault.what}", row.fault.expected, row.findings.told(), verdict)
+        verdict = Text(VERDICTS[row.findings.is_ok], "green" if row.findings.is_ok else "bold red")
+        cells = (f"{row.fault.name}\n{row.fault.what}", row.fault.expected, row.findings.told())
+        table.add_row(*map(Text, cells), verdict)  # as texts: a message may hold what reads as markup
     return table
 
 
@@ -38,21 +39,27 @@ def as_json(rows: Sequence[Row], when: datetime, machine: Mapping[str, Any], sec
     return json.dumps(told, indent=2, ensure_ascii=False)
 
 
-def block(rows: Sequence[Row], when: datetime, machine: Mapping[str, Any]) -> str:
-    """The part of the page that is measured, as Markdown."""
+def block(rows: Sequence[Row], when: datetime, machine: Mapping[str, Any], before: str = "") -> str:
+    """The part of the page that is measured, as Markdown; of the part before, the rows stay that were not tried."""
     size = f"{machine['cores']} cores, {machine['memory_gb']} GB"
-    short = sum(not row.findings.is_ok for row in rows)
-    lines = [
-        f"Measured on {when:%d %B %Y} by `make chaos`, on {machine['cpu']}, {size}, {machine['python']}, with servers,",
-        f"gateways, provider and load on the one machine. {len(rows) - short} of {len(rows)} rows are as promised.",
-        "",
-        "| fault | promised | measured | |",
-        "|---|---|---|---|",
-    ]
-    for row in rows:
-        cells = (f"`{row.fault.name}`: {_linked(row.fault)}", row.fault.expected, row.findings.told())
-        lines.append(f"| {' | '.join(map(_cell, cells))} | {VERDICTS[row.findings.is_ok]} |")
-    return "\n".join(lines)
+    kept = {line.split("`")[1]: line for line in before.splitlines() if line.startswith("| `")}
+    lines = kept | {row.fault.name: _line(row, when) for row in rows}
+    held = sum(line.endswith("| ok |") for line in lines.values())
+    return "\n".join(
+        [
+            f"Measured by `make chaos` on {machine['cpu']}, {size}, {machine['python']}, with servers, gateways,",
+            f"provider and load on the one machine. {held} of {len(lines)} rows are as promised.",
+            "",
+            "| fault | promised | measured | on | |",
+            "|---|---|---|---|---|",
+            *lines.values(),
+        ]
+    )
+
+
+def _line(row: Row, when: datetime) -> str:
+    cells = (f"`{row.fault.name}`: {_linked(row.fault)}", row.fault.expected, row.findings.told(), f"{when:%d %B %Y}")
+    return f"| {' | '.join(map(_cell, cells))} | {VERDICTS[row.findings.is_ok]} |"
 
 
 def _linked(fault: Fault) -> str:
@@ -63,22 +70,18 @@ def _cell(text: str) -> str:
     return " ".join(text.replace("|", "/").split())
 
 
-def with_block(page: str, text: str) -> str:
-    """Put a text between the marks of a page.
+def publish(page: Path, rows: Sequence[Row], when: datetime, machine: Mapping[str, Any]) -> None:
+    """Write what was measured between the marks of a page.
 
     Raises:
         ValueError: it has no marks.
     """
-    before, begun, rest = page.partition(BEGIN)
-    _, ended, after = rest.partition(END)
+    before, begun, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    old, ended, after = rest.partition(END)
     if not begun or not ended:
         raise ValueError(f"the page has no {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{after}"
-
-
-def publish(page: Path, text: str) -> None:
-    """Write the measured part of a page anew."""
-    page.write_text(with_block(page.read_text(encoding="utf-8"), text), encoding="utf-8")
+    text = block(rows, when, machine, old)
+    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
 
 
 def chosen(faults: Iterable[Fault], names: Sequence[str]) -> list[Fault]:

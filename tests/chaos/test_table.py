@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tests.chaos.__main__ import FAULTS, arguments
 from tests.chaos.fault import Fault, Findings, Means, Row, tried
-from tests.chaos.table import as_json, block, chosen, publish, shown, with_block
+from tests.chaos.table import as_json, chosen, publish, shown
 from tests.chaos.traffic import Ledger
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -22,6 +22,7 @@ def row(name="redis-frozen", *, most=1.0, fail=False) -> Row:
     """A row that was tried without a fleet."""
 
     def run(_means, found):
+        found.note("[/NUMBER]")
         found.figure("stopped after", 0.5, most)
         if fail:
             raise RuntimeError("the gateway is not ready")
@@ -31,9 +32,9 @@ def row(name="redis-frozen", *, most=1.0, fail=False) -> Row:
 
 def test_what_falls_short_is_marked():
     """A figure over its promise, requests that failed, and whatever was not foreseen."""
-    assert ("stopped after 0.5 s", True) == (row().findings.told(), row().findings.is_ok)
+    assert ("[/NUMBER]; stopped after 0.5 s", True) == (row().findings.told(), row().findings.is_ok)
     late = row(most=0.1).findings
-    assert ("SHORT: stopped after 0.5 s", False, []) == (late.told(), late.is_ok, late.broken())
+    assert ("[/NUMBER]; SHORT: stopped after 0.5 s", False, []) == (late.told(), late.is_ok, late.broken())
     broken = row(fail=True).findings
     assert ["RuntimeError: the gateway is not ready"] == broken.broken()
     found = Findings()
@@ -59,18 +60,22 @@ def test_programs_get_everything():
 
 
 def test_the_page_gets_its_part(tmp_path):
-    """Between its marks, and nothing else of it changes."""
+    """Between its marks; a row that was not tried again stays, and nothing else of the page changes."""
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- chaos:begin -->\nold\n<!-- chaos:end -->\nafter\n")
-    publish(page, block([row()], WHEN, MACHINE))
+    publish(page, [row(), row("keys", most=0.1)], WHEN, MACHINE)
     text = page.read_text()
-    assert text.startswith(
-        "before\n<!-- chaos:begin -->\n\nMeasured on 26 November 2026 by `make chaos`, on a cpu, 2 cores,"
-    )
-    assert "| `redis-frozen`: [Redis / frozen](operations.md#x) | at most 1 s | stopped after 0.5 s | ok |" in text
+    assert text.startswith("before\n<!-- chaos:begin -->\n\nMeasured by `make chaos` on a cpu, 2 cores, 23 GB, CPython")
+    assert "1 of 2 rows are as promised." in text
+    told = "[Redis / frozen](operations.md#x) | at most 1 s | [/NUMBER]; stopped after 0.5 s | 26 November 2026 | ok |"
+    assert f"| `redis-frozen`: {told}" in text
     assert text.endswith("\n<!-- chaos:end -->\nafter\n")
+    publish(page, [row("keys")], WHEN, MACHINE)
+    assert "2 of 2 rows are as promised." in page.read_text()
+    assert ["redis-frozen", "keys"] == re.findall(r"^\| `(.+?)`", page.read_text(), re.MULTILINE)
+    page.write_text("a page")
     with pytest.raises(ValueError, match="no <!-- chaos:begin -->"):
-        with_block("a page", "text")
+        publish(page, [], WHEN, MACHINE)
 
 
 def test_faults_are_chosen_by_name(capsys):
@@ -79,7 +84,7 @@ def test_faults_are_chosen_by_name(capsys):
     assert list(FAULTS) == chosen(FAULTS, [])
     for told, said in (
         (["--only", "nonsense"], "there is no fault nonsense; there are trips,"),
-        (["--publish", "--quick"], "not with --only or --quick"),
+        (["--publish", "--quick"], "not with --quick"),
     ):
         with pytest.raises(SystemExit):
             arguments(told)

@@ -14,7 +14,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,16 +39,17 @@ from tests.chaos.table import VERDICTS, as_json, chosen, publish, shown
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reliability.md"
-TRIPS, QUICK_TRIPS = 140, 20
 UNFOLDED = 160
 """The width of the table off a terminal."""
 
 MODULES = (trips, load_faults, redis_faults, database_faults, setup_faults, state_faults, process_faults)
 
 FAULTS: tuple[Fault, ...] = tuple(
-    sorted((fault for module in MODULES for fault in module.FAULTS), key=lambda fault: not fault.needs_fleet)
+    sorted(
+        (fault for module in MODULES for fault in module.FAULTS), key=lambda fault: (not fault.needs_fleet, fault.trips)
+    )
 )
-"""Those with servers of their own come last, so that one fleet serves all others."""
+"""Those that the same fleet serves come together; those with servers of their own come last."""
 
 
 def arguments(told: Sequence[str] | None = None) -> argparse.Namespace:
@@ -71,25 +72,22 @@ def arguments(told: Sequence[str] | None = None) -> argparse.Namespace:
     return read
 
 
-def tried_all(faults: Sequence[Fault], folder: Path, progress: Progress, *, is_quick: bool) -> list[Row]:
+def tried_all(faults: Sequence[Fault], folder: Path, progress: Progress, *, is_quick: bool) -> Iterator[Row]:
     """Try faults, one after the other; a fleet that is not well again after one is replaced."""
-    rows: list[Row] = []
     with ExitStack() as stack:
         rig: Rig | None = None
         for fault in faults:
             progress.say(f"{fault.name}: {fault.what}")
             own = folder / fault.name
             own.mkdir()
-            if fault.needs_fleet and (rig is None or rig.ailments()):
-                stack.close()
-                rig = stack.enter_context(Rig(own / "rig", trips=QUICK_TRIPS if is_quick else TRIPS))
-            if not fault.needs_fleet and rig is not None:
-                stack.close()  # those rows have servers of their own, and the machine is small
+            if rig is not None and not (fault.needs_fleet and rig.trips == fault.trips and not rig.ailments()):
+                stack.close()  # the machine is small
                 rig = None
-            rows.append(tried(fault, Means(rig, own, is_quick)))
-            row = rows[-1]
+            if fault.needs_fleet and rig is None:
+                rig = stack.enter_context(Rig(own / "rig", fault.trips))
+            row = tried(fault, Means(rig, own, is_quick))
             progress.say(f"{fault.name}: {VERDICTS[row.findings.is_ok]}, {row.seconds:.0f} s", steps=1)
-    return rows
+            yield row
 
 
 def main() -> int:
@@ -100,10 +98,13 @@ def main() -> int:
         return 0
     os.chdir(ROOT)  # the gateways, the provider and the clients are started as modules
     signal.signal(signal.SIGTERM, _interrupt)
-    began, errors = time.monotonic(), Console(stderr=True)
+    began, errors, rows = time.monotonic(), Console(stderr=True), []
     try:
         with tempfile.TemporaryDirectory(prefix="pinion-chaos-") as folder, Progress(errors, len(wanted.faults)) as bar:
-            rows = tried_all(wanted.faults, Path(folder), bar, is_quick=wanted.quick)
+            for row in tried_all(wanted.faults, Path(folder), bar, is_quick=wanted.quick):
+                rows.append(row)
+                if wanted.publish:  # each as it is known, so that an interruption loses one
+                    publish(PAGE, [row], datetime.now(UTC), machine())
     except KeyboardInterrupt:
         errors.print("interrupted; every process that was started has been ended")
         return 130
@@ -121,8 +122,6 @@ def conclude(wanted: argparse.Namespace, rows: Sequence[Row], seconds: float) ->
         print(f"{len(rows) - len(short)} of {len(rows)} as promised, {seconds / 60:.1f} minutes")
         if short:
             print(f"short: {', '.join(short)}")
-    if wanted.publish:
-        publish(PAGE, rows, when, where)
     return 1 if short else 0
 
 

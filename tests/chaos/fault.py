@@ -70,13 +70,17 @@ class Means:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One row of the table. `run` injects and measures; a row with `needs_fleet` is run on the fleet, which is well."""
+    """One row of the table. `run` injects and measures; a row with `needs_fleet` is run on the fleet, which is well.
+
+    `trips` is how many routes to trip it needs. A fleet with more routes is asked more slowly, so others have none.
+    """
 
     name: str
     what: str
     expected: str
     run: Callable[[Means, Findings], Any]
     needs_fleet: bool = True
+    trips: int = 0
     runbook: str = ""
 
 

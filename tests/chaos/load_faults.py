@@ -11,7 +11,7 @@ from tests.chaos.traffic import Ledger, Traffic
 from tests.gateway_process import started, write_policies
 
 LOW = 100.0
-HIGHEST = (2000.0, 1000.0, 600.0, 400.0, 300.0)
+HIGHEST = (2000.0, 600.0, 300.0)
 """The high rate: the first of these that the machine holds, beside the load's own generator."""
 
 HELD = 0.95
@@ -47,7 +47,7 @@ def asked(rig: Rig, rate: float, seconds: float) -> tuple[float, float, float]:
 
 def cost(means: Means, found: Findings) -> None:
     """Commands a second at a hundred requests a second, and at the most that this machine holds up to 2,000."""
-    rig, seconds = means.rig, means.scaled(15, 5)
+    rig, seconds = means.rig, means.scaled(10, 5)
     low = asked(rig, LOW, seconds)
     for rate in HIGHEST if not means.is_quick else (300.0,):
         high = asked(rig, rate, seconds)

@@ -124,6 +124,7 @@ class Rig:
     def __init__(self, folder: Path, trips: int = 0, moves: int = 60, steps: int = 4, count: int = COUNT) -> None:
         self.folder = folder
         self.count = count
+        self.trips = trips
         self.replicas: list[Replica] = []
         numbers = {"trip": trips, "move": moves, "step": steps}
         self._routes = {kind: deque(f"{kind}-{number:03}" for number in range(numbers[kind])) for kind in PLANS}

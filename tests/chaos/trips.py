@@ -139,11 +139,11 @@ def revoked(rig: Rig, count: int) -> list[float]:
 def keys(means: Means, found: Findings) -> None:
     """A key is revoked at one replica; with Redis, and without."""
     rig = means.rig
-    found.figure("refused everywhere after, at most", max(revoked(rig, means.scaled(20, 3))), 1.0)
+    found.figure("refused everywhere after, at most", max(revoked(rig, means.scaled(12, 3))), 1.0)
     rig.redis.kill()
     try:
         wait_until(lambda: not any(map(is_up, rig.replicas)))
-        found.figure("without Redis after, at most", max(revoked(rig, means.scaled(8, 2))), 5.0)
+        found.figure("without Redis after, at most", max(revoked(rig, means.scaled(5, 2))), 5.0)
     finally:
         rig.redis.start()
 
@@ -154,6 +154,7 @@ FAULTS = (
         "a candidate trips at one replica",
         "the others have started their last request to it within 1 s, p99 of 100 trips",
         trips,
+        trips=160,
         runbook="pinionrollback",
     ),
     Fault(
@@ -161,6 +162,7 @@ FAULTS = (
         "the same with Redis gone",
         "within 2 s",
         trips_without_redis,
+        trips=60,
         runbook="redis-is-away",
     ),
     Fault(

@@ -80,14 +80,19 @@ def tried_all(faults: Sequence[Fault], folder: Path, progress: Progress, *, is_q
             progress.say(f"{fault.name}: {fault.what}")
             own = folder / fault.name
             own.mkdir()
-            if rig is not None and not (fault.needs_fleet and rig.trips == fault.trips and not rig.ailments()):
-                stack.close()  # the machine is small
+            if rig is not None and not _serves(rig, fault):
+                stack.close()  # before another one: the machine is small
                 rig = None
             if fault.needs_fleet and rig is None:
                 rig = stack.enter_context(Rig(own / "rig", fault.trips))
             row = tried(fault, Means(rig, own, is_quick))
             progress.say(f"{fault.name}: {VERDICTS[row.findings.is_ok]}, {row.seconds:.0f} s", steps=1)
             yield row
+
+
+def _serves(rig: Rig, fault: Fault) -> bool:
+    """Whether a fleet that has met other faults is good for this one."""
+    return fault.needs_fleet and not fault.is_fresh and rig.trips == fault.trips and not rig.ailments()
 
 
 def main() -> int:

@@ -44,11 +44,13 @@ def away(inject: Callable[[Rig], None], heal: Callable[[Rig], None]) -> Callable
         with rig.traffic() as traffic:
             traffic.flow(1)
             inject(rig)
-            wait_until(lambda: all(map(is_away, rig.replicas)))
-            refusals(rig, found, kept)
-            found.figure("rolled back everywhere after", rolled_back_seconds(rig, route, 1), 1)
-            traffic.flow(means.scaled(3, 1))
-            heal(rig)
+            try:
+                wait_until(lambda: all(map(is_away, rig.replicas)))
+                refusals(rig, found, kept)
+                found.figure("rolled back everywhere after", rolled_back_seconds(rig, route, 1), 1)
+                traffic.flow(means.scaled(3, 1))
+            finally:
+                heal(rig)
             found.figure("well again after", rig.seconds_until(lambda: not rig.ailments()), 15)
         found.none_failed(traffic.ledger)
         acts = rig.replicas[0].acts(route)

@@ -72,6 +72,7 @@ class Means:
 class Fault:
     """One row of the table. `run` injects and measures; a row with `needs_fleet` is run on the fleet, which is well.
 
+    `is_fresh` asks for a fleet that has met nothing yet: pauses grow while absences of Redis follow on one another.
     `trips` is how many routes to trip it needs. A fleet with more routes is asked more slowly, so others have none.
     """
 
@@ -80,6 +81,7 @@ class Fault:
     expected: str
     run: Callable[[Means, Findings], Any]
     needs_fleet: bool = True
+    is_fresh: bool = False
     trips: int = 0
     runbook: str = ""
 

@@ -29,7 +29,10 @@ def rolled_back_seconds(rig: Rig, route: str, at: int = 0) -> float:
     began = time.monotonic()
     with ThreadPoolExecutor(1) as asking:
         answer = asking.submit(rig.act, at, "rollback", route)
-        wait_until(lambda: not any(rig.weights(route)))
+        try:
+            wait_until(lambda: not any(rig.weights(route)))
+        except TimeoutError as error:
+            raise TimeoutError(f"{route}: {rig.weights(route)}, {rig.ailments()}, {answer.result()}") from error
         took = time.monotonic() - began
         answer.result()
     return took
@@ -82,7 +85,7 @@ def frozen(means: Means, found: Findings) -> None:
         traffic.flow(means.scaled(8, 3))
     found.none_failed(traffic.ledger)
     whole = traffic.ledger.where(lambda each: not each.stream)
-    usual = max(whole.sent(begun, froze).p99_ms(), whole.sent(thawed).p99_ms())
+    usual = whole.where(lambda each: begun <= each.at < froze or each.at >= thawed).p99_ms()
     found.figure("added p99 in the first second", whole.sent(froze, froze + 1).p99_ms() - usual, 100, "ms")
     found.figure("added p99 after it", whole.sent(froze + 1, thawed).p99_ms() - usual, 5, "ms")
     found.figure("log a request", log / 1024 / len(traffic.ledger.sent(froze, thawed).requests), 1, "KB")
@@ -274,9 +277,10 @@ FAULTS = (
     ),
     Fault(
         "redis-failed-over",
-        "another Redis is promoted, old connections are READONLY",
+        "another Redis is promoted, old connections are READONLY, in a fleet that was steady",
         "0 requests fail; all at the new leader within 2 s; acts reach all within 1 s",
         failed_over,
+        is_fresh=True,
         runbook="redis-failed-over",
     ),
     Fault(

@@ -197,6 +197,10 @@ class Rig:
         """Give a route of a kind that nobody has used yet."""
         return self._routes[kind].popleft()
 
+    def left(self, kind: str) -> int:
+        """How many routes of a kind nobody has used yet."""
+        return len(self._routes[kind])
+
     def begin(self, kind: str) -> str:
         """Begin a rollout on a route of its own, and wait until all replicas serve it; give the route."""
         route = self.take(kind)

@@ -83,7 +83,7 @@ def test_faults_are_chosen_by_name(capsys):
     assert ["keys"] == [fault.name for fault in arguments(["--only", "keys"]).faults]
     assert list(FAULTS) == chosen(FAULTS, [])
     for told, said in (
-        (["--only", "nonsense"], "there is no fault nonsense; there are trips,"),
+        (["--only", "nonsense"], "there is no fault nonsense; there are keys,"),
         (["--publish", "--quick"], "not with --quick"),
     ):
         with pytest.raises(SystemExit):

@@ -9,7 +9,7 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint simulate serve load bench bench-quick figures soak lock clean
+.PHONY: help env demo test lint simulate serve load bench bench-quick figures soak chaos lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ figures: env ## measure how soon a bad candidate is out, how seldom a good one, 
 
 soak: env ## load two workers with faults for SOAK (60m), STREAMS (1000) each; fails when anything grows or gets lost
 	@$(VENV)/bin/python -m loadtests.soak --for $(SOAK) --streams $(STREAMS)
+
+chaos: env ## break Redis, PostgreSQL, networks, clocks, disks and gateways; a quarter of an hour; ONLY names one fault
+	@$(VENV)/bin/python -m tests.chaos $(if $(ONLY),--only $(ONLY))
 
 lock: ## write requirements/*.txt anew (needs uv)
 	@scripts/lock

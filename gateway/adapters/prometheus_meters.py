@@ -48,7 +48,7 @@ ROLLBACK_REASONS = (
 )
 SHADOW_RESULTS = frozenset(("ok", "failed", "timeout", "invalid", "dropped", "too_large", "stateful", "over_budget"))
 RELOAD_RESULTS = ("accepted", "rejected")
-REFUSED_REASONS = ("overload",)
+REFUSED_REASONS = ("overload", "key_in_doubt")
 
 _INFO = ("route", "release", "model", "model_version", "prompt", "prompt_version", "provider")
 
@@ -209,7 +209,7 @@ class PrometheusMeters(Collector):
         self._dropped.add(count)
 
     def refused(self, reason: str) -> None:
-        """Count a request that was refused by its head alone: `overload`."""
+        """Count a request that was refused by its head alone: `overload`, `key_in_doubt`."""
         self._refused.add(1, known(reason, REFUSED_REASONS))
 
     def notified(self, target: str, result: DeliveryResult, count: int = 1) -> None:

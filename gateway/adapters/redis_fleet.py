@@ -67,7 +67,8 @@ _TAKE = (
 )
 _GIVE_BACK = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
-_TROUBLE = (RedisError, OSError, TimeoutError)
+_TROUBLE = (RedisError, OSError, TimeoutError, RuntimeError)
+"""What a command meets when Redis is away; RuntimeError is what uvloop says of a connection that has been closed."""
 
 Command = tuple[Any, ...]
 

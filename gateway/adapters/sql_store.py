@@ -59,6 +59,9 @@ from gateway.core.standing import Entry, Key, Kind, Standing
 Answer = TypeVar("Answer")
 
 
+SILENT_SECONDS = 1.5
+"""How long a call waits for a server that left the last one unanswered: whoever asks is told within two seconds."""
+
 ROW_SECONDS = 0.01
 """How much longer a write may take for each route and version in it: a thousand are no server that is silent."""
 
@@ -74,6 +77,7 @@ class SqlStore:
         self._database = database
         self._thread = thread
         self._holder = secrets.token_hex(8)
+        self._is_silent = False
 
     def __repr__(self) -> str:
         return f"SqlStore({self._database.name!r})"
@@ -130,8 +134,8 @@ class SqlStore:
         return await self._run(self._database.transaction, lambda connection: sql_fleet.secret(connection, drawn))
 
     async def epoch(self) -> int:
-        """Read the epoch alone."""
-        return await self._run(self._database.snapshot, _epoch)
+        """Read the epoch alone; with all patience, since this is how a server is found that is there again."""
+        return await self._run(self._database.snapshot, _epoch, patiently=True)
 
     async def recorded(self) -> Recorded:
         """Read everything that a snapshot depends on, as it is at one epoch."""
@@ -387,8 +391,13 @@ class SqlStore:
         transaction: Callable[[], AbstractContextManager[Connection]],
         act: Callable[[Connection], Answer],
         longer: float = 0.0,
+        *,
+        patiently: bool = False,
     ) -> Answer:
-        """Act within a transaction, in the store's thread, at most `longer` seconds beyond its patience."""
+        """Act within a transaction, in the store's thread, at most `longer` seconds beyond its patience.
+
+        For a server that was silent there is less of it, unless the call is to be made patiently.
+        """
 
         def run() -> Answer:
             with transaction() as connection:
@@ -399,12 +408,20 @@ class SqlStore:
         except RuntimeError as error:
             raise StoreFault(f"{self._database.name} is closed") from error
         known = self._database.patience
-        patience = None if known is None else known + longer
+        if known is not None and self._is_silent and not patiently:
+            known = SILENT_SECONDS
+        patience, began = None if known is None else known + longer, time.monotonic()
         try:
             async with asyncio.timeout(patience):
-                return await asyncio.wrap_future(work)
+                answer = await asyncio.wrap_future(work)
         except TimeoutError as error:
+            self._is_silent = True
             raise StoreFault(f"{self._database.name} has not answered within {patience} s") from error
+        except StoreFault:
+            self._is_silent = self._is_silent or time.monotonic() - began > SILENT_SECONDS
+            raise
+        self._is_silent = False
+        return answer
 
 
 def _thread() -> ThreadPoolExecutor:

@@ -13,7 +13,16 @@ from starlette.routing import Route
 from gateway.control.feedback import Assessments, read_assessment
 from gateway.core.app import App
 from gateway.core.assignment import Facts, assign
-from gateway.core.errors import ClientFault, Denied, GatewayFault, Malformed, NotFound, TooLarge, Unauthenticated
+from gateway.core.errors import (
+    ClientFault,
+    Denied,
+    GatewayFault,
+    KeyInDoubt,
+    Malformed,
+    NotFound,
+    TooLarge,
+    Unauthenticated,
+)
 from gateway.core.snapshot import Snapshot
 from gateway.core.unit import find_unit
 from gateway.proxy.admission import find_route
@@ -61,9 +70,10 @@ class Applications:
         return application
 
     def _caller(self, request: Request) -> App:
-        app = self._current().app_of(_credential(request))
+        credential, snapshot = _credential(request), self._current()
+        app = snapshot.app_of(credential)
         if app is None:
-            raise Unauthenticated
+            raise KeyInDoubt if snapshot.is_in_doubt(credential) else Unauthenticated
         return app
 
     async def _models(self, request: Request) -> Response:
@@ -155,7 +165,13 @@ class Applications:
     async def _not_now(self, request: Request, exc: Exception) -> Response:
         """Answer for what Pinion cannot do at the moment and may do in a second."""
         status, code = getattr(exc, "status", 500), getattr(exc, "code", "api_error")
-        return self._error(request, status, code, str(exc), {"retry-after": "1", "x-should-retry": "true"})
+        return self._error(
+            request,
+            status,
+            code,
+            str(exc),
+            {"retry-after": str(getattr(exc, "retry_after", 1)), "x-should-retry": "true"},
+        )
 
     async def _not_here(self, request: Request, exc: Exception) -> Response:
         """Answer for what is no endpoint at all, or takes another method."""

@@ -121,7 +121,7 @@ class Live:
         self.changing = asyncio.Lock()
         self.current = Snapshot(epoch=0, revision="", routes={})
         self._epoch = 0
-        self.is_from_copy = False
+        self.is_from_copy = self.is_away = False
         self._writing: dict[str, int] = {}
         self._on_swap = list(on_swap)
         self._keys_end = math.inf
@@ -431,13 +431,14 @@ class Live:
         return replace(record, rollout=None, out=out)
 
     def _swap(self, snapshot: Snapshot) -> None:
-        before, self.current = self.current, snapshot
+        issued = frozenset(self.state.keys) if self.is_away else None
+        before, self.current = self.current, replace(snapshot, issued=issued)
         self._used |= before.taken_use()
-        for name, route in snapshot.routes.items():
+        for name, route in self.current.routes.items():
             if route is not before.routes.get(name) and route.is_out(route.stable):
                 self._alarm(route)
         for told in self._on_swap:
-            told(snapshot)
+            told(self.current)
 
     def _alarm(self, route: Route) -> None:
         self.world.journal.event(

@@ -65,7 +65,6 @@ class Serving:
         self._world = live.world
         self._readings = Readings()
         self._is_start_due = False
-        self._is_away = False
         self._audited = ""
         self._judged: Judged | None = None
         self._refused: Judged | None = None
@@ -91,7 +90,7 @@ class Serving:
     @property
     def store_is_away(self) -> bool:
         """Whether the store could not be read when it was last looked at."""
-        return self._is_away
+        return self._live.is_away
 
     async def open(self, files: Mapping[str, str]) -> None:
         """Read the store and begin to serve. While it is away, what was copied of it is good enough to serve by.
@@ -106,7 +105,7 @@ class Serving:
             copied = await asyncio.to_thread(self._world.copy.read)
             if copied is None:
                 raise
-            self._live.is_from_copy = self._is_away = True
+            self._live.is_from_copy = self._live.is_away = True
             self._live.remember(copied)
             self._world.journal.event("serving_from_copy", level="error", epoch=copied.epoch, message=fault.message)
         else:
@@ -141,8 +140,9 @@ class Serving:
 
     def _note_store(self, *, is_away: bool, **fields: str) -> None:
         """Tell the journal once when the store goes, and once when it is back."""
-        if is_away is not self._is_away:
-            self._is_away = is_away
+        if is_away is not self._live.is_away:
+            self._live.is_away = is_away
+            self._live.swap_keys()
             if not is_away:
                 self._live.recording.hurry()
             level = "error" if is_away else "info"

@@ -171,6 +171,17 @@ class Overloaded(Unavailable):
         self.retry_after = retry_after
 
 
+class KeyInDoubt(Unavailable):
+    """The key may have been issued, and the store that would tell is away. `retry_after` is in whole seconds."""
+
+    retry_after = 5
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The API key cannot be looked up, since the gateway's store is away; send the request again in a moment."
+        )
+
+
 UpstreamFaultKind = Literal["connect", "pool", "first_byte", "idle", "total", "protocol", "cut", "status"]
 
 

@@ -9,6 +9,7 @@ from gateway.core.app import App
 from gateway.core.errors import (
     Forbidden,
     HeadTooLarge,
+    KeyInDoubt,
     Malformed,
     MethodNotAllowed,
     NotFound,
@@ -90,14 +91,16 @@ def admit_head(head: Head, endpoint: Endpoint, snapshot: Snapshot, limits: Limit
 
     Raises:
         ClientFault: the head is too large, the method is wrong, or the key is not an application's.
+        KeyInDoubt: it may be one, and the store is away.
     """
     if head.method != "POST":
         raise MethodNotAllowed(f"{endpoint.path} takes POST, not {head.method}")
     if head.size() > limits.max_head:
         raise HeadTooLarge(f"the request's headers are over {limits.max_head} bytes; send fewer or shorter ones")
-    app = snapshot.app_of(headers.credential(head.first))
+    credential = headers.credential(head.first)
+    app = snapshot.app_of(credential)
     if app is None:
-        raise Unauthenticated
+        raise KeyInDoubt if snapshot.is_in_doubt(credential) else Unauthenticated
     if (_count(head.first.get(b"content-length")) or 0) > limits.max_body:
         raise TooLarge.body_over(limits.max_body)
     return Caller(head, endpoint, app)

@@ -22,7 +22,7 @@ from functools import partial
 
 from gateway.core.app import App
 from gateway.core.breaker import Permit
-from gateway.core.errors import ClientFault, Denied, Overloaded, PinionError, Unavailable, UpstreamFault
+from gateway.core.errors import ClientFault, Denied, KeyInDoubt, Overloaded, PinionError, Unavailable, UpstreamFault
 from gateway.core.head import Head
 from gateway.core.outcome import Outcome
 from gateway.core.ports import Downstream, Headers
@@ -93,6 +93,9 @@ class Exchange:
             self._note(fault, head, None)
         except Overloaded as fault:
             around.meters.refused("overload")
+            self._refuse(fault)
+        except KeyInDoubt as fault:
+            around.meters.refused("key_in_doubt")
             self._refuse(fault)
 
     def __repr__(self) -> str:

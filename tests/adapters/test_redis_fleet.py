@@ -6,6 +6,7 @@ import json
 from contextlib import asynccontextmanager
 
 import pytest
+from uvicorn.loops.auto import auto_loop_factory
 
 from gateway.adapters.redis_fleet import KEPT_MESSAGES, MOST_CHARACTERS, RedisFleet
 from gateway.adapters.system_clock import SystemClock
@@ -284,6 +285,21 @@ async def test_a_listener_that_is_cut_off_hears_what_it_missed(own_server):
         await certainly(lambda: one.fleet.say({"kind": "x"}))
         await until(lambda: [each for each in two.heard if each.get("kind") == "x"] and two.heard.count(LOOK) == 2)
         assert 1 == sum(each.get("kind") == "x" for each in two.heard)
+
+
+def test_a_listener_outlives_whatever_becomes_of_its_connections(own_server):
+    """On the loop that gateways run on, which has words of its own for a connection that was closed under a command."""
+
+    async def lose_and_hear():
+        async with joined(own_server) as one, joined(own_server) as two:
+            for number in range(12):
+                await one.fleet._redis.connection_pool.disconnect()
+                own_server.ask("CLIENT", "KILL", "TYPE", ("pubsub", "normal")[number % 2])
+                await certainly(lambda said=number: two.fleet.say({"kind": "x", "n": said}))
+                await until(lambda said=number: [each for each in one.heard if each.get("n") == said])
+
+    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+        runner.run(lose_and_hear())
 
 
 async def test_a_former_leader_is_left(own_server):

@@ -131,6 +131,33 @@ async def test_a_server_that_says_nothing_is_a_fault_in_three_seconds(own_server
         assert recorded.epoch + 1 == await store.record_served([])
 
 
+async def test_a_server_that_was_silent_is_given_up_sooner_until_it_answers(own_server):
+    """Whoever asks for an act is told soon; the look at the epoch waits as ever, and ends it by an answer."""
+    place = PostgresPlace(own_server)
+    async with opened(place) as store:
+        own_server.freeze()
+        for call, patience in ((store.epoch, 3.0), (store.recorded, 1.5), (store.epoch, 3.0)):
+            began = time.monotonic()
+            with pytest.raises(StoreFault):
+                await call()
+            assert patience - 0.6 < time.monotonic() - began
+        with pytest.raises(StoreFault, match=r"has not answered within 1\.5 s"):
+            await store.recorded()
+        own_server.thaw()
+        assert 0 == await answered(store.epoch)
+        assert 0 == (await store.recorded()).epoch
+
+
+async def answered(call):
+    """What a call gives once the server is there again."""
+    for _ in range(60):
+        try:
+            return await call()
+        except StoreFault:
+            await asyncio.sleep(0.1)
+    return await call()
+
+
 async def state_of(place):
     """What a store holds, and each route's history."""
     async with opened(place) as store:

@@ -1,9 +1,13 @@
 """A gateway that stood still past its lease: what it writes late rests on a record that others have moved."""
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+import gateway
 from gateway.core.errors import Overtaken
 from gateway.core.recorded import RolloutEvent, RouteMove
 from gateway.core.route_record import RouteRecord
@@ -11,6 +15,8 @@ from tests.adapters.databases import PostgresPlace, opened
 from tests.adapters.store_records import ROLLOUT
 
 pytestmark = pytest.mark.anyio
+
+ROOT = Path(gateway.__file__).parent.parent
 
 
 async def test_a_former_leaders_late_write_is_refused(postgres):
@@ -32,3 +38,23 @@ async def test_a_former_leaders_late_write_is_refused(postgres):
         assert not await leader.take_lease("judging", 60.0)
         assert (epoch, moved) == (await other.epoch(), (await other.recorded()).routes[start.route])
         assert [] == [event for event in await other.history(start.route, 9) if event.verb == "promote"]
+
+
+def test_a_machine_whose_clock_is_wrong_holds_a_lease_for_no_longer(postgres):
+    """Its end is by the database's clock: one that is an hour ahead keeps nobody out once it is gone."""
+    place = PostgresPlace(postgres)
+    script = (
+        "import asyncio, os, sys, time\n"
+        "real = time.time\n"
+        "time.time = lambda: real() + 3600\n"
+        "from gateway.adapters.sql_store import SqlStore\n"
+        "async def main():\n"
+        "    store = await SqlStore.open(sys.argv[1])\n"
+        "    assert await store.take_lease('judging', 10.0)\n"
+        "    os._exit(0)\n"  # as a crash: nothing is given back
+        "asyncio.run(main())\n"
+    )
+    subprocess.run([sys.executable, "-c", script, place.url], env={"PYTHONPATH": str(ROOT)}, check=True)
+    left = "select until - extract(epoch from clock_timestamp()) from leases where name = 'judging'"
+    ((seconds,),) = place.execute(left)
+    assert -600 < seconds <= 10

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.api.applications import Applications
 from gateway.control.feedback import Assessments
+from gateway.core.api_key import named_key
 from gateway.core.app import App
 from gateway.core.errors import StoreFault
 from gateway.core.rule import Rule
@@ -294,6 +295,14 @@ async def test_feedback_may_be_sent_again_while_the_ledger_is_away():
         answer.headers["x-should-retry"],
     )
     assert "pinion-ledger" not in answer.text
+
+
+async def test_a_key_that_the_store_may_hold_is_asked_to_come_again_while_it_is_away():
+    """503 with a time, as at every governed endpoint."""
+    house = House()
+    house.snapshot = replace(house.snapshot, issued=frozenset())
+    answer = await house.ask("/v1/models", authorization=f"Bearer {named_key('app', '3fK9aQ0z', 's' * 32)}")
+    assert (503, "5", []) == (answer.status_code, answer.headers["retry-after"], house.denials.denied)
 
 
 async def test_feedback_of_another_application_is_as_unknown():

@@ -267,3 +267,24 @@ async def test_the_copy_for_a_start_without_the_store_holds_the_keys():
         async with living(store, copy=process.copy) as later:
             await later.serving.open(WHO)
             assert "helpdesk" == caller(later, text)
+
+
+async def test_a_key_that_is_not_in_the_copy_is_in_doubt_until_the_store_is_back():
+    """Another gateway may have issued it since; one that is known to be revoked opens nothing, and is in no doubt."""
+    async with serving(WHO) as process:
+        first, known = await process.keys.issue("app", "helpdesk", "ada", None)
+        await settled(process)
+        await process.live.keep_copy()
+        store, copy = process.store, process.copy
+        _, new = await process.keys.issue("app", "helpdesk", "ada", None)
+        await settled(process)
+    store.away = True
+    async with living(store, copy=copy) as later:
+        await later.serving.open(WHO)
+        later.keys.revoke("app", first.id, "bob")
+        doubts = [later.live.current.is_in_doubt(text.encode()) for text in (known, new)]
+        assert (None, None, [False, True]) == (caller(later, known), caller(later, new), doubts)
+        store.away = False
+        await later.serving.follow()
+        assert "helpdesk" == caller(later, new)
+        assert not later.live.current.is_in_doubt(b"anything")

@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 
+from gateway.core.api_key import named_key
 from gateway.core.app import ANYONE, App
 from gateway.core.snapshot import Snapshot
 
@@ -46,3 +47,23 @@ def test_the_keys_that_were_used_are_told_once():
         assert APP is snapshot.app_of(b"sk-1")
         assert used == snapshot.taken_use()
     assert frozenset() == snapshot.taken_use()
+
+
+ISSUED = named_key("app", "3fK9aQ0z", "s" * 32).encode()
+
+
+@pytest.mark.parametrize(
+    ("issued", "credential", "expected"),
+    [
+        (None, ISSUED, False),
+        (frozenset(), ISSUED, True),
+        (frozenset({"3fK9aQ0z"}), ISSUED, False),
+        (frozenset(), ISSUED[:-1] + b"_", False),
+        (frozenset(), named_key("operator", "3fK9aQ0z", "s" * 32).encode(), False),
+        (frozenset(), b"sk-\xe9", False),
+        (frozenset(), None, False),
+    ],
+)
+def test_a_key_is_in_doubt_while_the_store_is_away_that_may_hold_it(issued, credential, expected):
+    """What cannot be an issued key, or is known and lets nobody in, is not."""
+    assert expected == Snapshot(1, "r", {}, KEYS, issued=issued).is_in_doubt(credential)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import zstandard
 
+from gateway.core.api_key import named_key
 from gateway.core.app import App
 from gateway.core.errors import NotFound
 from gateway.proxy.admission import Limits, find_route
@@ -43,6 +44,16 @@ def test_no_key_a_malformed_one_and_a_wrong_one_are_one_answer(key):
     assert not exchange.wants_body
     exchange.body(PLAIN)
     assert [] == play.upstream.calls
+
+
+def test_a_key_that_the_store_may_hold_while_it_is_away_is_asked_to_come_again():
+    """With 503 and a time, which SDKs keep: 401 would tell an application that its key is bad."""
+    play = Play()
+    play.snapshots.current = replace(play.snapshots.current, issued=frozenset())
+    _, downstream = play.open(authorization=f"Bearer {named_key('app', '3fK9aQ0z', 's' * 32)}")
+    assert (503, "5", []) == (downstream.status, downstream.headers["retry-after"], play.upstream.calls)
+    assert "cannot be looked up" in downstream.json["error"]["message"]
+    assert ["key_in_doubt"] == play.meters.refusals
 
 
 @pytest.mark.parametrize("header", ["authorization", "x-api-key", "api-key", "x-goog-api-key"])

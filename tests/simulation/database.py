@@ -68,8 +68,8 @@ class SimulatedStore(SqlStore):
         self._seen.clear()
         return await super()._write(act, longer)
 
-    async def _run(self, transaction, act, longer=0.0):
-        del longer
+    async def _run(self, transaction, act, longer=0.0, *, patiently=False):
+        del longer, patiently
         with transaction() as connection:
             return act(connection)
 

@@ -5,13 +5,12 @@ happened if and only if the caller is given the new epoch; a caller that is give
 entries in the audit trail are in the same transaction: where they cannot be written, the change does not happen.
 """
 
-import asyncio
 import contextlib
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Table, or_, select
@@ -30,6 +29,7 @@ from gateway.adapters.sql_schema import (
     routes,
     served_versions,
 )
+from gateway.adapters.store_thread import StoreThread
 from gateway.core.access_use import AccessUse
 from gateway.core.admission import Excepted, GovernanceMove, RequestMove
 from gateway.core.api_key import IssuedKey
@@ -59,9 +59,6 @@ from gateway.core.standing import Entry, Key, Kind, Standing
 Answer = TypeVar("Answer")
 
 
-SILENT_SECONDS = 1.5
-"""How long a call waits for a server that left the last one unanswered: whoever asks is told within two seconds."""
-
 ROW_SECONDS = 0.01
 """How much longer a write may take for each route and version in it: a thousand are no server that is silent."""
 
@@ -72,12 +69,11 @@ class SqlStore:
     No call outlasts the database's patience, so that an outage is known at once; what had not begun by then never will.
     """
 
-    def __init__(self, database: Database, thread: ThreadPoolExecutor) -> None:
+    def __init__(self, database: Database, thread: StoreThread) -> None:
         """Made by `open` or `awaited`."""
         self._database = database
         self._thread = thread
         self._holder = secrets.token_hex(8)
-        self._is_silent = False
 
     def __repr__(self) -> str:
         return f"SqlStore({self._database.name!r})"
@@ -105,13 +101,7 @@ class SqlStore:
             SetupFault: it cannot be opened, or another gateway has it.
             StoreFault: its server cannot be reached now; `awaited` goes on from there.
         """
-        thread = _thread()
-        opening = thread.submit(Database.open, url, "store")
-        try:
-            database = await asyncio.wrap_future(opening)
-        except BaseException:
-            thread.shutdown(wait=False)
-            raise
+        database, thread = await StoreThread.opening(partial(Database.open, url, "store"))
         return cls(database, thread)
 
     @classmethod
@@ -121,7 +111,8 @@ class SqlStore:
         Raises:
             SetupFault: the URL itself is wrong, or another gateway has the file.
         """
-        return cls(Database.awaited(url, "store"), _thread())
+        database = Database.awaited(url, "store")
+        return cls(database, StoreThread(database))
 
     async def chain(self) -> str | None:
         """Name the store's audit chain, which nothing else has; None before its first entry."""
@@ -359,12 +350,7 @@ class SqlStore:
         if self._database.is_shared:
             with contextlib.suppress(StoreFault):
                 await self._run(self._database.transaction, self._give_leases_back)
-        try:
-            closed = self._thread.submit(self._database.close)
-        except RuntimeError:
-            return  # closed before
-        self._thread.shutdown(wait=False)
-        await asyncio.wrap_future(closed)
+        await self._thread.end(self._database.close)
 
     def _give_leases_back(self, connection: Connection) -> None:
         connection.execute(leases.delete().where(leases.c.holder == self._holder))
@@ -394,38 +380,11 @@ class SqlStore:
         *,
         patiently: bool = False,
     ) -> Answer:
-        """Act within a transaction, in the store's thread, at most `longer` seconds beyond its patience.
-
-        For a server that was silent there is less of it, unless the call is to be made patiently.
-        """
-
         def run() -> Answer:
             with transaction() as connection:
                 return act(connection)
 
-        try:
-            work = self._thread.submit(run)
-        except RuntimeError as error:
-            raise StoreFault(f"{self._database.name} is closed") from error
-        known = self._database.patience
-        if known is not None and self._is_silent and not patiently:
-            known = SILENT_SECONDS
-        patience, began = None if known is None else known + longer, time.monotonic()
-        try:
-            async with asyncio.timeout(patience):
-                answer = await asyncio.wrap_future(work)
-        except TimeoutError as error:
-            self._is_silent = True
-            raise StoreFault(f"{self._database.name} has not answered within {patience} s") from error
-        except StoreFault:
-            self._is_silent = self._is_silent or time.monotonic() - began > SILENT_SECONDS
-            raise
-        self._is_silent = False
-        return answer
-
-
-def _thread() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, thread_name_prefix="pinion-store")
+        return await self._thread.run(run, longer, patiently=patiently)
 
 
 def _put_routes(connection: Connection, moves: Sequence[RouteMove]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from gateway.control.experiment_report import Standing, report_of
-from gateway.control.live import State
+from gateway.control.state import State
 from gateway.core.arm_units import Wanted
 from gateway.core.errors import UnknownSubject
 from gateway.core.feedback import Exposure, ExposurePage

@@ -8,14 +8,15 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from gateway.control import admitted
 from gateway.control.admissions import Admissions
 from gateway.control.policies import Policies
 from gateway.control.recording import Recording
-from gateway.control.snapshots import Releases, build_route, build_snapshot, with_keys
+from gateway.control.snapshots import build_route, build_snapshot, with_keys
 from gateway.control.standings import Standings
+from gateway.control.state import State
 from gateway.control.terms import Terms
 from gateway.core.admission import Governance, GovernanceMove
 from gateway.core.api_key import IssuedKey
@@ -23,27 +24,12 @@ from gateway.core.audit import BY_GATEWAY, BY_POLICY, AuditAct, Origin
 from gateway.core.errors import Overtaken, Problem, StoreFault, UnknownSubject
 from gateway.core.fleet_message import Look, Said
 from gateway.core.ports import Clock, Journal, Meters, PriceBook, RecordedCopy, Secrets, Store
-from gateway.core.recorded import ArmOut, ExperimentStart, Recorded, RolloutEvent, RouteMove, ServedVersion
+from gateway.core.recorded import ArmOut, ExperimentStart, Recorded, RolloutEvent, RouteMove
 from gateway.core.rollout import Rollout
 from gateway.core.route import Route
 from gateway.core.route_record import POLICY, RouteRecord
 from gateway.core.snapshot import Snapshot
 from gateway.core.standing import SERVED, Entry, Key, Standing, review
-
-NOTHING = Policies(
-    revision="",
-    providers={},
-    models={},
-    datasets={},
-    prompts={},
-    prompt_places={},
-    apps={},
-    app_names=frozenset(),
-    routes={},
-    warnings=(),
-    credential_files=(),
-)
-"""What serves before the first policy set."""
 
 UNKNOWN_EPOCH = -1
 
@@ -70,34 +56,6 @@ class World:
     located: Callable[[Sequence[Problem]], tuple[Problem, ...]] = tuple
     note: Callable[[AuditAct], object] = lambda _act: None
     say: Callable[[Said], None] = lambda _said: None
-
-
-@dataclass(slots=True)
-class State:
-    """What the process knows; replaced piece by piece, always between two awaits."""
-
-    policies: Policies = NOTHING
-    releases: Releases = field(default_factory=dict)
-    records: dict[str, RouteRecord] = field(default_factory=dict)
-    experiments: tuple[ExperimentStart, ...] = ()
-    arms_out: tuple[ArmOut, ...] = ()
-    served: dict[Key, str] = field(default_factory=dict)
-    standings: dict[Key, Standing] = field(default_factory=dict)
-    keys: Mapping[str, IssuedKey] = field(default_factory=dict, repr=False)
-    governance: Governance = field(default_factory=Governance)
-
-    def recorded(self, epoch: int) -> Recorded:
-        """Give it as a store would that held it at an epoch."""
-        return Recorded(
-            epoch=epoch,
-            routes=dict(self.records),
-            experiments=self.experiments,
-            arms_out=self.arms_out,
-            served=tuple(ServedVersion(*names, digest) for names, digest in self.served.items()),
-            standings=tuple(self.standings.values()),
-            keys=tuple(self.keys.values()),
-            governance=self.governance,
-        )
 
 
 class Live:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from gateway.control.live import State
+from gateway.control.state import State
 from gateway.core.errors import UnknownSubject
 from gateway.core.ports import Clock, Ledger
 

@@ -3,9 +3,9 @@
 import pytest
 
 from gateway.adapters import sql_ledger
-from gateway.control.live import State
 from gateway.control.measured import WINDOW_SECONDS, Measured
 from gateway.control.policies import load
+from gateway.control.state import State
 from gateway.core.errors import UnknownSubject
 from tests.control.experiment_samples import START
 from tests.control.serving_world import files, route

@@ -183,11 +183,14 @@ class Invariants:
         return Seen(out=set() if before is None else before.out & self.truth.over)
 
     def looked(self, replica: Any, seen: Seen) -> None:
-        """A replica has made a step: what it serves is what the store allows, and nothing that is out."""
+        """A replica has made a step: what it serves is what the store allows, and nothing that is out.
+
+        What it knows by its copy alone is no promise: that may hold what was heard of, and recorded by nobody.
+        """
         state = replica.live.state
         for record in () if replica.live.is_from_copy else state.records.values():
             if record.rollout is not None and record.rollout.state in OVER:
-                seen.out.add(record.rollout.id)  # not by a copy, which may hold what was heard of and never recorded
+                seen.out.add(record.rollout.id)
         snapshot = replica.live.current
         if snapshot is seen.snapshot:
             return
@@ -230,7 +233,8 @@ class Invariants:
     def _check_keys(self, replica: Any, seen: Seen) -> None:
         for key in replica.live.state.keys.values():
             if key.revoked_at is not None:
-                seen.keys_out.add(key.id)
+                if not replica.live.is_from_copy:
+                    seen.keys_out.add(key.id)
             elif key.id in seen.keys_out:
                 raise Broken(f"{replica.name} lets in by key {key.id} again")
         let_in = set(replica.live.current.keys)
@@ -241,7 +245,8 @@ class Invariants:
     def _check_standings(self, replica: Any, seen: Seen) -> None:
         for key, standing in replica.live.state.standings.items():
             if standing.review is Review.revoked:
-                seen.revoked.add(key)
+                if not replica.live.is_from_copy:
+                    seen.revoked.add(key)
             else:
                 _hold(key not in seen.revoked, f"{replica.name} has {standing} revoked no more")
         for name, route in replica.live.current.routes.items():

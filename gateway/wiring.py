@@ -42,7 +42,7 @@ from gateway.control.app_limits import AppLimits
 from gateway.control.approvals import Approvals
 from gateway.control.audit_notes import AuditNotes
 from gateway.control.audit_reading import AuditReading
-from gateway.control.background import every
+from gateway.control.background import every, told
 from gateway.control.breakers import Breakers
 from gateway.control.compliance import Compliance
 from gateway.control.denials import Denials
@@ -382,7 +382,7 @@ class Gateway:
             self._watched.watch_also(map(Path, files))
 
     def _background(self, coroutine: Any, stack: contextlib.AsyncExitStack) -> None:
-        task = asyncio.ensure_future(coroutine)
+        task = asyncio.ensure_future(told(self.journal, coroutine))
         self._tasks.add(task)
 
         async def end() -> None:
@@ -441,6 +441,7 @@ class Gateway:
     async def _drain(self, front: Listener) -> None:
         """Readiness goes first, then the listener; what is open may end within the grace; the rest gets a clear end."""
         self._ready = False
+        front.take_leave()
         self.journal.event("draining", open=len(self.exchanges))
         await self.ending.allowed(self._settings.drain_delay)
         front.close()

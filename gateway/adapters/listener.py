@@ -80,12 +80,13 @@ class Listener:
         while not self._server.started and not self._task.done():  # noqa: ASYNC110 - uvicorn has a flag and no event
             await asyncio.sleep(POLL_SECONDS)
 
-    def part(self) -> None:
-        """Leave new connections to another process that has the socket. Those that are here go on.
-
-        Each is closed with an answer that says so, as soon as it asks: no client sends to one that just closed.
-        """
+    def take_leave(self) -> None:
+        """Close each connection with an answer that says so, as it asks: no client sends to one that just closed."""
         self._protocol.is_parting = True
+
+    def part(self) -> None:
+        """Leave new connections to another process that has the socket, and take leave of those that are here."""
+        self.take_leave()
         for server in self._server.servers:
             server.close()
 

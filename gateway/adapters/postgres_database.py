@@ -124,7 +124,8 @@ class PostgresDatabase:
         def began(connection: Connection) -> None:
             seconds = connection.get_execution_options().get("statement_seconds", self._care.statement_seconds)
             _driver_connection(connection).patience = seconds + GRACE_SECONDS
-            settings = [f"statement_timeout = {seconds * 1000:.0f}", f"lock_timeout = {seconds * 1000:.0f}"]
+            deadlines = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+            settings = [f"{deadline} = {seconds * 1000:.0f}" for deadline in deadlines]
             if not self._care.is_synced:
                 settings.append("synchronous_commit = off")
             statement = "; ".join(f"SET LOCAL {setting}" for setting in settings)

@@ -2,12 +2,23 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from gateway.core.ports import Journal
 
 HINT_SECONDS = 0.1
 """How far apart two times are at least, however often somebody asks for one sooner."""
+
+
+async def told(journal: Journal, coroutine: Coroutine[Any, Any, None]) -> None:
+    """Have something carried out that is to last as long as the process; that it failed instead is told."""
+    try:
+        await coroutine
+    except Exception as error:
+        name = getattr(coroutine, "__qualname__", repr(coroutine))
+        journal.event("task_ended", level="critical", task=name, message=f"{type(error).__name__}: {error}")
+        raise
 
 
 async def every(

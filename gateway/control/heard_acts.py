@@ -137,8 +137,9 @@ class HeardActs:
                 async def write() -> None:
                     try:
                         live.noted(await store.record_standing(standing, act))
-                    except Overtaken:
-                        self._look()  # somebody else has moved it: what they made of it is in the store
+                    except Overtaken:  # somebody else has moved it; it is out once that is read, or is recorded upon it
+                        self._heard.append(_Heard(out, live.world.clock.monotonic()))
+                        self._look()
 
                 live.recording.add(f"{standing} out, {UNRECORDED}", write)
             case KeyOut():

@@ -174,7 +174,7 @@ class Live:
                 self._fresh(name, new.candidate)
 
     async def keep_copy(self) -> None:
-        """Have what is known kept on this machine's disk; not while something is known that the store does not."""
+        """Have what is known kept on this machine's disk; not while something that was done here is not recorded."""
         if self._epoch == UNKNOWN_EPOCH or len(self.recording):
             return
         await asyncio.to_thread(self.world.copy.keep, self.known())

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 import gateway
-from gateway.core.errors import Overtaken
+from gateway.adapters.sql_engine import Database
+from gateway.adapters.sql_schema import epoch
+from gateway.core.errors import Overtaken, StoreFault
 from gateway.core.recorded import RolloutEvent, RouteMove
 from gateway.core.route_record import RouteRecord
 from tests.adapters.databases import PostgresPlace, opened
 from tests.adapters.store_records import ROLLOUT
+from tests.adapters.test_sql_store_outages import answered
 
 pytestmark = pytest.mark.anyio
 
@@ -58,3 +61,17 @@ def test_a_machine_whose_clock_is_wrong_holds_a_lease_for_no_longer(postgres):
     left = "select until - extract(epoch from clock_timestamp()) from leases where name = 'judging'"
     ((seconds,),) = place.execute(left)
     assert -600 < seconds <= 10
+
+
+async def test_one_that_stands_still_within_a_transaction_holds_nobody_up_for_long(postgres):
+    """The server ends the transaction, and what it held is free; whoever goes on later is told so."""
+    place = PostgresPlace(postgres)
+    async with opened(place) as store:
+        stopped = Database.open(place.url, "store")
+        try:
+            with pytest.raises(StoreFault), stopped.transaction() as connection:  # noqa: PT012 - the end of it is what fails
+                connection.execute(epoch.update().values(epoch=epoch.c.epoch + 1))
+                await answered(lambda: store.record_served([]))
+        finally:
+            stopped.close()
+        assert 1 == await store.epoch()

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway.control.background import every
+from gateway.control.background import every, told
 from tests.adapters.clock_and_journal import Journal
 
 pytestmark = pytest.mark.anyio
@@ -29,6 +29,22 @@ async def test_what_one_time_meets_does_not_keep_the_next_from_coming():
     task.cancel()
     await asyncio.wait([task])
     assert {"task": "act", "message": "KeyError: 'x'"} == journal.named("task_failed")[0]
+
+
+async def test_what_was_to_last_and_failed_is_told_by_its_name():
+    """It does not end in silence; what is cancelled is not told, nor what ends well."""
+    journal = Journal()
+
+    async def lasting(error: Exception | None) -> None:
+        if error is not None:
+            raise error
+
+    await told(journal, lasting(None))
+    with pytest.raises(RuntimeError):
+        await told(journal, lasting(RuntimeError("closed")))
+    (event,) = journal.named("task_ended")
+    assert event["task"].endswith("lasting")
+    assert "RuntimeError: closed" == event["message"]
 
 
 async def test_it_comes_sooner_when_told_and_in_time_when_not():

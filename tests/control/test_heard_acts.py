@@ -174,6 +174,11 @@ async def test_a_version_that_was_moved_while_it_was_to_be_recorded_is_looked_at
         await two.acts.settle(store_is_away=False)
         assert await two.process.recording.settled(60)
         assert two.looks
+        two.process.clock.now += 6
+        await two.acts.settle(store_is_away=False)
+        assert await two.process.recording.settled(60)
+        (found,) = [each for each in (await two.process.store.recorded()).standings if each.key == key]
+        assert "leaks" in found.why_out(two.process.clock.wall())
 
 
 async def test_hints_openings_and_closings_are_passed_on():

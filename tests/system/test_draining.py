@@ -17,7 +17,10 @@ def readiness(gateway) -> tuple[int, str]:
 
 
 def test_readiness_goes_first_and_requests_are_still_taken(tmp_path):
-    """A load balancer has time to look away; an open stream ends whole; the operations API answers all the while."""
+    """A load balancer has time to look away; an open stream ends whole; the operations API answers all the while.
+
+    A connection that a client keeps is closed with its next answer, which says so, and not while a request comes.
+    """
     with running_gateway(tmp_path, FILES, "--drain-delay", "60s") as gateway:
         assert (200, "ready\n") == readiness(gateway)
         gateway.simulator.behave_model(STEADY_MODEL, hang="middle")
@@ -25,7 +28,8 @@ def test_readiness_goes_first_and_requests_are_still_taken(tmp_path):
             gateway.process.send_signal(signal.SIGTERM)
             wait_until(lambda: readiness(gateway) == (503, "draining\n"))
             gateway.simulator.behave_model(STEADY_MODEL, hang=None)
-            assert 200 == chat(gateway).status_code
+            answer = chat(gateway)
+            assert (200, "close") == (answer.status_code, answer.headers["connection"])
             assert not gateway.status()["ready"]
             assert stream.result(60).endswith("data: [DONE]\n\n")
             gateway.process.send_signal(signal.SIGTERM)

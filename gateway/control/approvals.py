@@ -465,7 +465,7 @@ class Approvals:
         live.noted(await live.world.store.record_request(move, tuple(acts_of_request(move, verb, by, now))))
         state.governance = state.governance.with_request(move)
         if move.standing is not None:
-            state.standings[move.standing.key] = move.standing
+            live.take_standings([move.standing])
             if move.standing.review is Review.rejected:
                 state.governance = state.governance.without_admissions(move.standing.name, move.standing.version)
             live.swap_all()

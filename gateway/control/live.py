@@ -135,6 +135,14 @@ class Live:
         self._epoch = recorded.epoch
         self.current = replace(self.current, epoch=max(self.current.epoch, recorded.epoch))
 
+    def take_standings(self, standings: Iterable[Standing]) -> None:
+        """Take where versions stand by what was just recorded; what others have taken out meanwhile stays out."""
+        state = self.state
+        state.standings |= {standing.key: standing for standing in standings}
+        amended = self._amend(self.known())
+        state.standings = {standing.key: standing for standing in amended.standings}
+        state.governance = amended.governance
+
     async def look_again(self) -> bool:
         """Take over what others have recorded, where the store's epoch says that there is something; say whether.
 
@@ -212,9 +220,10 @@ class Live:
         self._writing = {move.record.route: move.record.revision for move in moves}
         try:
             self.noted(await self.world.store.record_routes(moves, entries, acts, origin, governed))
-            self.state.standings |= {standing.key: standing for _, standing in entries}
             if governed:
                 self.state.governance = self.state.governance.moved(governed)
+            if entries or governed:
+                self.take_standings(standing for _, standing in entries)
         except (StoreFault, Overtaken):
             self._epoch = UNKNOWN_EPOCH  # it may be recorded all the same, or something else is: look again
             raise

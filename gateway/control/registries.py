@@ -155,16 +155,21 @@ class Registries:
             try:
                 act = act_of_standing(due[0], verb, by)
                 live.noted(await live.world.store.record_standing(due[0], act))
+                if due[0] is not after and self._known(standing.key) is after:
+                    self._take(due[0])
             except Overtaken:
                 known = (await live.world.store.recorded()).standings
                 theirs = next((each for each in known if each.key == standing.key), None)
                 if theirs is None:
                     self._lost(after)
                     return
-                if theirs.why_out(after.changed_at) is None:
+                try:
                     due[0] = move(theirs)
-                    raise
-                self._take(theirs)
+                except VerbRefused:  # it is out like this already
+                    if self._known(standing.key) is after:
+                        self._take(theirs)
+                    return
+                raise
 
         live.recording.add(f"{after} out: {after.reason}", write)
         return after
@@ -230,15 +235,17 @@ class Registries:
         live = self._live
         async with live.changing:
             await live.caught_up()
-            after = move(self._known(key))
+            before = self._known(key)
+            after = move(before)
             live.noted(await live.world.store.record_standing(after, act_of_standing(after, verb, by)))
-            self._take(after)
+            if self._known(key) is before:  # else it was taken out here meanwhile, which is recorded upon this
+                self._take(after)
         return after
 
     def _take(self, standing: Standing) -> None:
         """Serve by where a version stands now."""
         state = self._live.state
-        state.standings[standing.key] = standing
+        self._live.take_standings([standing])
         if standing.kind == "release" and standing.review in (Review.revoked, Review.rejected):
             state.governance = state.governance.without_admissions(standing.name, standing.version)
         self._live.swap_all()

@@ -1,5 +1,6 @@
 """Two gateways on one store: what the one takes out is out at the other before it is recorded."""
 
+import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
@@ -179,6 +180,57 @@ async def test_a_version_that_was_moved_while_it_was_to_be_recorded_is_looked_at
         assert await two.process.recording.settled(60)
         (found,) = [each for each in (await two.process.store.recorded()).standings if each.key == key]
         assert "leaks" in found.why_out(two.process.clock.wall())
+
+
+async def test_a_version_that_is_heard_to_be_revoked_while_it_is_moved_here_stays_revoked():
+    """What is recorded here says nothing of it yet; the revocation is put upon that, too."""
+    async with pair(files(route())) as (_one, two):
+        key = _model(two)
+
+        async def hear():
+            assert two.acts.hear(VersionOut(key, "leaks", 5.0))
+
+        two.process.store.let_first(hear())
+        registries = Registries(two.process.live, None)
+        await registries.deprecate(key, "old", retire_at=None, successor=None)
+        assert "leaks" in two.process.live.state.standings[key].why_out(9.0)
+
+
+async def test_a_version_that_is_revoked_while_it_is_moved_stays_revoked_and_is_recorded_so():
+    """The move is recorded first, and the revocation upon it."""
+    async with pair(files(route())) as (_one, two):
+        registries, key = Registries(two.process.live, None), _model(two)
+        revoking = []
+
+        async def revoke():
+            revoking.append(asyncio.ensure_future(registries.revoke(key, "leaks")))
+            await asyncio.sleep(0)
+
+        two.process.store.let_first(revoke())
+        await registries.deprecate(key, "old", retire_at=None, successor=None)
+        assert "revoked: leaks" == two.process.live.state.standings[key].why_out(9.0)
+        await revoking[0]
+        assert await two.process.recording.settled(60)
+        (found,) = [each for each in (await two.process.store.recorded()).standings if each.key == key]
+        assert ("revoked: leaks", 3) == (found.why_out(9.0), found.revision)
+        assert found == two.process.live.state.standings[key]
+
+
+async def test_a_revocation_is_recorded_of_a_version_that_another_gateway_has_retired_first():
+    """To be out already is not to be revoked."""
+    async with pair(files(route())) as (one, two):
+        mine, theirs, key = Registries(two.process.live, None), Registries(one.process.live, None), _model(two)
+        two.process.store.away = True
+        await mine.revoke(key, "leaks")
+        await theirs.deprecate(key, "old", retire_at=one.process.clock.wall() + 1.0, successor=None)
+        one.process.clock.now += 2
+        theirs.end_due()
+        assert await one.process.recording.settled(60)
+        two.process.store.away = False
+        assert await two.process.recording.settled(60)
+        (found,) = [each for each in (await two.process.store.recorded()).standings if each.key == key]
+        assert "revoked: leaks" == found.why_out(9.0)
+        assert found == two.process.live.state.standings[key]
 
 
 async def test_hints_openings_and_closings_are_passed_on():

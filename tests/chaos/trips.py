@@ -3,8 +3,9 @@
 A trip is a real one. A candidate has 99 percent of its route. Its model begins to fail, four requests at the first
 replica trip its breaker there, and the model is well again at once, so that the others have no reason of their own to
 stop. The time runs from the rollback in the first replica's log to the start of the last request for the candidate's
-model that reaches the provider; 10 requests a second go by each of the others. Where another one has seen failures
-enough to trip by itself, which takes three, that trip tells nothing and is left out.
+model that reaches the provider. Requests go by each of the others all the while: 10 a second, and 2 where Redis is
+gone, since then nobody keeps them from those that fail before it is time. Where another one has seen failures enough
+to trip by itself, which takes three, that trip tells nothing and is left out.
 """
 
 import time
@@ -23,6 +24,8 @@ from tests.gateway_process import wait_until
 TRIP_PACE = 10.0
 """Requests a second to each route of a batch, at each of the other replicas."""
 
+PACE_WITHOUT_REDIS = 2.0
+
 BATCH = 5
 WATCHED_SECONDS = 2.5
 """For how long after a trip a late request is looked for."""
@@ -30,14 +33,13 @@ WATCHED_SECONDS = 2.5
 FAILURES = 4
 
 
-def tripped(rig: Rig, routes: Sequence[str]) -> list[float]:
+def tripped(rig: Rig, routes: Sequence[str], pace: float) -> list[float]:
     """Trip routes whose rollouts have begun, one after the other, and give how long each took at the others."""
     rig.provider.forget()
     rig.provider.behave(latency=0.0)
     others = range(1, rig.count)
-    pace = TRIP_PACE * len(routes) * len(others)
-    with rig.traffic(rate=pace, routes=routes, replicas=others, stream_every=0) as traffic:
-        traffic.flow(0.5)
+    with rig.traffic(rate=pace * len(routes) * len(others), routes=routes, replicas=others, stream_every=0) as traffic:
+        traffic.flow(5 / pace)
         moments = {route: _trip(rig, route) for route in routes}
         traffic.flow(WATCHED_SECONDS)
     rig.provider.behave(latency=LATENCY)
@@ -88,13 +90,13 @@ def begun(rig: Rig, count: int) -> list[str]:
     return routes
 
 
-def tell_trips(rig: Rig, found: Findings, count: int, most: float) -> None:
+def tell_trips(rig: Rig, found: Findings, count: int, most: float, pace: float = TRIP_PACE) -> None:
     """Trip so many routes at the first replica alone, and tell how soon the others had stopped."""
     took: list[float] = []
     by_others = 0
     while len(took) < count and rig.left("trip") >= BATCH:
         routes = begun(rig, BATCH)
-        for route, late in zip(routes, tripped(rig, routes), strict=True):
+        for route, late in zip(routes, tripped(rig, routes, pace), strict=True):
             if any(replica.lines("rollback", route) for replica in rig.replicas[1:]):
                 by_others += 1  # it had seen failures enough of its own: that is no news travelling
             else:
@@ -118,7 +120,7 @@ def trips_without_redis(means: Means, found: Findings) -> None:
     rig.redis.kill()
     try:
         wait_until(lambda: not any(map(is_up, rig.replicas)))
-        tell_trips(rig, found, means.scaled(30, 5), 2.0)
+        tell_trips(rig, found, means.scaled(30, 5), 2.0, PACE_WITHOUT_REDIS)
     finally:
         rig.redis.start()
 

@@ -27,6 +27,9 @@ PING_SECONDS = 1.0
 GRACE_SECONDS = 0.5
 """How much longer than the server's own deadline an answer is waited for."""
 
+STILL_SECONDS = 10.0
+"""How long a gateway may stand still within a transaction, and hold up who waits for it, before the server ends that."""
+
 _OPENING_LOCK = 0x70696E696F6E
 """Processes that open a database do so one after the other: the key that they lock. It spells `pinion`."""
 
@@ -124,8 +127,8 @@ class PostgresDatabase:
         def began(connection: Connection) -> None:
             seconds = connection.get_execution_options().get("statement_seconds", self._care.statement_seconds)
             _driver_connection(connection).patience = seconds + GRACE_SECONDS
-            deadlines = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
-            settings = [f"{deadline} = {seconds * 1000:.0f}" for deadline in deadlines]
+            settings = [f"statement_timeout = {seconds * 1000:.0f}", f"lock_timeout = {seconds * 1000:.0f}"]
+            settings.append(f"idle_in_transaction_session_timeout = {max(seconds, STILL_SECONDS) * 1000:.0f}")
             if not self._care.is_synced:
                 settings.append("synchronous_commit = off")
             statement = "; ".join(f"SET LOCAL {setting}" for setting in settings)

@@ -9,6 +9,7 @@
     - GatewayFault: Pinion itself cannot serve now
         - Unavailable (503)
             - Overloaded: more requests are under way than may be
+            - KeyInDoubt: a key may be good, and the store that would tell is away
     - UpstreamFault: a provider did not answer as its protocol asks
     - OperatorFault: an operator's command cannot be carried out
         - Unidentified (401), NotPermitted (403), UnknownSubject (404), VerbRefused (409)

@@ -28,7 +28,7 @@ GRACE_SECONDS = 0.5
 """How much longer than the server's own deadline an answer is waited for."""
 
 STILL_SECONDS = 10.0
-"""How long a gateway may stand still within a transaction, and hold up who waits for it, before the server ends that."""
+"""How long a gateway may stand still within a transaction, holding others up, before the server ends that."""
 
 _OPENING_LOCK = 0x70696E696F6E
 """Processes that open a database do so one after the other: the key that they lock. It spells `pinion`."""

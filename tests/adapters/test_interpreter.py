@@ -17,4 +17,4 @@ def test_collections_are_rare_and_threads_give_way():
     )
     command = [sys.executable, "-c", script]
     said = subprocess.run(command, env={"PYTHONPATH": str(ROOT)}, check=True, capture_output=True, text=True).stdout
-    assert "20000 True 0.0005" == said.strip()
+    assert "5000 True 0.0005" == said.strip()

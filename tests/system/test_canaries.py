@@ -8,13 +8,11 @@ import sys
 from pathlib import Path
 
 import httpx2
-import pytest
 from click.testing import CliRunner
 
 from gateway.api.openapi import document
 from gateway.cli import main
 from gateway.core.api_key import digest_of, named_key
-from gateway.simulator.server import running
 from tests.adapters.identity_keys import AUDIENCE, ISSUER, SET, token
 from tests.gateway_process import CREDENTIALS, SIMULATOR, inherited, started, wait_until, write_policies
 from tests.postgres_server import PostgresServer
@@ -289,13 +287,6 @@ def refused_start(folder, sinks, *args, **env):
     )
     assert 2 == done.returncode, (args, done)
     sinks.add("refused starts", done.stdout + done.stderr)
-
-
-@pytest.fixture(scope="module")
-def simulator():
-    """A provider for all gateways."""
-    with running() as provider:
-        yield provider
 
 
 def prepared(folder: Path, simulator):

@@ -7,37 +7,11 @@ from contextlib import ExitStack, contextmanager
 import httpx2
 import pytest
 
-from gateway.simulator.server import running
 from tests.gateway_process import TLS, started, traced, wait_until, write_policies
-from tests.postgres_server import PostgresServer
-from tests.redis_server import RedisServer
 from tests.system.chatting import NEW_MODEL, SIMULATED, chat, desk, sample, weight
 
 PLAN = 'rollout: {from: "1.0.0", steps: [{percent: 50, hold: 1h}, {percent: 100}]}'
 HALF = 500_000
-
-
-@pytest.fixture(scope="module")
-def simulator():
-    """A provider for all gateways."""
-    with running() as provider:
-        yield provider
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    """A PostgreSQL for all tests here."""
-    made = PostgresServer()
-    made.start()
-    yield made
-    made.remove()
-
-
-@pytest.fixture
-def redis():
-    """A Redis of its own for each test."""
-    with RedisServer() as made:
-        yield made
 
 
 @contextmanager

@@ -4,40 +4,13 @@ from collections.abc import Callable
 from itertools import count
 
 import httpx2
-import pytest
 
 from gateway.control.judging import KEEP_SECONDS
-from gateway.simulator.server import running
 from tests.gateway_process import GatewayProcess, started, traced, wait_until
-from tests.postgres_server import PostgresServer
-from tests.redis_server import RedisServer
 from tests.system.chatting import NEW_MODEL, chat, sample, weight
 from tests.system.test_fleet import fleet, told
 
 UNITS = count(1)
-
-
-@pytest.fixture(scope="module")
-def simulator():
-    """A provider for all gateways."""
-    with running() as provider:
-        yield provider
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    """A PostgreSQL for all tests here."""
-    made = PostgresServer()
-    made.start()
-    yield made
-    made.remove()
-
-
-@pytest.fixture
-def redis():
-    """A Redis of its own for each test."""
-    with RedisServer() as made:
-        yield made
 
 
 def plan(step: str, guardrail: str) -> str:

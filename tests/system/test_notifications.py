@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 import pytest
 
-from gateway.simulator.server import running
 from tests.adapters.certificates import issue
 from tests.adapters.webhook_receiver import OTHER_SECRET, SECRET, Receiver
 from tests.api.office import operator, token_of
@@ -35,13 +34,6 @@ def receiver(certificate):
     made = Receiver(certificate)
     yield made
     made.stop()
-
-
-@pytest.fixture(scope="module")
-def simulator():
-    """A provider for all gateways."""
-    with running() as provider:
-        yield provider
 
 
 @contextmanager

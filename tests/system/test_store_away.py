@@ -8,7 +8,6 @@ from contextlib import contextmanager
 import httpx2
 import pytest
 
-from gateway.simulator.server import running
 from tests.gateway_process import PROVIDERS, TLS, started, traced, wait_until, write_policies
 from tests.postgres_server import PostgresServer
 
@@ -25,13 +24,6 @@ releases:
 def serving(version: str) -> dict[str, str]:
     """The policies of a route that asks for a version."""
     return {"providers.yaml": PROVIDERS, "route.yaml": f'{ROUTE}serve: "{version}"\nrollout: {STEPS}\n'}
-
-
-@pytest.fixture(scope="module")
-def simulator():
-    """A provider for all gateways."""
-    with running() as provider:
-        yield provider
 
 
 @pytest.fixture

@@ -63,9 +63,10 @@ class EdgeProtocol(EdgeGuard):
             self._advance()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client has left, whatever was under way."""
+        """The client has left, whatever was under way. What was being received holds its connection: let go of it."""
         super().connection_lost(exc)
         self._end_turns()
+        self._receiving = None
 
     def pause_writing(self) -> None:
         """What was written piles up."""

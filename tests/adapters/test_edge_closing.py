@@ -1,8 +1,11 @@
 """How the protocol's edge ends a connection: after which request, and what becomes of all that still comes."""
 
+import gc
+
 import pytest
 
 from gateway.adapters.edge_guard import Limits
+from gateway.adapters.edge_protocol import EdgeProtocol
 from gateway.core.errors import ClientFault
 from tests.adapters.edge_by_protocol import KEPT_OLD, OLD, alone, streamed
 from tests.adapters.edge_server import CHUNKED, request, wait_for
@@ -146,3 +149,20 @@ def client_told(client, status: int) -> str | None:
     answer.read()
     assert status == answer.status
     return answer.getheader("connection")
+
+
+def receiving() -> list[EdgeProtocol]:
+    """The connections that hold a request whose body is not whole, closed or not."""
+    return [each for each in gc.get_objects() if isinstance(each, EdgeProtocol) and each._receiving is not None]
+
+
+def test_a_client_that_leaves_within_its_request_leaves_nothing_to_be_collected():
+    """What was being received holds its connection, which lets go of it: else it were a kilobyte until a collection."""
+    gc.collect()
+    with alone(Limits()) as edge:
+        edge.stage.script = nothing
+        with edge.connection() as client:
+            client.send(request(b"half", length=100))
+            wait_for(lambda: edge.stage.opened)
+            assert 1 == len(receiving())
+        wait_for(lambda: not receiving())

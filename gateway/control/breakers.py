@@ -118,7 +118,7 @@ class Breakers:
         key = live.name, release.version
         if not live.can_roll_back(release.version):
             self._tell(*key, trip)
-            if not self._breakers[key].is_alone:
+            if not self._breakers[key].fails_alone:
                 self.on_open(*key, trip.rule)
         elif self.stable_fails(live, release, now):
             # Stable fails on the same provider: whatever is wrong is not the candidate's doing, so it starts afresh.

@@ -61,7 +61,8 @@ class HandOvers:
         if secret is None or not await self._is_settled():
             return
         watched = self._judging.sources()
-        self._waiting = {source: told for source, told in self._waiting.items() if source in watched}
+        for source in self._waiting.keys() - watched:
+            del self._waiting[source], self._times[source]
         for told in self._judging.hand_over(self._waiting):
             self._waiting[told.source] = replace(told, seal=told.sealed_with(secret))
         now = self._due()

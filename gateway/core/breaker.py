@@ -108,7 +108,7 @@ class Breaker:
         "_opened_at",
         "_pass",
         "_window",
-        "is_alone",
+        "fails_alone",
         "policy",
         "state",
         "trips",
@@ -118,7 +118,7 @@ class Breaker:
         self.policy = policy
         self.state = BreakerState.closed
         self.trips = 0
-        self.is_alone = False
+        self.fails_alone = False
         self._window = Window(policy.window)
         self._cusum = Cusum()
         self._consecutive = 0
@@ -210,7 +210,7 @@ class Breaker:
 
         One that is open already waits longer only when it was a bad probe that tripped the other.
         """
-        self.is_alone = False
+        self.fails_alone = False
         if self.state is BreakerState.open and not by_probe:
             return False
         self._open("trip_elsewhere", now)
@@ -246,7 +246,7 @@ class Breaker:
         self._good_probes += 1
         if self._good_probes >= self.policy.probes:
             self._move("recover")
-            self._closed_at, self._closed_elsewhere_at, self.is_alone = now, -math.inf, False
+            self._closed_at, self._closed_elsewhere_at, self.fails_alone = now, -math.inf, False
         return None
 
     def _judge(self, now: float, *, failed: bool, slow: bool, baseline: float | None) -> Trip | None:
@@ -276,7 +276,7 @@ class Breaker:
     def _trip(self, rule: TripRule, limit: Mapping[str, Any], now: float) -> Trip:
         trip = Trip(rule, {**self._evidence(), **limit}, now)
         if self.state is BreakerState.closed:
-            self.is_alone = now - self._closed_elsewhere_at < self.policy.window
+            self.fails_alone = now - self._closed_elsewhere_at < self.policy.window
         self._open("trip", now)
         return trip
 

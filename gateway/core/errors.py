@@ -32,9 +32,10 @@ from gateway.core.limit import Overrun
 
 
 class PinionError(Exception):
-    """Everything that Pinion raises on purpose."""
+    """Everything that Pinion raises on purpose. `retry_after` is in how many whole seconds another try may help."""
 
     status: ClassVar[int] = 500
+    retry_after: int = 1
 
     def __init__(self, message: str) -> None:
         """`message` says what is wrong, where, and what to do."""
@@ -165,7 +166,7 @@ class Unavailable(GatewayFault):
 
 
 class Overloaded(Unavailable):
-    """More requests are under way than may be. `retry_after` is when to come back, in whole seconds."""
+    """More requests are under way than may be."""
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(f"too many requests are under way; send the request again in {retry_after} s")
@@ -173,7 +174,7 @@ class Overloaded(Unavailable):
 
 
 class KeyInDoubt(Unavailable):
-    """The key may have been issued, and the store that would tell is away. `retry_after` is in whole seconds."""
+    """The key may have been issued, and the store that would tell is away."""
 
     retry_after = 5
 

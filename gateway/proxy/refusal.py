@@ -7,8 +7,6 @@ from email.utils import parsedate
 from gateway.core.errors import (
     ClientFault,
     GatewayFault,
-    KeyInDoubt,
-    Overloaded,
     PinionError,
     RateLimited,
     Unauthenticated,
@@ -56,7 +54,7 @@ def refuse(fault: PinionError, dialect: Dialect, own: Headers) -> Refusal:
 
 
 def _retry_after(fault: PinionError) -> tuple[bytes, bytes]:
-    return (b"retry-after", b"%d" % (fault.retry_after if isinstance(fault, KeyInDoubt | Overloaded) else 1))
+    return (b"retry-after", b"%d" % fault.retry_after)
 
 
 def answer_failure(failure: Failure, provider: Provider, dialect: Dialect, own: Headers, at: float) -> Refusal:

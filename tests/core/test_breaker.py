@@ -399,20 +399,20 @@ def test_one_that_fails_soon_after_others_found_it_well_is_alone():
     """Until its own probes are good, or another one trips as well; one that fails a whole window later is not."""
     breaker = Breaker(BreakerPolicy(consecutive=1, open=10.0, window=30.0, probes=1))
     breaker.report(breaker.permit(0.0), Outcome.failed, 0.0)
-    assert not breaker.is_alone
+    assert not breaker.fails_alone
     assert breaker.close(10.0, 0.0)
     breaker.report(breaker.permit(11.0), Outcome.failed, 11.0)
-    assert breaker.is_alone
+    assert breaker.fails_alone
     breaker.report(breaker.permit(50.0), Outcome.failed, 50.0)
-    assert breaker.is_alone  # a bad probe says the same again
+    assert breaker.fails_alone  # a bad probe says the same again
     breaker.report(breaker.permit(200.0), Outcome.ok, 200.0)
-    assert (BreakerState.closed, False) == (breaker.state, breaker.is_alone)
+    assert (BreakerState.closed, False) == (breaker.state, breaker.fails_alone)
     breaker.report(breaker.permit(201.0), Outcome.failed, 201.0)
-    assert not breaker.is_alone
+    assert not breaker.fails_alone
 
     assert breaker.close(300.0, 0.0)
     breaker.report(breaker.permit(301.0), Outcome.failed, 301.0)
-    assert (True, False, False) == (breaker.is_alone, breaker.open(302.0, by_probe=False), breaker.is_alone)
+    assert (True, False, False) == (breaker.fails_alone, breaker.open(302.0, by_probe=False), breaker.fails_alone)
     assert breaker.close(400.0, 0.0)
     breaker.report(breaker.permit(430.0), Outcome.failed, 430.0)
-    assert not breaker.is_alone
+    assert not breaker.fails_alone

@@ -60,11 +60,11 @@ class Line(asyncio.Protocol):
     )
 
     _transport: asyncio.Transport
+    _reader: AnswerReader
 
     def __init__(self, keeper: Keeper, writes: GatheredWrites) -> None:
         self._keeper = keeper
         self._writes = writes
-        self._reader = AnswerReader()
         self._call: Carried | None = None
         self._is_closed, self._is_paused = True, False
         self.is_kept = False
@@ -118,7 +118,7 @@ class Line(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         """The connection stands."""
-        self._transport, self._is_closed = transport, False
+        self._transport, self._reader, self._is_closed = transport, AnswerReader(), False
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come; while no call is under way they were not asked for."""
@@ -176,4 +176,5 @@ class Line(asyncio.Protocol):
     def _close(self) -> None:
         if not self._is_closed:
             self._is_closed = True
+            self._reader.close()
             self._keeper.closed(self)

@@ -96,6 +96,10 @@ class AnswerReader:
         elif not self.is_whole:
             self.is_broken = True
 
+    def close(self) -> None:
+        """Let go of the parser: the two hold each other, and would wait together for a collection. `feed` is over."""
+        del self._parser
+
     @property
     def is_reusable(self) -> bool:
         """Whether the connection may carry another request now that this answer is whole."""

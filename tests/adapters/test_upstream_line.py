@@ -1,5 +1,6 @@
 """One connection: what its call and its pool hear of it, in which order, and that each hears it once."""
 
+import gc
 import re
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.adapters.upstream_line import Line
+from gateway.wire.http_reader import AnswerReader
 from tests.adapters.fake_wire import Wire
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
@@ -325,6 +327,37 @@ def test_a_connection_that_was_never_made():
     assert not line.is_open
     line.drop()
     assert [] == news
+
+
+def kept_by_a_cycle(work) -> list[AnswerReader]:
+    """What is left of connections' readers after `work`, with no collection since."""
+    gc.collect()
+    gc.disable()
+    try:
+        work()
+        return [each for each in gc.get_objects() if isinstance(each, AnswerReader)]
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("end", ["drop", "eof", "lost", "reset", "answered"])
+def test_a_connection_leaves_nothing_to_be_collected(end):
+    """Reader and parser hold each other: let go at the end, they go at once; after a long stream they never would."""
+
+    def carry_a_call() -> None:
+        scene = Scene()
+        scene.carry()
+        scene.line.data_received(CLOSES if end == "answered" else HEAD)
+        happen(scene, [], end)
+        assert not scene.line.is_open
+        scene.news.clear()
+
+    assert [] == kept_by_a_cycle(carry_a_call)
+
+
+def test_a_connection_that_fails_to_be_opened_leaves_nothing_to_be_collected():
+    """It has read nothing."""
+    assert [] == kept_by_a_cycle(lambda: Line(Keeper([]), Writes()).drop())
 
 
 def test_the_event_loop_knows_of_an_end_first(scene):

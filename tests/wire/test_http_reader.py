@@ -410,3 +410,12 @@ def test_an_endless_head_is_broken_however_it_comes():
     reader = AnswerReader()
     assert long == reader.feed(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(long) + long)
     assert (True, True) == (reader.is_whole, reader.is_reusable)
+
+
+def test_a_closed_reader_keeps_what_it_read():
+    """Its parser is gone, and where the answer stands is known."""
+    reader = AnswerReader()
+    reader.feed(ONE)
+    reader.close()
+    reader.end()
+    assert (True, False, 200) == (reader.is_whole, reader.is_broken, reader.status)

@@ -67,12 +67,15 @@ def in_band_failure(status: int, error: str) -> Failure:
 
 
 def fault_failure(fault: UpstreamFault | ClientFault, status: int = 0) -> Failure:
-    """The failure that a fault stands for; no free connection is Pinion's own limit, not a release's."""
+    """The failure that a fault stands for; no free connection is Pinion's own limit, not a release's.
+
+    The fault is kept without its traceback, which would hold the exchange that keeps it.
+    """
     if isinstance(fault, ClientFault):
         outcome = Outcome.client_fault
     else:
         outcome = Outcome.gateway_fault if fault.kind == "pool" else Outcome.failed
-    return Failure(outcome, fault.message, status=status, fault=fault)
+    return Failure(outcome, fault.message, status=status, fault=fault.with_traceback(None))
 
 
 def plan_legs(route: Route, assignment: Assignment) -> tuple[Leg, ...]:

@@ -178,12 +178,11 @@ class Mirror:
 
 
 class Copy:
-    """One mirrored request under way; hears the shadow's provider. Its `call` is known from `send` on."""
-
-    call: UpstreamCall
+    """One mirrored request under way; hears the shadow's provider. `call` is its request there, while that lasts."""
 
     def __init__(self, mirror: Mirror, asked: Asked, shadow: Shadow, request_id: str) -> None:
         self._mirror: Mirror | None = mirror
+        self.call: UpstreamCall | None = None
         self.asked = asked
         self.shadow = shadow
         self.request_id = request_id
@@ -201,7 +200,8 @@ class Copy:
 
     def give_up(self, result: str) -> None:
         """The copy is over its time, or its answer over all measure."""
-        self.call.cancel()
+        if self.call is not None:
+            self.call.cancel()
         self._end(None, Outcome.failed, result)
 
     def upstream_head(self, status: int, headers: Headers) -> None:
@@ -236,7 +236,7 @@ class Copy:
         self._end(None, Outcome.failed, "failed")
 
     def _end(self, scan: Scan | None, outcome: Outcome, result: str, answer: bytes = b"") -> None:
-        mirror, self._mirror = self._mirror, None
+        mirror, self._mirror, self.call = self._mirror, None, None
         if mirror is not None:
             mirror.ended(self, scan, outcome, result, answer)
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -199,7 +199,7 @@ class Lab:
 
 
 @contextlib.contextmanager
-def lab(folder: Path, plan: Plan, environment: Mapping[str, str] | None = None) -> Iterator[Lab]:
+def lab(folder: Path, plan: Plan) -> Iterator[Lab]:
     """Start everything in an empty folder; all of it has ended after the block, however that ends.
 
     Raises:
@@ -215,7 +215,7 @@ def lab(folder: Path, plan: Plan, environment: Mapping[str, str] | None = None) 
         port = int(_line(provider, "the provider"))
         write_policies(folder / "policies", port, 0)
         store = postgres.new_database()
-        gateway = _started(stack, _serve(folder, store, redis.url, plan), folder / "gateway.log", environment)
+        gateway = _started(stack, _serve(folder, store, redis.url, plan), folder / "gateway.log")
         ready = READY.fullmatch(_line(gateway, "the gateway"))
         if ready is None:
             raise Failed(f"the gateway is not ready; see {folder / 'gateway.log'}")
@@ -236,15 +236,13 @@ def _serve(folder: Path, store: str, fleet: str, plan: Plan) -> list[str]:
     ]
 
 
-def _started(
-    stack: contextlib.ExitStack, arguments: list[str], log: Path, environment: Mapping[str, str] | None = None
-) -> subprocess.Popen[str]:
+def _started(stack: contextlib.ExitStack, arguments: list[str], log: Path) -> subprocess.Popen[str]:
     """Start a Python program, to be ended with the stack; what it logs goes to a file."""
     with log.open("wb") as errors:
         process = subprocess.Popen(  # noqa: S603 - our own programs
             [sys.executable, *arguments],
             cwd=ROOT,
-            env={**inherited(), **(environment or {})},
+            env=inherited(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -1,7 +1,6 @@
 """One whole soak in a folder, from the first process to the last."""
 
 import resource
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,8 +11,8 @@ from loadtests.soak.lab import lab
 from loadtests.soak.plan import Plan
 
 
-def soak(folder: Path, plan: Plan, say: Say, environment: Mapping[str, str] | None = None) -> Findings:
-    """Start everything in an empty folder, load, and give what was found; `environment` is more of the gateway's.
+def soak(folder: Path, plan: Plan, say: Say) -> Findings:
+    """Start everything in an empty folder, load, and give what was found.
 
     Raises:
         Failed: a process does not do its part.
@@ -23,6 +22,6 @@ def soak(folder: Path, plan: Plan, say: Say, environment: Mapping[str, str] | No
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     found = Findings(datetime.now(UTC), machine(), plan)
     say("starting PostgreSQL, Redis, the provider, the gateway and the clients", 0)
-    with lab(folder, plan, environment) as running:
+    with lab(folder, plan) as running:
         Course(running, found, say).run()
     return found

@@ -29,6 +29,8 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.gateway_process import inherited
+
 BLOCK = re.compile(
     r"(?:<!-- (?P<mark>file: \S+|background|skip) -->\n+)?```(?P<language>\w+)\n(?P<text>.*?)^```$",
     re.DOTALL | re.MULTILINE,
@@ -119,7 +121,7 @@ class Walk:
     def _environment(self) -> dict[str, str]:
         path = f"{PINION.parent}{os.pathsep}{os.environ['PATH']}"
         return {
-            **os.environ,
+            **inherited(),
             "PATH": path,
             "PINION_PORT": self.ports["8080"],
             "PINION_ADMIN_PORT": self.ports["8081"],

@@ -6,13 +6,12 @@ from loadtests.soak.gates import gates
 from loadtests.soak.plan import SHORT
 from loadtests.soak.soaking import soak
 from loadtests.soak.workers import exactly
-from tests.gateway_process import traced
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     """What one short soak has found."""
-    return soak(tmp_path_factory.mktemp("soak"), SHORT, lambda *_: None, traced())
+    return soak(tmp_path_factory.mktemp("soak"), SHORT, lambda *_: None)
 
 
 def test_nothing_is_lost_and_nothing_is_left(found):

@@ -6,7 +6,7 @@ from itertools import count
 import httpx2
 
 from gateway.control.judging import KEEP_SECONDS
-from tests.gateway_process import GatewayProcess, started, traced, wait_until
+from tests.gateway_process import GatewayProcess, started, wait_until
 from tests.system.chatting import NEW_MODEL, chat, sample, weight
 from tests.system.test_fleet import fleet, told
 
@@ -127,7 +127,7 @@ def test_nothing_counts_twice_when_redis_is_lost_and_the_judge_is_killed(tmp_pat
         ask(two, 2)
         assert 17 == requests(two)
         copy = "--store-copy", str(tmp_path / "copy-0.json")
-        again = started(one.policies, one.store, *copy, "--fleet", redis.url, env=traced())
+        again = started(one.policies, one.store, *copy, "--fleet", redis.url)
         try:
             known = requests(again)
             assert 15 <= known <= 17

@@ -10,7 +10,7 @@ import pytest
 from tests.adapters.certificates import issue
 from tests.adapters.webhook_receiver import OTHER_SECRET, SECRET, Receiver
 from tests.api.office import operator, token_of
-from tests.gateway_process import started, traced, wait_until, write_policies
+from tests.gateway_process import started, wait_until, write_policies
 from tests.postgres_server import PostgresServer
 from tests.system.chatting import SIMULATED, desk
 
@@ -45,7 +45,7 @@ def gateway(folder, simulator, certificate, *urls, files=FREE, store=None):
     write_policies(policies, files, simulator)
     named = [part for url in urls for part in ("--notify", url)]
     copy = ("--store-copy", str(folder / "copy.json"))
-    env = {**traced(), "PINION_NOTIFY_SECRET": f"{OTHER_SECRET} {SECRET}", "SSL_CERT_FILE": str(certificate.authority)}
+    env = {"PINION_NOTIFY_SECRET": f"{OTHER_SECRET} {SECRET}", "SSL_CERT_FILE": str(certificate.authority)}
     found = started(policies, store or f"sqlite:///{folder / 'pinion.db'}", *named, *copy, env=env, program=NEAR)
     found.simulator, found.token = simulator, token_of("vic")
     try:

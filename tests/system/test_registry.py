@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from gateway.simulator.server import running
-from tests.gateway_process import running_gateway, started, traced, wait_until, write_policies
+from tests.gateway_process import running_gateway, started, wait_until, write_policies
 from tests.postgres_server import PostgresServer
 from tests.system.chatting import NEW_MODEL, SIMULATED, STEADY_MODEL, chat, desk
 
@@ -104,7 +104,7 @@ def test_a_revoked_candidate_is_out_on_every_gateway(tmp_path, server):
                 policies.mkdir()
                 write_policies(policies, ROLLING, simulator)
                 copy = ("--store-copy", str(tmp_path / f"{name}.json"))
-                gateways.append(started(policies, store, *copy, env=traced()))
+                gateways.append(started(policies, store, *copy))
             one, other = gateways
             one.act("start", "desk")
             assert "desk/1.1.0" == release(one)

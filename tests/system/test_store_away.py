@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import httpx2
 import pytest
 
-from tests.gateway_process import PROVIDERS, TLS, started, traced, wait_until, write_policies
+from tests.gateway_process import PROVIDERS, TLS, started, wait_until, write_policies
 from tests.postgres_server import PostgresServer
 
 STEPS = "{steps: [{percent: 10, hold: 1h}, {percent: 50, hold: 1h}, {percent: 100}]}"
@@ -40,7 +40,7 @@ def gateway(folder, simulator, store, version="1.1.0"):
     """A gateway on a store, whose route asks for a version; its policies and copy are in the folder."""
     policies = folder / "policies"
     write_policies(policies, serving(version), simulator)
-    found = started(policies, store, "--store-copy", str(folder / "copy.json"), env=traced())
+    found = started(policies, store, "--store-copy", str(folder / "copy.json"))
     found.simulator = simulator
     try:
         yield found

@@ -112,8 +112,10 @@ def start_pinion(pinion: Found, setup: Setup) -> Subject:
     return subject
 
 
-def start_gateway(pinion: Found, setup: Setup) -> tuple[Subject, int]:
-    """Start a gateway on policies and a store that are there already; give it with its operations port.
+def start_gateway(pinion: Found, setup: Setup, *more: str, store: str | None = None) -> tuple[Subject, int]:
+    """Start a gateway on policies that are there already; give it with its operations port.
+
+    `more` are options of `pinion serve`; the store is a file in the setup's folder unless one is named.
 
     Raises:
         StartFault: It did not get ready.
@@ -121,7 +123,7 @@ def start_gateway(pinion: Found, setup: Setup) -> tuple[Subject, int]:
     command = [
         *(str(pinion.program), "serve", "--policies", str(setup.folder / "policies")),
         *("--port", "0", "--admin-port", "0", "--drain-delay", "0s", "--drain-grace", "1s"),
-        *("--store", f"sqlite:///{setup.folder / 'pinion.db'}"),
+        *("--store", store or f"sqlite:///{setup.folder / 'pinion.db'}", *more),
     ]
     began = time.monotonic()
     process = start("pinion", command, setup.folder)
@@ -132,7 +134,7 @@ def start_gateway(pinion: Found, setup: Setup) -> tuple[Subject, int]:
             raise StartFault(f"pinion did not get ready: {process.last_words()}")
         time.sleep(0.005)
     seconds = time.monotonic() - began
-    port, admin = (int(port) for port in re.findall(r"http://[^\s,]*:(\d+)", told))
+    port, admin = (int(port) for port in re.findall(r"http://[^\s,]*:(\d+)", told)[:2])
     headers = {"Authorization": f"Bearer {KEY}"}
     return Subject("pinion", Address(port, headers, setup.routes), process, seconds), admin
 

@@ -1,14 +1,18 @@
 """How much a fleet asks of its servers whatever it is asked itself, and what it does with more than it can carry."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from loadtests.bench.answers import MODEL
+from loadtests.bench.upstreams import event_upstream
 from tests.chaos.client import Plan
 from tests.chaos.fault import Fault, Findings, Means
 from tests.chaos.fleet_policies import STEADY, TRAFFIC_KEY, policy_files
 from tests.chaos.provider import Provider
 from tests.chaos.rig import Rig
 from tests.chaos.traffic import Ledger, Traffic
-from tests.gateway_process import started, write_policies
+from tests.gateway_process import started, wait_until, write_policies
 
 LOW = 100.0
 HIGHEST = (2000.0, 600.0, 300.0)
@@ -26,6 +30,22 @@ CAPACITY = SLOTS / LATENCY
 """Requests a second that so many slots carry when each answer takes so long."""
 
 
+PLAIN = "plain"
+PLAIN_FILE = "plain.yaml"
+PLAIN_POLICIES = f"""
+kind: provider
+name: plain
+dialect: openai
+base_url: %s/v1
+---
+kind: route
+name: {PLAIN}
+releases: {{"1.0.0": {{model: plain/{MODEL}}}}}
+serve: "1.0.0"
+"""
+"""A route whose provider answers at once: the simulated one would take as much of the machine as the gateways."""
+
+
 def commands(rig: Rig) -> tuple[int, int]:
     """How many commands Redis, and how many transactions the database, has carried out so far."""
     told = "select xact_commit + xact_rollback from pg_stat_database where datname = current_database()"
@@ -34,7 +54,7 @@ def commands(rig: Rig) -> tuple[int, int]:
 
 def asked(rig: Rig, rate: float, seconds: float) -> tuple[float, float, float]:
     """Commands and transactions a second, and answers a second, under so many requests a second."""
-    with rig.traffic(rate=rate, stream_every=0, units=10_000) as traffic:
+    with rig.traffic(rate=rate, routes=(PLAIN,), stream_every=0, units=10_000) as traffic:
         traffic.flow(2)
         before, began = commands(rig), time.time()
         traffic.flow(seconds)
@@ -48,16 +68,30 @@ def asked(rig: Rig, rate: float, seconds: float) -> tuple[float, float, float]:
 def cost(means: Means, found: Findings) -> None:
     """Commands a second at a hundred requests a second, and at the most that this machine holds up to 2,000."""
     rig, seconds = means.rig, means.scaled(10, 5)
-    low = asked(rig, LOW, seconds)
-    for rate in HIGHEST if not means.is_quick else (300.0,):
-        high = asked(rig, rate, seconds)
-        if high[2] >= HELD * rate:
-            break
-        found.note(f"{rate:.0f} requests/s are not held here: {high[2]:.0f}")
+    with _plain_route(means):
+        low = asked(rig, LOW, seconds)
+        for rate in HIGHEST if not means.is_quick else (300.0,):
+            high = asked(rig, rate, seconds)
+            if high[2] >= HELD * rate:
+                break
+            found.note(f"{rate:.0f} requests/s are not held here: {high[2]:.0f}")
     found.note(f"at {low[2]:.0f} and {high[2]:.0f} requests/s")
     for name, few, many in (("Redis", low[0], high[0]), ("PostgreSQL", low[1], high[1])):
         found.figures[f"{name} at {LOW:.0f}"], found.figures[f"{name} at {rate:.0f}"] = round(few, 2), round(many, 2)
         found.note(f"{name} {few:.1f} and {many:.1f} a second", ok=many <= ALIKE * few)
+
+
+@contextmanager
+def _plain_route(means: Means) -> Iterator[None]:
+    """Every replica has the plain route, and takes it away again."""
+    folders = [replica.folder / "policies" for replica in means.rig.replicas]
+    with event_upstream(means.folder / "plain") as upstream:
+        for folder in folders:
+            write_policies(folder, {PLAIN_FILE: PLAIN_POLICIES % upstream.url})
+        wait_until(lambda: all(replica.chat(PLAIN).status == 200 for replica in means.rig.replicas))
+        yield
+        for folder in folders:
+            (folder / PLAIN_FILE).unlink()
 
 
 def overload(means: Means, found: Findings) -> None:

@@ -2,6 +2,23 @@
 
 import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Hold collections off in a `with` block that imports modules, and leave what it has made out of them for good.
+
+    Next to nothing that a module makes is garbage, and to look through all of it again and again, in the end once more,
+    took a seventh of the start.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()  # the first collection would go through everything
+        gc.enable()
 
 
 def settle_interpreter() -> None:
@@ -13,6 +30,7 @@ def settle_interpreter() -> None:
     reloads. And the threads that write the log and the ledger, or read
     policy files, give way to the serving loop within half a millisecond instead of five.
     """
+    gc.unfreeze()  # modules make a little garbage, too
     gc.collect()
     gc.freeze()
     gc.set_threshold(5_000, 200, 100)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import click
 
 from gateway import __version__
+from gateway.adapters.interpreter import uncollected
 
 SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Serving": {
@@ -60,7 +61,9 @@ class Commands(click.Group):
         """Import a command; None when there is none of that name."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        command: click.Command = getattr(importlib.import_module(f"gateway.cli.{cmd_name}"), cmd_name)
+        with uncollected():
+            module = importlib.import_module(f"gateway.cli.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

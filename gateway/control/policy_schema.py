@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -33,24 +34,20 @@ KINDS: Mapping[str, type[Keys]] = {
     "approval_policy": ApprovalPolicyDocument,
 }
 
-_SCHEMAS: Mapping[str, Any] = {kind: keys.model_json_schema() for kind, keys in KINDS.items()}
-
-_ANY_DOCUMENT: TypeAdapter[Any] = TypeAdapter(
-    Annotated[
-        ProviderDocument
-        | ModelDocument
-        | DatasetDocument
-        | AppDocument
-        | PlanDocument
-        | RouteDocument
-        | PromptDocument
-        | OperatorDocument
-        | IdentityProviderDocument
-        | SigningKeyDocument
-        | ApprovalPolicyDocument,
-        Field(discriminator="kind"),
-    ]
-)
+_AnyDocument = Annotated[
+    ProviderDocument
+    | ModelDocument
+    | DatasetDocument
+    | AppDocument
+    | PlanDocument
+    | RouteDocument
+    | PromptDocument
+    | OperatorDocument
+    | IdentityProviderDocument
+    | SigningKeyDocument
+    | ApprovalPolicyDocument,
+    Field(discriminator="kind"),
+]
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -175,9 +172,15 @@ def meant(name: Any, known: Iterable[str]) -> str | None:
     return f"did you mean {close[0]!r}? correct it" if close else None
 
 
+@cache
+def _schema_of(kind: str) -> Mapping[str, Any]:
+    """Give the JSON Schema of a kind; made for the first unknown key, since most starts need none."""
+    return KINDS[kind].model_json_schema()
+
+
 def _keys_at(kind: str, place: Iterable[str | int]) -> list[str]:
     """List the keys that a place takes, found by walking the kind's JSON Schema."""
-    schema = _SCHEMAS[kind]
+    schema = _schema_of(kind)
     definitions = schema.get("$defs", {})
     for step in place:
         if isinstance(step, int):
@@ -199,7 +202,8 @@ def _with_keys_or_items(part: Any, definitions: Mapping[str, Any]) -> Any:
 
 def json_schema() -> dict[str, Any]:
     """Give one JSON Schema (draft 2020-12) for a policy document of any kind, for editors."""
-    schema = _tidied(_ANY_DOCUMENT.json_schema())
+    any_document: TypeAdapter[Any] = TypeAdapter(_AnyDocument)
+    schema = _tidied(any_document.json_schema())
     schema.pop("discriminator")
     return {"$schema": _DRAFT, "title": "A policy document of Pinion", **schema}
 

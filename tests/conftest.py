@@ -1,5 +1,8 @@
 """What every test may use: the event loop of the gateway, properties that no slow machine fails, and an order."""
 
+import os
+import sys
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     places = {folder: place for place, folder in enumerate(FIRST)}
     items.sort(key=lambda item: places.get(item.path.relative_to(here).parts[0], len(FIRST)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Run a test that is marked `untraced`, and the processes that it starts, without the tracer of coverage.
+
+    The marker no_cover of pytest-cov would save nothing: it pauses the measure of a worker, which then goes on with the
+    other one that `patch = ["subprocess"]` has begun in it, and it would lose what other threads run later.
+    """
+    tracer = sys.gettrace()
+    if tracer is None or item.get_closest_marker("untraced") is None:
+        return (yield)
+    told = os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+    sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(tracer)
+        if told is not None:
+            os.environ["COVERAGE_PROCESS_CONFIG"] = told
 
 
 @pytest.fixture

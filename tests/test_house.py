@@ -15,6 +15,8 @@ import pytest
 
 import gateway
 
+pytestmark = pytest.mark.untraced
+
 ROOT = Path(__file__).parent.parent
 HOUSE = ROOT / "gateway"
 TESTS = ROOT / "tests"
@@ -64,12 +66,6 @@ MACHINE_PATHS = ["/".join(("", folder, "")) for folder in ("work", "root", "opt/
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@cache
-def parsed(path: Path) -> ast.Module:
-    """The syntax tree of a Python file."""
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-
-
 def modules() -> list[Path]:
     """Every module of the package; migrations apart, which are generated scripts."""
     return sorted(path for path in HOUSE.rglob("*.py") if "migrations" not in path.parts)
@@ -80,9 +76,15 @@ def name_of(path: Path) -> str:
     return path.relative_to(HOUSE).as_posix()
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Every node of the syntax tree of a Python file."""
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"), filename=str(path))))
+
+
 def functions(path: Path) -> Iterator[Function]:
     """Every function and method in a file, nested ones too."""
-    return (node for node in ast.walk(parsed(path)) if isinstance(node, Function))
+    return (node for node in nodes(path) if isinstance(node, Function))
 
 
 def written_tests() -> list[tuple[Path, Function]]:
@@ -107,11 +109,22 @@ def imports_gateway(node: ast.AST) -> bool:
     return any(name.partition(".")[0] == "gateway" for name in imported)
 
 
+def dotted(called: ast.expr) -> str:
+    """What an expression calls, as far as names say it."""
+    match called:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=owner, attr=name):
+            return f"{dotted(owner)}.{name}"
+        case _:
+            return ""
+
+
 def is_patch(node: ast.AST) -> bool:
     """Whether an expression replaces an attribute behind its owner's back."""
     if not isinstance(node, ast.Call):
         return False
-    called = ast.unparse(node.func)
+    called = dotted(node.func)
     return called == "monkeypatch.setattr" or re.search(r"\b(mock|mocker)\.patch\b|^patch\b", called) is not None
 
 
@@ -168,7 +181,7 @@ def test_no_global_statements():
     offenders = [
         f"{name_of(path)}:{node.lineno}"
         for path in modules()
-        for node in ast.walk(parsed(path))
+        for node in nodes(path)
         if isinstance(node, ast.Global)
     ]
     assert [] == offenders
@@ -227,7 +240,7 @@ def test_patches_are_rare():
     patches = [
         f"{path.relative_to(TESTS)}:{node.lineno}"
         for path in sorted(TESTS.rglob("*.py"))
-        for node in ast.walk(parsed(path))
+        for node in nodes(path)
         if is_patch(node)
     ]
     allowed = len(written_tests()) // TESTS_PER_PATCH

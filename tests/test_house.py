@@ -179,10 +179,7 @@ def test_functions_are_short():
 def test_no_global_statements():
     """State lives in objects that are passed along, never in a module."""
     offenders = [
-        f"{name_of(path)}:{node.lineno}"
-        for path in modules()
-        for node in nodes(path)
-        if isinstance(node, ast.Global)
+        f"{name_of(path)}:{node.lineno}" for path in modules() for node in nodes(path) if isinstance(node, ast.Global)
     ]
     assert [] == offenders
 

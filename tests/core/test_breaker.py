@@ -347,7 +347,7 @@ class AnyBreaker(RuleBasedStateMachine):
 
 
 AnyBreaker.TestCase.__doc__ = "Whatever happens in whatever order, the breaker keeps its law."
-TestAnyBreaker = AnyBreaker.TestCase
+TestAnyBreaker = pytest.mark.untraced(AnyBreaker.TestCase)
 
 
 def test_what_other_gateways_counted_is_judged_by_the_rules_of_rates_alone():

@@ -54,6 +54,7 @@ def misses(draw: Callable[[np.random.Generator, int], np.ndarray], seed: int, ra
     return two, low, high
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("ratio", [1.0, 1.5])
 @pytest.mark.parametrize("name", DRAWS)
 def test_the_truth_is_covered_at_all_times(name: str, ratio: float):
@@ -124,6 +125,7 @@ def test_the_p_value_is_that_of_the_interval(stable: Moments, candidate: Moments
         assert (p < alpha) == (not interval.low <= 0 <= interval.high)
 
 
+@pytest.mark.untraced
 @given(samples, samples, st.integers(1, 2000))
 @settings(max_examples=1000)
 def test_the_estimate_lies_inside_and_a_worse_one_higher(stable: Moments, candidate: Moments, more: int):

@@ -22,6 +22,7 @@ def test_one_failure_in_five_is_out_within_25(seconds: float, weight: float):
     assert median_requests(Route(0.005, 0.2, weight, seconds), runs=200) <= 25
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(("seconds", "runs"), [(1.0, 60), (0.05, 15), (10.0, 15)])
 def test_an_equal_canary_stays(seconds: float, runs: int):
     """Of rollouts with 4,000 canary requests, both failing 0.5 %, at most 2 % are rolled back."""

@@ -149,6 +149,7 @@ def peeked(seed: int, looks: int = 12, units: int = 100) -> tuple[bool, bool]:
     return shown, effect_of("error_rate", control, arm, alpha=ALPHA, final=True).is_shown
 
 
+@pytest.mark.untraced
 def test_an_experiment_without_a_difference_rarely_shows_one():
     """Looked at a dozen times, and at the end alone: at most alpha and two deviations of that many runs."""
     runs = [peeked(seed) for seed in range(300)]
@@ -171,6 +172,7 @@ def ended(seed: int, share: float, units: int) -> bool:
     return effect_of("error_rate", *sides, alpha=ALPHA, final=True).is_shown
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(("share", "units"), [(0.5, 600), (0.05, 3_000)])
 def test_the_planned_end_holds_its_level_with_heavy_users(share, units):
     """At most alpha and two deviations of that many runs, also where the arm is small."""

@@ -255,6 +255,7 @@ def test_the_sample_ratio_is_of_units():
     assert step.sample_ratio.p < 0.001
 
 
+@pytest.mark.untraced
 def test_busy_units_are_no_sample_ratio_mismatch():
     """Heavy-tailed use at 5 to 95 stays at its level of 0.1 %, where counts of requests would not."""
     lowest = []
@@ -286,6 +287,7 @@ def canary_until_alarm(shares: tuple[float, float], seed: int, most: int = 200) 
     return math.inf
 
 
+@pytest.mark.untraced
 def test_a_canary_that_fails_ten_percent_is_found_within_sixty_requests():
     """From records to alarm, in the middle of 25 runs."""
     assert 60 >= median(canary_until_alarm((0.01, 0.1), seed) for seed in range(25))

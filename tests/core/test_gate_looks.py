@@ -29,6 +29,7 @@ def asked(step: Evidence, stable: tuple[int, int], candidate: tuple[int, int], c
     return judge(step, criterion, "guardrail").verdict
 
 
+@pytest.mark.untraced
 def test_one_that_is_worse_by_the_limit_seldom_passes(monkeypatch):
     """Asked at every second, by 1,500 outcomes: in no more than 5 % of 300 steps, and two deviations."""
     monkeypatch.setattr(judgement, "difference_bound", lru_cache(None)(judgement.difference_bound))

@@ -120,6 +120,7 @@ def test_the_direction_is_never_inverted(criterion: Criterion, bad: int, better:
     assert Verdict.breach is not judge(step, criterion, "guardrail").verdict
 
 
+@pytest.mark.untraced
 def test_equal_releases_are_seldom_in_breach():
     """Judged at every look at 5 to 95, with a delta of nought: no more than alpha of 100 runs, plus two deviations."""
     criterion, alarms = Criterion("error_rate", max_delta=0.0), 0

@@ -116,6 +116,7 @@ def test_no_window_admits_more_than_the_limit(steps, amount):
     assert max(given_in.values()) <= amount
 
 
+@pytest.mark.untraced
 @given(moves, st.lists(st.integers(1, 900), min_size=200, max_size=200))
 def test_what_is_settled_later_overshoots_by_what_was_under_way(steps, tokens):
     """A request is let through by what is counted, and its own use comes later: limit and open ones are the most."""

@@ -82,6 +82,7 @@ def test_every_step_is_entered_in_turn():
     assert [0, 1, 2, None] == [plan.step_after(index) for index in (None, 0, 1, 2)]
 
 
+@pytest.mark.untraced
 @given(PLANS)
 def test_the_steps_after_one_another_are_all_steps(plan: Plan):
     """From the first, none is left out and none comes twice."""
@@ -112,6 +113,7 @@ def test_blue_green_warms_up_and_switches(keys: dict[str, float], bake: float):
     assert (Step(shadow_ppm=100_000, hold=60.0), Step(percent_ppm=1_000_000, bake=bake)) == blue_green_steps(**keys)
 
 
+@pytest.mark.untraced
 @given(PLANS)
 def test_a_plan_comes_back_from_its_record(plan: Plan):
     """What is recorded with a rollout is the plan that it started with, by way of JSON."""

@@ -441,4 +441,4 @@ class AnyLife(RuleBasedStateMachine):
 
 AnyLife.TestCase.__doc__ = "Whatever is done in whatever order, the law of rollouts holds."
 AnyLife.TestCase.settings = settings(stateful_step_count=30)
-TestAnyLife = AnyLife.TestCase
+TestAnyLife = pytest.mark.untraced(AnyLife.TestCase)

@@ -384,7 +384,7 @@ class AnyRoute(RuleBasedStateMachine):
 
 AnyRoute.TestCase.__doc__ = "Whatever is edited and commanded in whatever order, the law of records holds."
 AnyRoute.TestCase.settings = settings(stateful_step_count=30)
-TestAnyRoute = AnyRoute.TestCase
+TestAnyRoute = pytest.mark.untraced(AnyRoute.TestCase)
 
 
 def test_a_rollout_is_taken_out_of_whatever_record_there_is():

@@ -22,6 +22,7 @@ def lowest_p(weights: tuple[float, float], truth: float, seed: int) -> float:
     return test.p
 
 
+@pytest.mark.untraced
 def test_a_split_as_given_is_found_wrong_less_often_than_the_level():
     """At 5 % and at 0.1 %, looked at 200 times, at 5 to 95: no more of 600 than that, plus two deviations."""
     lowest = [lowest_p((95, 5), 0.05, seed) for seed in range(600)]

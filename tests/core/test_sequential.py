@@ -91,6 +91,7 @@ def clustered(seed: int, *, alarm: float = ALARM, requests: int = 6000) -> bool:
     return test.log_peak >= alarm
 
 
+@pytest.mark.untraced
 def test_busy_units_with_errors_of_their_own_raise_no_more_alarms_than_alpha():
     """With at most 5 outcomes of a unit the level holds, at 5 to 95 and a look every 200 requests."""
     assert highest(250) >= sum(clustered(seed) for seed in range(250))
@@ -143,6 +144,7 @@ def test_no_failures_are_no_evidence():
     assert 0.0 <= test.log_peak < 1e-9
 
 
+@pytest.mark.untraced
 @given(batches, batches)
 def test_two_shares_go_on_from_json(before: list[tuple[int, ...]], after: list[tuple[int, ...]]):
     """A test that was written and read goes on as the one that was not, and its peak never falls."""

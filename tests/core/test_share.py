@@ -77,6 +77,7 @@ def test_bounds_of_single_outcomes_are_numbers():
         assert -1 <= difference_bound(stable, 1, candidate, 1) <= 1
 
 
+@pytest.mark.untraced
 @given(counts, st.sampled_from([0.9, 0.95, 0.99]))
 @settings(max_examples=200)
 def test_the_bound_of_a_share_is_exact(outcomes: tuple[int, int], confidence: float):

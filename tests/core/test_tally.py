@@ -129,6 +129,7 @@ def plain(tally: Tally) -> dict:
     }
 
 
+@pytest.mark.untraced
 @given(events, events)
 @settings(max_examples=60)
 def test_merged_tallies_are_those_of_all_outcomes(first, second):

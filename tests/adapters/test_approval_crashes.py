@@ -87,6 +87,7 @@ async def known_of(store):
     return replace(recorded, epoch=0), await store.requests(PLACE[0], None, 10)
 
 
+@pytest.mark.untraced
 async def test_lives_killed_between_any_two_statements_of_an_approval(place):
     """Nothing acknowledged is lost, nothing is half done, and the next life goes on from there.
 

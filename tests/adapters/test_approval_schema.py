@@ -93,6 +93,7 @@ def test_a_row_that_breaks_the_law_is_refused(store, table, row):
         write(store, insert(table), [row])
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     "statement",
     [

@@ -233,6 +233,7 @@ def sides():
         yield by, directly
 
 
+@pytest.mark.untraced
 @settings(max_examples=400)
 @given(pieces=connections())
 def test_both_edges_understand_the_same(sides, pieces):

@@ -8,6 +8,7 @@ from tests.adapters.edge_server import request, wait_for
 from tests.adapters.edge_stage import GOVERNED, echo, flood, nothing
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("paths", [[GOVERNED], ["/other"], [GOVERNED, "/other", GOVERNED]])
 def test_a_flood_is_answered(edge, paths):
     """Thousands of requests in one piece, each in its turn."""

@@ -332,6 +332,7 @@ def test_former_names_are_forgotten_at_last():
     assert {"a7", "a8", "a9"} == {key[1] for key in series if key[0] == "pinion_app_requests_total"}
 
 
+@pytest.mark.untraced
 def test_series_stay_bounded_whatever_clients_send(meters):
     """Twenty thousand requests with random names add no series beyond those with the label `other`."""
     chance = random.Random(1)

@@ -217,6 +217,7 @@ async def test_a_clock_that_goes_back_changes_nothing(place):
         assert (await verdict_of(store.trail)).is_whole
 
 
+@pytest.mark.untraced
 async def test_a_person_is_forgotten_and_the_chain_verifies(place):
     """Name, reasons and what rollouts tell of both are gone; that is an entry, and who returns is another."""
     record, events = started()
@@ -288,6 +289,7 @@ def patient(place):
     return database
 
 
+@pytest.mark.untraced
 def test_four_writers_leave_one_chain(place):
     """A thousand entries each, from threads with connections of their own: nothing forks, nothing is lost."""
     with closing(Database.open(place.url, "store")):
@@ -313,6 +315,7 @@ def test_four_writers_leave_one_chain(place):
     assert (4_000, ()) == (verdict.entries, verdict.findings)
 
 
+@pytest.mark.untraced
 def test_four_processes_leave_one_chain(postgres):
     """The same from processes, each with its own connection to a server."""
     place = PostgresPlace(postgres)

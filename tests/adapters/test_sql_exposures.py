@@ -121,6 +121,7 @@ def test_feedback_is_added_to_its_unit(database):
     assert (3.0, 2.0) == ratios(units_of(database))["seconds"]
 
 
+@pytest.mark.untraced
 def test_windows_follow_one_another(database):
     """However the ids lie, each request counts once, and time finds where to begin."""
     numbers = range(1, 2 * PAGE + 10)
@@ -134,6 +135,7 @@ def test_windows_follow_one_another(database):
     assert [len(numbers)] == [unit.requests for unit in units_of(database).of("control")]
 
 
+@pytest.mark.untraced
 def test_a_backlog_that_was_written_late_is_in_the_report(database):
     """A gateway that was cut off writes the earliest requests last, after any number of others'."""
     others, since = range(10_100), 1000.0

@@ -160,6 +160,7 @@ async def test_questions_without_end_do_not_keep_records_from_being_written(worl
     await until(lambda: rows(world.place) == 1)
 
 
+@pytest.mark.untraced
 async def test_much_feedback_beside_a_stream_of_records(world):
     """Nothing is dropped, everything is written, and the first word of each request alone is new."""
     for number in range(64):
@@ -352,6 +353,7 @@ async def test_what_cannot_be_written_by_the_end_is_counted(ledger_place):
     assert [expected] == world.journal.named("records dropped")
 
 
+@pytest.mark.untraced
 async def test_old_records_are_forgotten_in_small_steps(world):
     """Once a minute, what is older than the retention goes, a batch a turn until none is left."""
     for number in range(2 * BATCH + 10):

@@ -54,6 +54,7 @@ def test_an_empty_ledger_counts_nothing(database):
     assert () == outcome_counts(database, 0.0, 60.0)
 
 
+@pytest.mark.untraced
 @settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.floats(0, 4e9), st.sampled_from(Outcome)), max_size=20),

@@ -32,6 +32,7 @@ def find(records, request_id):
     return records.requests([request_id])[0]
 
 
+@pytest.mark.untraced
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(
     written=st.builds(

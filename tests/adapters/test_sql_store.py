@@ -113,6 +113,7 @@ async def test_a_rollback_survives_a_restart(place):
         assert () == await store.history("other", 10)
 
 
+@pytest.mark.untraced
 @settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(
     record=st.builds(
@@ -181,6 +182,7 @@ async def test_the_routes_of_a_reload_are_one_write(place):
         assert 2 == await store.record_routes([])
 
 
+@pytest.mark.untraced
 async def test_many_routes_are_a_matter_of_a_moment(place):
     """A first start with a thousand routes is one write, with each table written at once."""
     rollouts = [held(id=f"r{n}", route=f"route-{n}") for n in range(1_000)]
@@ -205,6 +207,7 @@ async def test_the_routes_of_a_reload_are_written_all_or_none(place):
         assert 1 == await store.record_routes([good])
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("after", [0, 1, 3])
 async def test_a_move_that_rests_on_another_revision_is_overtaken(place, after):
     """Of two who read the same record, the second writes nothing, and neither do the moves beside it."""

@@ -254,6 +254,7 @@ async def hears(pieces: list[bytes], *, kept: bool, ending: str) -> None:
 said = st.one_of(valid().map(lambda each: each.raw), mutated())
 
 
+@pytest.mark.untraced
 def test_whatever_a_provider_says(anyio_backend):
     """Damaged and cut answers over a real connection: one end for each call, and the pool is whole after it."""
     loop = uvloop.new_event_loop if anyio_backend[1]["use_uvloop"] else asyncio.new_event_loop

@@ -198,6 +198,7 @@ class UpstreamConnectionContract:
         assert [] == unheard.heard
         assert ["head", "data", "end"] == listener.kinds
 
+    @pytest.mark.untraced
     async def test_ten_thousand_cancelled_calls_leave_the_pool_whole(self, upstream):
         """Calls given up at random moments, far more at a time than connections: none takes its place with it."""
         chance = random.Random(7)

@@ -64,6 +64,7 @@ def test_the_document_states_the_same_permissions():
     assert PERMISSION_OF == stated
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(("method", "path"), GUARDED)
 @pytest.mark.parametrize("role", STAFF)
 async def test_each_role_may_what_the_table_says(role, method, path):
@@ -75,6 +76,7 @@ async def test_each_role_may_what_the_table_says(role, method, path):
     assert (PERMISSION_OF[method, path] in PERMITTED[role]) is (answer.status_code != 403)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(("method", "path"), GUARDED)
 async def test_the_admin_token_is_an_admin_where_operators_are_declared(method, path):
     """It breaks the glass: it gives access, and moves no rollout on."""
@@ -84,6 +86,7 @@ async def test_the_admin_token_is_an_admin_where_operators_are_declared(method, 
     assert (PERMISSION_OF[method, path] in PERMITTED["admin"]) is (answer.status_code not in (401, 403))
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(("method", "path"), GUARDED)
 @pytest.mark.parametrize("token", [None, TOKEN])
 async def test_without_operators_everything_is_as_it_was(token, method, path):
@@ -95,6 +98,7 @@ async def test_without_operators_everything_is_as_it_was(token, method, path):
     assert (PERMISSION_OF[method, path] in PERMITTED["local"]) is (answer.status_code not in (401, 403))
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(("method", "path"), GUARDED)
 @pytest.mark.parametrize("bearer", [None, "nobody", token_of("nobody")])
 async def test_loopback_is_closed_where_an_operator_is_declared(bearer, method, path):

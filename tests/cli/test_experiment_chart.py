@@ -94,6 +94,7 @@ def test_an_interval_of_the_planned_end_is_said_to_be_one():
     assert any("intervals of one look at the planned end" in text for text in texts(drawn(report(days=8))))
 
 
+@pytest.mark.untraced
 @settings(max_examples=40)
 @given(st.tuples(*[st.floats(-1e12, 1e12)] * 3).map(sorted), st.sampled_from(["higher", "lower"]))
 def test_every_bar_stays_in_its_place(bounds, better):

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -107,5 +108,5 @@ class Ways(RuleBasedStateMachine):
         self.loop.close()
 
 
-TestWays = Ways.TestCase
+TestWays = pytest.mark.untraced(Ways.TestCase)
 TestWays.settings = settings(max_examples=30, stateful_step_count=15, deadline=None)

@@ -38,6 +38,7 @@ async def test_every_entry_is_proved_by_every_checkpoint_after_it(count):
             assert proves_consistency(*sides, [bytes.fromhex(each) for each in told["proof"]])
 
 
+@pytest.mark.untraced
 async def test_a_long_trail_is_read_in_pieces():
     """No more hashes at once than are good for those who are served meanwhile."""
     trail, asked = await trail_of(AT_ONCE + 3), []

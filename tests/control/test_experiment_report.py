@@ -25,6 +25,7 @@ def report(given_units, **changes):
     return told
 
 
+@pytest.mark.untraced
 @given(
     st.dictionaries(st.sampled_from(["control", "treatment"]), st.tuples(st.integers(0, 300), st.floats(0, 1))),
     st.sampled_from([None, BEGUN]),

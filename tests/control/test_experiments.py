@@ -80,6 +80,7 @@ async def lab(tmp_path):
         yield found
 
 
+@pytest.mark.untraced
 async def test_an_experiment_from_its_requests_to_its_verdict(lab):
     """Requests and feedback of 500 units become a report: who got what, what they said, and what that shows."""
     chance = random.Random(3)

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -88,4 +89,4 @@ class HandOvers(RuleBasedStateMachine):
         assert 0 == late.heard.missed
 
 
-TestHandOvers = HandOvers.TestCase
+TestHandOvers = pytest.mark.untraced(HandOvers.TestCase)

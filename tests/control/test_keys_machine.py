@@ -4,6 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -169,5 +170,5 @@ class Keys(RuleBasedStateMachine):
                 assert recorded[key.id].revoked_at is not None
 
 
-TestKeys = Keys.TestCase
+TestKeys = pytest.mark.untraced(Keys.TestCase)
 TestKeys.settings = settings(max_examples=40, stateful_step_count=25)

@@ -311,6 +311,7 @@ async def act_elsewhere(process, verb: str, line: str) -> None:
         await process.live.look_again()
 
 
+@pytest.mark.untraced
 @settings(max_examples=100)
 @given(steps=st.lists(STEPS, min_size=2, max_size=10))
 def test_a_recorded_rollback_never_revives_and_weight_rests_on_records(steps):

@@ -144,6 +144,7 @@ def told(files):
     return []
 
 
+@pytest.mark.untraced
 @given(
     st.sampled_from(["provider", "model", "app", "rollout_plan", "route", "prompt", "x"]),
     st.dictionaries(WORDS, VALUES, max_size=8),

@@ -162,6 +162,7 @@ def test_deep_nesting_is_refused():
     assert [] == said("a.yaml", "a: " + "[" * (MAX_DEPTH - 1) + "]" * (MAX_DEPTH - 1))
 
 
+@pytest.mark.untraced
 def test_too_many_values_are_refused():
     """A file's size in values is bounded."""
     text = "a: [" + "1," * (MAX_NODES + 1) + "]\n"
@@ -252,6 +253,7 @@ def read_by(loader, text):
     return said, ([dict(each.lines) for each in documents], list(map(str, problems)))
 
 
+@pytest.mark.untraced
 @pytest.mark.skipif(not yaml.__with_libyaml__, reason="needs PyYAML with libyaml")
 @settings(max_examples=1_000)
 @given(st.lists(PIECES, max_size=14).map("".join).map(lambda text: f"a: {text}") | st.lists(PIECES).map("".join))

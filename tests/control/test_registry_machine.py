@@ -4,6 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -129,5 +130,5 @@ class Registry(RuleBasedStateMachine):
         assert kept == told
 
 
-TestRegistry = Registry.TestCase
+TestRegistry = pytest.mark.untraced(Registry.TestCase)
 TestRegistry.settings = settings(max_examples=40, stateful_step_count=25)

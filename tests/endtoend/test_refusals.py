@@ -100,6 +100,7 @@ def test_a_body_over_the_limit_is_a_413(world, path, chunked):
     assert "33554432 bytes" in told(answer, path)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
 @NOTHING_IS_SENT
 def test_a_bomb_is_a_413_in_bounded_memory(world, encoding):
@@ -276,6 +277,7 @@ def test_nothing_a_client_sends_breaks_a_log_line(take, world, http):
     assert not any(character in line for line in lines for character in "\r\x1b\x00\u2028\x85")
 
 
+@pytest.mark.untraced
 def test_nothing_a_client_sends_adds_a_series(take, world, http):
     """A thousand made-up routes, keys, units, versions and headers add no series to the metrics."""
     route = take("chat")

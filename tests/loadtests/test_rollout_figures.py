@@ -28,6 +28,7 @@ ROOT = Path(__file__).parent.parent.parent
 PARTS_OF_A_FIGURE = {"group", "what", "value", "shown", "required", "met", "is_timing"}
 
 
+@pytest.mark.untraced
 def test_a_quick_run_misses_nothing_but_timings():
     """Its JSON holds every group of figures, each with what is required of it."""
     command = [sys.executable, "loadtests/rollout_figures.py", "--quick", "--json"]

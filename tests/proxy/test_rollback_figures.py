@@ -44,6 +44,7 @@ def test_a_candidate_that_fails_all_is_out_after_three_and_nobody_sees_it(seed):
     assert (3, 0) == (finished, harmed)
 
 
+@pytest.mark.untraced
 def test_a_candidate_that_fails_one_in_five_is_out_within_25_requests_of_its_own():
     """The median over sixty seeded runs; the breaker's own tests hold two hundred and more."""
     runs = [requests_until_out(0.2, seed, 1_000)[0] for seed in range(60)]

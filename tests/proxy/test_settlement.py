@@ -296,6 +296,7 @@ def test_an_answer_is_held_against_its_prompts_schema(path, text, valid):
     assert ("ok", valid) == (record.outcome, record.schema_valid)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("path", STREAMS)
 def test_a_stream_may_come_in_any_pieces(path):
     """Its text is the same, and the client has every byte."""
@@ -334,6 +335,7 @@ def test_tool_calls_are_no_text():
     assert ("ok", None) == (streamed(play := promised(), events).outcome, play.record.schema_valid)
 
 
+@pytest.mark.untraced
 def test_of_an_answer_over_the_limits_nothing_is_known():
     """Neither of a long text, nor of one with a great deal around it; the client has them all the same."""
     play = promised()

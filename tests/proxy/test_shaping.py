@@ -58,6 +58,7 @@ def test_count_tokens_takes_no_sampling_parameters():
     assert {"model": "atlas-1.0.0", "messages": [USER], "system": TEXT} == call.json
 
 
+@pytest.mark.untraced
 @given(
     st.dictionaries(
         st.text(max_size=8).filter(lambda key: key not in {"model", "prompt", "stream", "stream_options"}),

@@ -27,6 +27,7 @@ FOUND_BY = {
 MOST_SEEDS = 40
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("seed", sorted({*FRESH, *kept_seeds()}))
 def test_every_invariant_holds(seed):
     """Whatever fails, on every replica after every step, and of the store at the end."""
@@ -35,6 +36,7 @@ def test_every_invariant_holds(seed):
     assert broken is None, "\n".join(simulation.trace[-60:])
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("flaw", FLAWS)
 def test_a_planted_bug_is_found(flaw):
     """Within a few seeds, by an invariant that names it."""
@@ -42,6 +44,7 @@ def test_a_planted_bug_is_found(flaw):
     assert any(Simulation(seed, FLAWS[flaw]).run() for seed in seeds)
 
 
+@pytest.mark.untraced
 def test_the_same_seed_is_the_same_run():
     """Byte for byte, here and in a process that hashes otherwise."""
     one, other = Simulation(2), Simulation(2)
@@ -59,6 +62,7 @@ def test_the_same_seed_is_the_same_run():
     assert one.digest == run.stdout.strip()
 
 
+@pytest.mark.untraced
 def test_another_seed_is_another_run():
     """It draws other failures, and other acts."""
     one, other = Simulation(1), Simulation(3)

@@ -44,6 +44,7 @@ def is_consistent(reader, body):
     )
 
 
+@pytest.mark.untraced
 @given(answers(), cuts)
 def test_cuts_do_not_change_an_answer(said, cuts):
     """A network's packets have no meaning: every cutting gives the answer that was sent."""
@@ -53,6 +54,7 @@ def test_cuts_do_not_change_an_answer(said, cuts):
     assert said.is_reusable == reader.is_reusable
 
 
+@pytest.mark.untraced
 @given(st.lists(answers(), min_size=1, max_size=3), cuts)
 def test_answers_one_after_the_other(said, cuts):
     """While the connection is reusable the next answer is read as if it were the first."""
@@ -73,6 +75,7 @@ def test_answers_one_after_the_other(said, cuts):
             break
 
 
+@pytest.mark.untraced
 @given(st.one_of(st.binary(max_size=300), mutated(), mutated().map(lambda raw: raw * 2)), cuts)
 @settings(max_examples=150)
 def test_whatever_comes_is_read_without_an_error(raw, cuts):
@@ -91,6 +94,7 @@ def test_whatever_comes_is_read_without_an_error(raw, cuts):
     assert reader.is_whole or reader.is_broken
 
 
+@pytest.mark.untraced
 @given(mutated(), cuts)
 @settings(max_examples=100)
 def test_cuts_do_not_change_what_is_wrong(raw, cuts):
@@ -135,6 +139,7 @@ def normal(headers):
     return [(name, value.lower() if name == b"transfer-encoding" else value) for name, value in stripped]
 
 
+@pytest.mark.untraced
 @given(st.one_of(answers().map(lambda said: said.raw), mutated()))
 @settings(max_examples=150)
 def test_another_reader_reads_the_same(raw):
@@ -145,6 +150,7 @@ def test_another_reader_reads_the_same(raw):
         assert theirs == (reader.status, normal(reader.headers), body)
 
 
+@pytest.mark.untraced
 @given(answers())
 def test_h11_understands_what_is_taken_for_valid(said):
     """The answers of these tests are HTTP for others as well."""

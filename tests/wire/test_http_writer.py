@@ -86,6 +86,7 @@ def test_a_status_line(status, line):
     assert line == status_line(status)
 
 
+@pytest.mark.untraced
 @given(headers, st.binary(max_size=50))
 def test_a_request_head_reads_as_it_was_meant(fields, body):
     """A server gets exactly the fields that were given, in order, between Host and the length, and the body whole."""
@@ -93,6 +94,7 @@ def test_a_request_head_reads_as_it_was_meant(fields, body):
     assert (b"POST", b"/v1/chat?x=1", expected) == as_request(request_head(LINE, fields, len(body)), body)
 
 
+@pytest.mark.untraced
 @given(st.integers(200, 999), headers)
 def test_an_answer_head_reads_as_it_was_meant(status, fields):
     """A client gets exactly the fields that were given, in order."""
@@ -101,6 +103,7 @@ def test_an_answer_head_reads_as_it_was_meant(status, fields):
     assert (status, [*written, *fields, (b"content-length", b"0")]) == as_answer(head)
 
 
+@pytest.mark.untraced
 @given(headers, st.integers(0, 8), st.tuples(anything, breaks, anything), st.booleans())
 def test_a_field_that_would_break_its_line_is_refused(fields, place, parts, in_name):
     """CR, LF and NUL, in a name or a value: none of it is given out, and the message has nothing of it."""

@@ -27,6 +27,7 @@ layouts = st.sampled_from(
 )
 
 
+@pytest.mark.untraced
 @given(objects, layouts)
 def test_what_is_json_is_read(value, layout):
     """Every object is read as the standard library reads it, in every layout."""
@@ -94,6 +95,7 @@ def test_dump_writes_what_the_fast_encoder_refuses():
     assert b'["\\ud83d"]' == dump(["\ud83d"])
 
 
+@pytest.mark.untraced
 @given(objects, layouts)
 def test_members_lie_where_they_are_said_to_lie(value, layout):
     """Key and value of each member, cut out of the body, are the member."""
@@ -104,6 +106,7 @@ def test_members_lie_where_they_are_said_to_lie(value, layout):
     assert [(member, b'"') for member in value.values()] == cut
 
 
+@pytest.mark.untraced
 @given(st.lists(values, max_size=6), layouts)
 def test_elements_lie_where_they_are_said_to_lie(value, layout):
     """Each element, cut out of the array, is the element."""
@@ -111,6 +114,7 @@ def test_elements_lie_where_they_are_said_to_lie(value, layout):
     assert value == [json.loads(array[start:end]) for start, end in elements(array)]
 
 
+@pytest.mark.untraced
 @given(objects, layouts, st.dictionaries(texts, st.none() | values.map(dump), max_size=4), st.data())
 def test_splice_changes_what_it_is_told_and_nothing_else(value, layout, edits, data):
     """The result is the object with its edits, in the same order; bytes of other members stay."""
@@ -126,6 +130,7 @@ def test_splice_changes_what_it_is_told_and_nothing_else(value, layout, edits, d
             assert body[key_start:value_end] in result
 
 
+@pytest.mark.untraced
 @given(objects, layouts)
 def test_splice_without_edits_is_the_identity(value, layout):
     """Nothing to do gives the same bytes."""
@@ -164,6 +169,7 @@ def test_splice_copies_nothing_when_there_is_nothing_to_do():
     assert splice(body, {"prompt": None}) is body
 
 
+@pytest.mark.untraced
 @given(objects, st.lists(values, max_size=3), layouts, values)
 def test_splice_puts_elements_first(value, array, layout, first):
     """An array of the body gets a new first element where it lies, beside other edits."""
@@ -321,6 +327,7 @@ def test_the_deepest_body_that_is_read_can_be_edited():
     assert body.replace(b"1", b"2") == splice(body, {"b": b"2"})
 
 
+@pytest.mark.untraced
 def test_a_body_of_too_many_values_is_refused():
     """Millions of empty arrays would take a hundred times their bytes in memory, so they are refused unread."""
     with pytest.raises(Malformed, match="more than 2000000 values"):

@@ -38,7 +38,6 @@ ANYTHING = st.recursive(
 )
 
 
-@pytest.mark.untraced
 @settings(max_examples=40)
 @given(fields=st.dictionaries(st.text(st.characters()), ANYTHING))
 def test_anything_becomes_one_line_of_json(fields):

@@ -105,7 +105,6 @@ def test_a_file_that_vanishes_meanwhile_is_told(tmp_path):
         policy_folder._read(tmp_path / "gone.yaml", (1, 2))
 
 
-@pytest.mark.untraced
 def test_too_many_files_are_refused(tmp_path):
     """One problem for all of them."""
     for number in range(MAX_FILES + 2):

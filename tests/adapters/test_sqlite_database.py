@@ -156,7 +156,6 @@ def test_a_file_that_is_no_database_is_refused(tmp_path, schema):
     assert path.read_bytes().startswith(b"some notes")
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("filling", [b"\x00", b"\xff", b"\x05"])
 def test_a_damaged_store_is_refused_before_anything_is_read(tmp_path, filling):
     """Pages that were overwritten are found at the start, not when a rollback is looked for."""

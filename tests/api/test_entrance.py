@@ -64,7 +64,6 @@ def test_the_document_states_the_same_permissions():
     assert PERMISSION_OF == stated
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize(("method", "path"), GUARDED)
 @pytest.mark.parametrize("role", STAFF)
 async def test_each_role_may_what_the_table_says(role, method, path):

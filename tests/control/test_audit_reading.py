@@ -57,7 +57,6 @@ def act(number, **changes):
     return AuditAct(at=float(number), **{**told, **changes})
 
 
-@pytest.mark.untraced
 async def test_the_newest_come_first():
     """Or from a position in order, with where to go on."""
     desk = Desk(*(act(number) for number in range(AT_ONCE + 10)))

@@ -292,7 +292,6 @@ async def test_a_watch_that_begins_anew_is_another_source():
         assert ([True], 2) == (await two.hear(), two.shown())
 
 
-@pytest.mark.untraced
 async def test_steps_take_turns_where_there_is_too_much_to_say_at_once():
     """The one that has waited longest comes first, and none is kept from it by its own length."""
     names = [f"route-{number}" for number in range(MOST_AT_ONCE + 10)]

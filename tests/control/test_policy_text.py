@@ -162,7 +162,6 @@ def test_deep_nesting_is_refused():
     assert [] == said("a.yaml", "a: " + "[" * (MAX_DEPTH - 1) + "]" * (MAX_DEPTH - 1))
 
 
-@pytest.mark.untraced
 def test_too_many_values_are_refused():
     """A file's size in values is bounded."""
     text = "a: [" + "1," * (MAX_NODES + 1) + "]\n"

@@ -27,7 +27,6 @@ FOUND_BY = {
 MOST_SEEDS = 40
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("seed", sorted({*FRESH, *kept_seeds()}))
 def test_every_invariant_holds(seed):
     """Whatever fails, on every replica after every step, and of the store at the end."""

@@ -327,7 +327,6 @@ def test_the_deepest_body_that_is_read_can_be_edited():
     assert body.replace(b"1", b"2") == splice(body, {"b": b"2"})
 
 
-@pytest.mark.untraced
 def test_a_body_of_too_many_values_is_refused():
     """Millions of empty arrays would take a hundred times their bytes in memory, so they are refused unread."""
     with pytest.raises(Malformed, match="more than 2000000 values"):

@@ -12,7 +12,6 @@ from gateway.cli.demo.screen import PlainScreen
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.untraced
 async def test_three_acts_are_played(tmp_path, capsys):
     """Off a terminal each act is plain lines: a whole rollout step by step, and two rollbacks with their reasons."""
     figures = await play(ACTS, tmp_path / "demo", PlainScreen())

@@ -156,7 +156,6 @@ def receiving() -> list[EdgeProtocol]:
     return [each for each in gc.get_objects() if isinstance(each, EdgeProtocol) and each._receiving is not None]
 
 
-@pytest.mark.untraced
 def test_a_client_that_leaves_within_its_request_leaves_nothing_to_be_collected():
     """What was being received holds its connection, which lets go of it: else it were a kilobyte until a collection."""
     gc.collect()

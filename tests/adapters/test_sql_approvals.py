@@ -37,7 +37,6 @@ async def approve(store, request):
     return approval
 
 
-@pytest.mark.untraced
 async def test_a_request_comes_back_with_its_sign_offs(place):
     """While it is open it is part of the record; afterwards it is found by asking."""
     async with opened(place) as store:

@@ -217,7 +217,6 @@ async def test_a_clock_that_goes_back_changes_nothing(place):
         assert (await verdict_of(store.trail)).is_whole
 
 
-@pytest.mark.untraced
 async def test_a_person_is_forgotten_and_the_chain_verifies(place):
     """Name, reasons and what rollouts tell of both are gone; that is an entry, and who returns is another."""
     record, events = started()

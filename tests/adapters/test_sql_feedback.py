@@ -3,7 +3,6 @@
 from contextlib import closing
 from dataclasses import replace
 
-import pytest
 from sqlalchemy import event, select
 
 from gateway.adapters.sql_engine import Database
@@ -49,7 +48,6 @@ def test_the_latest_word_counts(database):
     assert {("req-1", "resolved"): 0.0, ("req-1", "category"): "billing", ("req-2", "resolved"): 0.25} == rows(database)
 
 
-@pytest.mark.untraced
 def test_what_is_said_at_once_is_as_if_it_were_said_one_by_one(database):
     """Only the first of its request and name is new, and the last of them counts."""
     kept = SqlFeedback(database)

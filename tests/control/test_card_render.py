@@ -98,7 +98,6 @@ def test_no_text_leaves_its_cell():
     assert "| resolved | a\\|b &lt;!-- c\\\\d | 0.9 | 100 |  |" in rendered(card, MEASURED)
 
 
-@pytest.mark.untraced
 @given(
     st.dictionaries(
         st.text(st.characters(codec="ascii", categories=["L"]), min_size=1, max_size=9).map(lambda key: f"x-{key}"),

@@ -130,7 +130,6 @@ def test_a_hanging_mirror_delays_nobody(take, http):
     wait_until(lambda: route.count("pinion_shadow_total", result="ok") == 50)
 
 
-@pytest.mark.untraced
 def test_copies_beyond_the_queue_are_dropped_and_counted(take, http):
     """A mirror takes so many copies and no more; the rest are dropped, and every request is answered all the same."""
     route = take("mirrored")

@@ -100,7 +100,6 @@ def test_a_body_over_the_limit_is_a_413(world, path, chunked):
     assert "33554432 bytes" in told(answer, path)
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
 @NOTHING_IS_SENT
 def test_a_bomb_is_a_413_in_bounded_memory(world, encoding):

@@ -83,7 +83,6 @@ def test_supported_encodings(encoding):
     assert supported(encoding)
 
 
-@pytest.mark.untraced
 @each_encoding
 def test_a_bomb_is_refused_without_being_made(encoding):
     """64 MB out of a few bytes are refused after little more than the limit was made."""

@@ -106,7 +106,6 @@ def test_members_lie_where_they_are_said_to_lie(value, layout):
     assert [(member, b'"') for member in value.values()] == cut
 
 
-@pytest.mark.untraced
 @given(st.lists(values, max_size=6), layouts)
 def test_elements_lie_where_they_are_said_to_lie(value, layout):
     """Each element, cut out of the array, is the element."""

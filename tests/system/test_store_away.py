@@ -82,9 +82,9 @@ def test_without_its_store_a_gateway_serves_on_and_refuses_to_give_more(tmp_path
         wait_until(lambda: not found.status()["unrecorded_acts"] and not found.status()["store_away"])
         assert "rollback" == found.ask("GET", "rollouts/support")["events"][0]["verb"]
         assert "running" == found.act("retry", "support")["state"]
-        assert ["store_away", "store_back"] == [
-            event["event"] for event in found.events() if event["event"].startswith("store_")
-        ]
+        wait_until(lambda: found.events("store_back"))
+        told = [event["event"] for event in found.events() if event["event"].startswith("store_")]
+        assert ["store_away", "store_back"] == told
 
 
 def test_a_gateway_starts_from_its_copy_and_catches_up(tmp_path, simulator, server):

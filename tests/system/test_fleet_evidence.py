@@ -133,9 +133,11 @@ def test_nothing_counts_twice_when_redis_is_lost_and_the_judge_is_killed(tmp_pat
             assert 15 <= known <= 17
             wait_until(lambda: all(told(each) == (True, 2) for each in (again, two)))
             ask(two, 3)
-            wait_until(lambda: [known + 3, 20] == [requests(again), requests(two)])
+            wait_until(lambda: requests(two) == 20 and requests(again) >= known + 3)
+            settled = requests(again)  # with or without the two that it may have heard of as it came
+            assert settled in (known + 3, 20)
             ask(again, 3)
-            wait_until(lambda: [known + 6, 23] == [requests(again), requests(two)])
+            wait_until(lambda: [settled + 3, 23] == [requests(again), requests(two)])
         finally:
             again.stop()
 

@@ -46,7 +46,7 @@ figures: env ## measure how soon a bad candidate is out, how seldom a good one, 
 soak: env ## load two workers with faults for SOAK (60m), STREAMS (1000) each; fails when anything grows or gets lost
 	@$(VENV)/bin/python -m loadtests.soak --for $(SOAK) --streams $(STREAMS)
 
-chaos: env ## break Redis, PostgreSQL, networks, clocks, disks and gateways; a quarter of an hour; ONLY names one fault
+chaos: env ## break Redis, PostgreSQL, networks, clocks, disks and gateways; some twenty minutes; ONLY names one fault
 	@$(VENV)/bin/python -m tests.chaos $(if $(ONLY),--only $(ONLY))
 
 lock: ## write requirements/*.txt anew (needs uv)

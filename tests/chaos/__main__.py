@@ -1,6 +1,6 @@
 """Faults, one after the other, on three real gateways with a real PostgreSQL and a real Redis.
 
-    make chaos          every fault; about a quarter of an hour
+    make chaos          every fault; some twenty minutes
     make chaos ONLY=redis-frozen
 
 or python -m tests.chaos, with --quick for a try of minutes, --json for a program to read, --list for the names, and

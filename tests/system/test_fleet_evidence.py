@@ -52,6 +52,11 @@ def until(condition: Callable[[], bool], each: Callable[[], object]) -> None:
     wait_until(looked)
 
 
+def recorded(gateway, verb):
+    """The latest act of a kind on the route that the store has, or None: it takes effect sooner than it is recorded."""
+    return next((event for event in gateway.ask("GET", "rollouts/desk")["events"] if event["verb"] == verb), None)
+
+
 def test_requests_of_two_gateways_promote_what_neither_has_seen_enough_of(tmp_path, simulator, postgres, redis):
     """Each has 30 of the 50 that the step wants. Both tell the same, in JSON, in words and in metrics."""
     more = plan("hold: 1s, min_requests: 50", "{metric: error_rate, max_delta: 0.9}")
@@ -59,7 +64,7 @@ def test_requests_of_two_gateways_promote_what_neither_has_seen_enough_of(tmp_pa
         for each in gateways:
             ask(each, 30)
         wait_until(lambda: [weight(each, "1.1.0") for each in gateways] == [1_000_000] * 2)
-        event = next(e for e in gateways[1].ask("GET", "rollouts/desk")["events"] if e["verb"] == "advance")
+        event = wait_until(lambda: recorded(gateways[1], "advance"))
         assert 50 <= sum(event["evidence"]["candidate"]["outcomes"].values()) <= 60
         assert 0 == event["evidence"]["hand_overs"]["missed"]
         before = requests(gateways[0])
@@ -100,7 +105,7 @@ def test_a_candidate_that_is_slow_at_one_gateway_alone_is_rolled_back_at_both(tm
             )
         finally:
             simulator.behave_model(NEW_MODEL, latency=0.0)
-        event = next(e for e in one.ask("GET", "rollouts/desk")["events"] if e["verb"] == "rollback")
+        event = wait_until(lambda: recorded(one, "rollback"))
         assert "slow_rate" in event["reason"]
         assert 20 < sum(event["evidence"]["candidate"]["outcomes"].values())
 

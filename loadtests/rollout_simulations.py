@@ -74,7 +74,7 @@ class Scale:
 
 
 FULL = Scale(detections=200, rollouts=500, alarms=1000, experiments=1000, slow=300, watched=1000, seconds=40)
-QUICK = Scale(detections=10, rollouts=4, alarms=20, experiments=20, slow=12, watched=100, seconds=6)
+QUICK = Scale(detections=20, rollouts=6, alarms=40, experiments=20, slow=12, watched=100, seconds=6)
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,7 @@ def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, default=2, help="how many there are beside the one (2)")
-    parser.add_argument("--rate", type=float, default=500, help="requests a second and worker (500)")
+    parser.add_argument("--rate", type=float, default=500, help="requests a second of each worker (500)")
     parser.add_argument("--rounds", type=int, default=7, help="how often each is measured (7)")
     parser.add_argument("--seconds", type=float, default=8, help="how long each time (8)")
     return parser.parse_args()

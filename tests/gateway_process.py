@@ -22,6 +22,8 @@ from gateway.simulator.server import Running, running
 TLS = ssl.create_default_context()
 """One for all requests: to make one, as each would for itself, takes longer than the request."""
 
+SERVE = ("-m", "gateway", "serve")
+
 START_SECONDS = 90.0
 STOP_SECONDS = 60.0
 
@@ -192,12 +194,14 @@ def running_gateway(
     env: Mapping[str, str] | None = None,
     simulator: Running | None = None,
     behaviour: Mapping[str, Any] | None = None,
+    program: Sequence[str] = SERVE,
 ) -> Iterator[GatewayProcess]:
     """Run a gateway on policy files for the length of a `with` block.
 
     `files` (name to text, `SAMPLE` if left out) are written to tmp_path/policies; called again in the same `tmp_path`,
     the gateway finds its store again. `args` are more options of `pinion serve`, `env` more of its environment; the
-    credentials that `SAMPLE` names are there. A simulator with `behaviour` is started unless one is given.
+    credentials that `SAMPLE` names are there. A simulator with `behaviour` is started unless one is given. `program` is
+    as of `started`.
 
     Raises:
         RuntimeError: the gateway ends, or says something else, instead of being ready.
@@ -208,7 +212,7 @@ def running_gateway(
         provider = simulator or stack.enter_context(running(behaviour=behaviour))
         write_policies(folder, SAMPLE if files is None else files, provider)
         store = f"sqlite:///{tmp_path / 'pinion.db'}"
-        found = started(folder, store, *args, env=env)
+        found = started(folder, store, *args, env=env, program=program)
         found.simulator = provider
         try:
             yield found
@@ -221,7 +225,7 @@ def started(
     store: str,
     *args: str,
     env: Mapping[str, str] | None = None,
-    program: Sequence[str] = ("-m", "gateway", "serve"),
+    program: Sequence[str] = SERVE,
 ) -> GatewayProcess:
     """Start a gateway on free ports and wait until it is ready. It is the caller's to stop.
 

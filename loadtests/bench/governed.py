@@ -134,7 +134,7 @@ def start_gateway(pinion: Found, setup: Setup, *more: str, store: str | None = N
             raise StartFault(f"pinion did not get ready: {process.last_words()}")
         time.sleep(0.005)
     seconds = time.monotonic() - began
-    port, admin = (int(port) for port in re.findall(r"http://[^\s,]*:(\d+)", told)[:2])
+    port, admin = (int(port) for port in re.findall(r"http://[^\s,]*:(\d+)", told))
     headers = {"Authorization": f"Bearer {KEY}"}
     return Subject("pinion", Address(port, headers, setup.routes), process, seconds), admin
 

@@ -24,7 +24,7 @@ GUARDED = sorted(PERMISSION_OF)
 """Every method of every path that asks who it is."""
 
 ROLES = [role if role == "auditor" else pytest.param(role, marks=pytest.mark.untraced) for role in STAFF]
-"""Every role. What an auditor takes out of here nobody else does; the rest is asked in other tests too."""
+"""Every role. Some lines run for an auditor in no other test, so that one is traced."""
 
 
 def filled(path):

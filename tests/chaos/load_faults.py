@@ -29,7 +29,6 @@ LATENCY = 0.2
 CAPACITY = SLOTS / LATENCY
 """Requests a second that so many slots carry when each answer takes so long."""
 
-
 PLAIN = "plain"
 PLAIN_FILE = "plain.yaml"
 PLAIN_POLICIES = f"""
@@ -86,12 +85,14 @@ def _plain_route(means: Means) -> Iterator[None]:
     """Every replica has the plain route, and takes it away again."""
     folders = [replica.folder / "policies" for replica in means.rig.replicas]
     with event_upstream(means.folder / "plain") as upstream:
-        for folder in folders:
-            write_policies(folder, {PLAIN_FILE: PLAIN_POLICIES % upstream.url})
-        wait_until(lambda: all(replica.chat(PLAIN).status == 200 for replica in means.rig.replicas))
-        yield
-        for folder in folders:
-            (folder / PLAIN_FILE).unlink()
+        try:
+            for folder in folders:
+                write_policies(folder, {PLAIN_FILE: PLAIN_POLICIES % upstream.url})
+            wait_until(lambda: all(replica.chat(PLAIN).status == 200 for replica in means.rig.replicas))
+            yield
+        finally:
+            for folder in folders:
+                (folder / PLAIN_FILE).unlink(missing_ok=True)
 
 
 def overload(means: Means, found: Findings) -> None:

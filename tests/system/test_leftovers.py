@@ -12,8 +12,7 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from gateway.simulator.server import running
-from tests.gateway_process import SIMULATOR, started, wait_until, write_policies
+from tests.gateway_process import SIMULATOR, running_gateway, wait_until
 
 MODEL = "gpt-4o-2024-08-06"
 TIMES = 3
@@ -92,16 +91,9 @@ def leave(client, url):
 @pytest.fixture
 def hoarder(tmp_path):
     """A gateway that keeps what only a collection would free, before a simulated provider."""
-    (tmp_path / "policies").mkdir()
-    with running() as simulator:
-        write_policies(tmp_path / "policies", {"all.yaml": POLICIES}, simulator)
-        program = ("-m", "tests.system.hoarding_gateway")
-        gateway = started(tmp_path / "policies", f"sqlite:///{tmp_path / 'pinion.db'}", program=program)
-        gateway.simulator = simulator
-        try:
-            yield gateway
-        finally:
-            gateway.stop()
+    program = ("-m", "tests.system.hoarding_gateway")
+    with running_gateway(tmp_path, {"all.yaml": POLICIES}, program=program) as gateway:
+        yield gateway
 
 
 def test_no_request_leaves_anything_to_be_collected(hoarder):

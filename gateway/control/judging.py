@@ -26,10 +26,6 @@ from gateway.core.snapshot import Snapshot
 Taken = Literal["counted", "repeated", "elsewhere"]
 """What came of a hand-over: it counts, or did before, or nothing is watched here that it is of."""
 
-LEASE = "judging"
-LEASE_SECONDS = 10.0
-"""After how long another gateway on the store judges in the place of one that has gone."""
-
 KEEP_SECONDS = 5.0
 """How often evidence is written down: a kill loses no more of it."""
 
@@ -53,8 +49,6 @@ class Judging:
         self._heard: dict[str, list[Record]] = {}
         self._kept: dict[str, Restored] = {}
         self._keep_next = 0.0
-        self._has_lease = False
-        self._lease_next = 0.0
         self._is_delayed = False
         self._new_source: Callable[[], str] | None = None
 
@@ -197,15 +191,7 @@ class Judging:
 
         Each may have heard something else, and they would clear each other's holds; taking a candidate out is anyone's.
         """
-        now = self._clock.monotonic()
-        if now >= self._lease_next:
-            try:
-                self._has_lease = await self._live.world.store.take_lease(LEASE, LEASE_SECONDS)
-            except StoreFault:  # what is asked next may be answered again, when the lease is another's
-                self._has_lease = self._has_lease and now < self._lease_next + LEASE_SECONDS * 2 / 3
-                return self._has_lease
-            self._lease_next = now + LEASE_SECONDS / 3
-        return self._has_lease
+        return await self._live.judge_lease.is_ours()
 
     def _judge_step(self, name: str, step: WatchedStep) -> Move:
         step.look(self._clock.monotonic())
@@ -218,7 +204,7 @@ class Judging:
             self._rollouts.roll_back(step.rollout, why, {}, rule)
             return STAY
         move = decide(step.rollout, self._seen(name, step), step.weigh)
-        if move.verb == "rollback" and (move.rule == "guardrail" or self._has_lease):
+        if move.verb == "rollback" and (move.rule == "guardrail" or self._live.judge_lease.was_ours):
             self._rollouts.roll_back(step.rollout, move.reason, _evidence(step, step.findings()), move.rule)
         return move
 

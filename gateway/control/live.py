@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from gateway.control import admitted
 from gateway.control.admissions import Admissions
+from gateway.control.judge_lease import JudgeLease
 from gateway.control.policies import Policies
 from gateway.control.recording import Recording
 from gateway.control.snapshots import build_route, build_snapshot, with_keys
@@ -77,6 +78,7 @@ class Live:
         self.terms = terms
         self.state = State()
         self.changing = asyncio.Lock()
+        self.judge_lease = JudgeLease(world.store, world.clock)
         self.current = Snapshot(epoch=0, revision="", routes={})
         self._epoch = 0
         self.is_from_copy = self.is_away = False

@@ -13,6 +13,7 @@ from gateway.control.policies import Policies, Readings, RoutePolicy, load
 from gateway.control.policy_limits import unpriced
 from gateway.control.registration import registration_of
 from gateway.control.releases import compile_release, resolve_providers
+from gateway.control.serve_lines import ServeLines
 from gateway.control.snapshots import Releases
 from gateway.control.subjects import Considered
 from gateway.control.undeclared import unknown_datasets
@@ -50,6 +51,11 @@ class _Examined:
     judged: Judged | None = None
 
     @property
+    def held(self) -> frozenset[str]:
+        """The routes whose `serve:` line waits for approvals."""
+        return frozenset() if self.judged is None else self.judged.held
+
+    @property
     def left_out(self) -> tuple[Problem, ...]:
         """What of it serves nobody, or goes on serving though it could not begin to."""
         if self.judged is None:
@@ -66,6 +72,7 @@ class Serving:
         self._readings = Readings()
         self._is_start_due = False
         self._audited = ""
+        self._lines = ServeLines(live.judge_lease, live.world.clock)
         self._judged: Judged | None = None
         self._refused: Judged | None = None
         self._pending: dict[Key, Standing] = {}
@@ -128,7 +135,7 @@ class Serving:
             return False
         self._note_store(is_away=False)
         self._is_start_due = self._is_start_due or (was_from_copy and has_looked)
-        return self._is_start_due or self._is_granted()
+        return self._is_start_due or self._is_granted() or await self._lines.count_after_all()
 
     def _is_granted(self) -> bool:
         """Say whether something that the last set lacked has been approved, or excepted, since."""
@@ -198,6 +205,8 @@ class Serving:
             for verb, rollout in decision.events:
                 live.moved(verb, rollout)
         self._judged, self._refused = found.judged, None
+        if not live.is_from_copy:
+            self._lines.note(policies.routes.values(), state.records, found.held)
         return self._accepted(policies, found.left_out)
 
     async def plan(self, files: Mapping[str, str]) -> Planned:
@@ -212,7 +221,8 @@ class Serving:
         async with live.changing:
             found = await self._examined(policies, is_start=False, unsigned=unsigned, is_plan=True)
             records = state.records
-            decisions = [self._decide(route, records.get(name)) for name, route in policies.routes.items()]
+            leads = live.judge_lease.was_ours
+            decisions = [self._decide(route, records.get(name), leads=leads) for name, route in policies.routes.items()]
             now = self._world.clock.wall()
             cooled = admitted.no_longer_warm(policies, records, now)
             excepted = state.governance.lasting(live.terms.environment, now)
@@ -272,7 +282,7 @@ class Serving:
     def _accepted(self, policies: Policies, left_out: Sequence[Problem]) -> Reload:
         self._is_start_due = False
         cooled = admitted.no_longer_warm(policies, self._live.state.records, self._world.clock.wall())
-        warnings = self._world.located((*policies.warnings, *cooled, *left_out))
+        warnings = self._world.located((*policies.warnings, *cooled, *left_out, *self._lines.left_behind))
         self.last_reload = reload = Reload(accepted=True, at=self._world.clock.wall(), warnings=warnings)
         self._world.meters.reload("accepted")
         self._world.journal.event(
@@ -314,7 +324,6 @@ class Serving:
         state = self._live.state  # its records are another mapping after each look at the store and each act heard of
         entries: Sequence[tuple[Entry, Standing]] = found.entries
         governed: GovernanceMove | None = None if found.judged is None else found.judged.move
-        held = frozenset[str]() if found.judged is None else found.judged.held
         if self._live.is_from_copy:
             return {name: Decision(state.records[name]) for name in policies.routes if name in state.records}
         is_due = not policies.routes or bool(entries) or bool(governed)
@@ -326,11 +335,15 @@ class Serving:
             ]
         ) or is_due:
             await self._live.caught_up()
+            leads = await self._lines.leads(undecided, state.records)
             moves = []
             for route in undecided:
                 before = state.records.get(route.name)
-                is_held = route.name in held
-                decision = self._decide(route, before) if before is None or not is_held else Decision(before)
+                decision = (
+                    Decision(before)
+                    if before is not None and route.name in found.held
+                    else self._decide(route, before, leads=leads)
+                )
                 decided[route.name] = before, decision
                 if decision.record != before:
                     moves.append(self._live.move(before, decision.record, decision.events, origin))
@@ -378,11 +391,11 @@ class Serving:
             details={"problems": str(len(said)), "digest": digest_of_texts(*said)},
         )
 
-    def _decide(self, route: RoutePolicy, before: RouteRecord | None) -> Decision:
+    def _decide(self, route: RoutePolicy, before: RouteRecord | None, *, leads: bool) -> Decision:
         return reconcile(
             before,
             route=route.name,
-            serve=route.serve,
+            line=self._lines.line(route, leads=leads),
             rollout_from=route.rollout_from,
             plan=route.plan,
             now=self._world.clock.wall(),

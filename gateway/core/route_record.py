@@ -1,6 +1,7 @@
 """What is recorded of a route: which release is stable, which were, its latest rollout; and what files make of it.
 
-The law: what is recorded wins over what a file asks for, and only a change of the file's `serve:` line asks anew.
+The law: what is recorded wins over what a file asks for, and only a change of the file's `serve:` line asks anew. Where
+several gateways share the record, a line that it has gone on from asks nothing.
 """
 
 from collections.abc import Mapping
@@ -26,6 +27,19 @@ class Former:
 
     version: str
     until: float
+
+
+@dataclass(frozen=True, slots=True)
+class ServeLine:
+    """A route's `serve:` line as one gateway's file has it.
+
+    `seen` is the line that this gateway had before; None where it has just started. `leads` says that it is the one
+    that moves rollouts on: no other one is there to have gone on from its files.
+    """
+
+    serve: str
+    seen: str | None = None
+    leads: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +105,16 @@ class RouteRecord:
         out = {**self.out, rollout.candidate: f"rolled back: {rollout.reason}"}
         return replace(self, out=out, revision=self.revision + 1)
 
+    def is_asked(self, line: "ServeLine") -> bool:
+        """Say whether a line of a gateway's file asks for something, or is one that others have gone on from.
+
+        One that did not change there asks nothing. One that did asks, where it was the recorded one before; elsewhere
+        it must be new to the record, which is in the order in which gateways brought their lines.
+        """
+        if line.serve in (self.serve_line, line.seen):
+            return False
+        return line.leads or line.seen == self.serve_line or not self._has_known(line.serve)
+
     def warm(self, now: float) -> tuple[str, ...]:
         """Name the versions that an undo may go back to at wall time `now`, the latest first."""
         return tuple(
@@ -98,6 +122,9 @@ class RouteRecord:
             for former in self.former
             if now - former.until <= UNDO_SECONDS and former.version not in self.out
         )
+
+    def _has_known(self, version: str) -> bool:
+        return version == self.stable or any(version in pair for pair in self.attempts)
 
     def _former_with(self, rollout: Rollout) -> tuple[Former, ...]:
         others = [former for former in self.former if former.version not in (rollout.candidate, self.stable)]
@@ -119,7 +146,7 @@ def reconcile(
     recorded: RouteRecord | None,
     *,
     route: str,
-    serve: str,
+    line: ServeLine,
     rollout_from: str | None,
     plan: Plan,
     now: float,
@@ -127,21 +154,22 @@ def reconcile(
 ) -> Decision:
     """Decide what a loaded policy means for a route.
 
-    - Nothing is recorded: `serve` is the first deployment; with another release to roll out from, that one is stable
+    - Nothing is recorded: the line is the first deployment; with another release to roll out from, that one is stable
       and the rollout is held.
-    - The `serve:` line has not changed: nothing.
+    - The `serve:` line has not changed, or asks for nothing (`RouteRecord.is_asked`): nothing.
     - It names stable again: an open rollout is aborted.
     - It names another release: an open rollout is superseded, and a new one starts.
 
     `new_id` is used if a rollout is made; `now` is wall seconds.
     """
+    serve = line.serve
     if recorded is None:
         if rollout_from is None or rollout_from == serve:
             return Decision(RouteRecord(route, serve, serve))
         empty = RouteRecord(route, rollout_from, serve)
         reason = f"nothing is recorded of this route; `pinion rollout start {route}` starts it"
         return _with("hold", _held(empty, plan, reason, now, new_id), empty)
-    if serve == recorded.serve_line:
+    if not recorded.is_asked(line):
         return Decision(recorded)
     record = replace(recorded, serve_line=serve, revision=recorded.revision + 1)
     if serve == recorded.stable:

@@ -10,7 +10,7 @@ import sys
 from gateway.adapters.sql_store import SqlStore
 from gateway.core.plan import Plan
 from gateway.core.recorded import RolloutEvent, RouteMove
-from gateway.core.route_record import reconcile
+from gateway.core.route_record import ServeLine, reconcile
 
 
 def _say(line: str) -> None:
@@ -26,7 +26,7 @@ async def write(url: str, name: str) -> None:
         decision = reconcile(
             None,
             route=f"{name}-{number}",
-            serve="2.0.0",
+            line=ServeLine("2.0.0"),
             rollout_from="1.0.0",
             plan=Plan.default(),
             now=float(number),

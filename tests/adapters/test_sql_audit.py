@@ -24,7 +24,7 @@ from gateway.core.errors import Overtaken, StoreFault
 from gateway.core.plan import Plan
 from gateway.core.recorded import ArmOut, ExperimentStart, RolloutEvent, RouteMove, ServedVersion
 from gateway.core.rollout import rollback
-from gateway.core.route_record import RouteRecord, reconcile
+from gateway.core.route_record import RouteRecord, ServeLine, reconcile
 from tests.adapters.audit_trails import act, verdict_at, verdict_of, write
 from tests.adapters.databases import PostgresPlace
 
@@ -52,8 +52,8 @@ async def told_by(store):
 def started(route="desk"):
     """The record of a route whose rollout has started, and its event."""
     asked = {"route": route, "rollout_from": None, "plan": Plan.default(), "now": 5.0, "new_id": f"{route}-1"}
-    before = reconcile(None, serve="1.0.0", **asked).record
-    after = reconcile(before, serve="1.1.0", **asked)
+    before = reconcile(None, line=ServeLine("1.0.0"), **asked).record
+    after = reconcile(before, line=ServeLine("1.1.0"), **asked)
     return after.record, tuple(RolloutEvent(5.0, *told) for told in after.events)
 
 

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from gateway.core.errors import StoreFault
 from gateway.core.outcome import Outcome
 from tests.control.judged_world import GUARDED, Traffic, judging, plan, rollout, verbs
 from tests.control.serving_world import ADA, Disk, Store, files, rolling, route, serving
+from tests.control.test_judge_lease import LeaselessStore
 
 pytestmark = pytest.mark.anyio
 
@@ -470,17 +470,6 @@ async def test_a_retired_candidate_is_rolled_back():
         assert (await process.serving.reload({"all.yaml": retired})).accepted
         await process.judging.judge()
         assert ("rolled_back", "retired: it lies") == (process.state, rollout(process).reason)
-
-
-class LeaselessStore(Store):
-    """A store whose lease of judging cannot be asked for while it is `silent`; all else can."""
-
-    silent = False
-
-    async def take_lease(self, name, seconds):
-        if self.silent:
-            raise StoreFault("no answer")
-        return await super().take_lease(name, seconds)
 
 
 @pytest.mark.parametrize(("late", "moved"), [(9, ["start", "advance"]), (11, ["start"])])

@@ -12,7 +12,7 @@ from gateway.core.error_budget import Slo
 from gateway.core.plan import Plan, Step
 from gateway.core.recorded import ArmOut
 from gateway.core.rollout import RolloutState
-from gateway.core.route_record import Former, RouteRecord, reconcile
+from gateway.core.route_record import Former, RouteRecord, ServeLine, reconcile
 from tests.control.serving_world import PriceBook, files, route
 
 ARMS = (
@@ -51,7 +51,9 @@ def built(record: RouteRecord, more: str = "", arms_out: tuple[ArmOut, ...] = ()
 def rolling_record(more: str = "rollout: {steps: [{percent: 5}, {percent: 50}]}") -> RouteRecord:
     """The record of a rollout that has started."""
     plan = loaded(more)[0].routes["desk"].plan
-    decision = reconcile(STEADY, route="desk", serve="1.1.0", rollout_from=None, plan=plan, now=1.0, new_id="rollout-1")
+    decision = reconcile(
+        STEADY, route="desk", line=ServeLine("1.1.0"), rollout_from=None, plan=plan, now=1.0, new_id="rollout-1"
+    )
     return decision.record
 
 
@@ -114,7 +116,7 @@ def test_a_rollout_that_is_over_makes_no_canary(end):
 def test_a_rollout_before_its_first_step_makes_no_canary():
     """Nobody has started it: its candidate is neither split to nor out."""
     decision = reconcile(
-        None, route="desk", serve="1.1.0", rollout_from="1.0.0", plan=Plan.default(), now=1.0, new_id="r"
+        None, route="desk", line=ServeLine("1.1.0"), rollout_from="1.0.0", plan=Plan.default(), now=1.0, new_id="r"
     )
     made = built(decision.record)
 

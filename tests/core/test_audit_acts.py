@@ -9,7 +9,7 @@ from gateway.core.audit_acts import act_of_arm_out, act_of_experiment, act_of_se
 from gateway.core.plan import Plan
 from gateway.core.recorded import ArmOut, ExperimentStart, RolloutEvent, RouteMove, ServedVersion
 from gateway.core.rollout import pause, rollback
-from gateway.core.route_record import reconcile
+from gateway.core.route_record import ServeLine, reconcile
 
 PERSON = Origin("person", "operator", "token")
 
@@ -17,8 +17,8 @@ PERSON = Origin("person", "operator", "token")
 def started():
     """The decision that a changed line starts a rollout, and the record before."""
     asked = {"route": "desk", "rollout_from": None, "plan": Plan.default(), "now": 5.0, "new_id": "r1"}
-    before = reconcile(None, serve="1.0.0", **asked).record
-    return before, reconcile(before, serve="1.1.0", **asked)
+    before = reconcile(None, line=ServeLine("1.0.0"), **asked).record
+    return before, reconcile(before, line=ServeLine("1.1.0"), **asked)
 
 
 def test_each_event_is_an_act():
@@ -41,7 +41,9 @@ def test_each_event_is_an_act():
 
 def test_a_held_rollout_has_no_step():
     """Before its first step there is none to tell."""
-    held = reconcile(None, route="desk", serve="1.1.0", rollout_from="1.0.0", plan=Plan.default(), now=1.0, new_id="r1")
+    held = reconcile(
+        None, route="desk", line=ServeLine("1.1.0"), rollout_from="1.0.0", plan=Plan.default(), now=1.0, new_id="r1"
+    )
     events = tuple(RolloutEvent(1.0, *event) for event in held.events)
     (act,) = acts_of_move(RouteMove(held.record, events, 0, None, BY_POLICY), 0.0)
     assert ("rollout.hold", None, "held") == (act.action, act.before_digest, act.details["state"])

@@ -11,7 +11,7 @@ from gateway.core import rollout as rules
 from gateway.core.errors import VerbRefused
 from gateway.core.plan import Plan
 from gateway.core.rollout import Rollout, RolloutState
-from gateway.core.route_record import UNDO_SECONDS, Decision, Former, RouteRecord, reconcile
+from gateway.core.route_record import UNDO_SECONDS, Decision, Former, RouteRecord, ServeLine, reconcile
 from tests.core.test_rollout import ACT, CAREFUL, IN_STEP, TAKEN, VERBS, a_rollout
 
 OPEN = sorted(IN_STEP)
@@ -33,7 +33,7 @@ def loaded(
 ) -> Decision:
     """What loading a policy with that serve line decides."""
     return reconcile(
-        recorded, route="support", serve=serve, rollout_from=rollout_from, plan=plan, now=now, new_id=new_id
+        recorded, route="support", line=ServeLine(serve), rollout_from=rollout_from, plan=plan, now=now, new_id=new_id
     )
 
 
@@ -109,6 +109,35 @@ def test_changing_back_to_stable_aborts(state: RolloutState, step: int | None):
     assert (("rollback", aborted),) == decision.events
     assert ("1.0.0", "1.0.0") == (decision.record.stable, decision.record.serve_line)
     assert {"1.1.0": "rolled back: the serve: line was changed back to 1.0.0"} == decision.record.out
+
+
+@pytest.mark.parametrize(
+    ("serve", "seen", "leads", "asked"),
+    [
+        ("1.1.0", None, True, False),  # as recorded
+        ("1.1.0", "1.0.0", True, False),  # as recorded: another one was first
+        ("1.0.0", None, True, True),  # a start with another line, and nobody else there
+        ("1.0.0", None, False, False),  # a start with yesterday's files
+        ("1.2.0", None, False, True),  # a start with files that nobody has had
+        ("1.0.0", "1.0.0", True, False),  # others have gone on, and nothing changed here
+        ("1.2.0", "1.2.0", False, False),
+        ("1.0.0", "1.1.0", False, True),  # changed back, by one that had the newest
+        ("1.2.0", "1.1.0", False, True),
+        ("1.2.0", "1.0.0", False, True),  # behind, and now ahead of all
+        ("0.9.0", "1.0.0", False, False),  # behind, and still so
+        ("0.9.0", "1.0.0", True, True),
+    ],
+)
+def test_a_line_counts_when_it_changes_here_or_is_new_to_all(serve: str, seen: str | None, leads: bool, asked: bool):
+    """What is recorded stays where a gateway has only older files than those who have gone on."""
+    recorded = replace(
+        a_record(a_rollout(RolloutState.running, 1)), attempts={("0.9.0", "1.0.0"): 1, ("1.0.0", "1.1.0"): 1}
+    )
+    line = ServeLine(serve, seen, leads)
+    assert asked is recorded.is_asked(line)
+    decision = reconcile(recorded, route="support", line=line, rollout_from=None, plan=CAREFUL, now=300.0, new_id="r2")
+    assert asked is (decision.record is not recorded)
+    assert asked is (serve == decision.record.serve_line != recorded.serve_line)
 
 
 @pytest.mark.parametrize("rollout", [None, a_rollout(RolloutState.rolled_back), a_rollout(RolloutState.superseded)])

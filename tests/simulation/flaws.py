@@ -7,6 +7,7 @@ from gateway.control.heard_acts import HeardActs
 from gateway.control.judging import Judging
 from gateway.control.live import Live
 from gateway.control.rollouts import Rollouts
+from gateway.control.serve_lines import ServeLines
 from gateway.control.serving import Serving
 from gateway.core.errors import VerbRefused
 from tests.simulation.database import SimulatedStore
@@ -76,7 +77,14 @@ class _JudgesWithoutALease(Judging):
         return True
 
 
-class _TakesFilesAnew(Serving):
+class _CountsEveryLine(Serving):
+    def _decide(self, route, before, *, leads):
+        del leads
+        self._lines = ServeLines(self._live.judge_lease, self._world.clock)
+        return super()._decide(route, before, leads=True)
+
+
+class _TakesFilesAnew(_CountsEveryLine):
     def _is_granted(self):
         return True
 
@@ -120,6 +128,7 @@ FLAWS = {
     "a step that serves before it is recorded": Flaw(Parts(rollouts=_ServesFirst)),
     "a lease that is not looked at": Flaw(Parts(judging=_JudgesWithoutALease)),
     "files that are taken anew every second": Flaw(Parts(serving=_TakesFilesAnew)),
+    "a start whose older files count": Flaw(Parts(serving=_CountsEveryLine)),
     "a replica that forgets what it heard": Flaw(Parts(fleet_life=_hearing(_ForgetsWhatItHeard))),
     "a message that is trusted without the store": Flaw(Parts(fleet_life=_hearing(_TrustsMessages))),
 }

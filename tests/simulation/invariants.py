@@ -130,6 +130,7 @@ class Invariants:
         self.moves: set[tuple] = set()
         self.causes: Counter[str] = Counter()
         self.policy_moves: Counter[tuple[str, str]] = Counter()
+        self.changed: set[str] = set()
         self.acknowledged: list[tuple[str, Callable[[Recorded], bool]]] = []
 
     # The store
@@ -144,6 +145,7 @@ class Invariants:
             for move in given[0]:
                 self._check_move(holder, move, before)
                 self._check_flapping(who, move)
+                self._check_order(who, holder, move, before)
         self.truth.take(self._read())
 
     def _check_move(self, holder: str, move: Any, before: Recorded) -> None:
@@ -170,6 +172,15 @@ class Invariants:
         granted = len(self.truth.recorded.governance.approvals) + len(self.truth.recorded.governance.exceptions)
         told = f"{who} moves {move.record.route} by its files again, for no reason"
         _hold(self.policy_moves[who, move.record.route] <= self.causes[who] + granted, told)
+
+    def _check_order(self, who: str, holder: str, move: Any, before: Recorded) -> None:
+        """A start with files that others have gone on from moves nothing, as long as one of those may be there."""
+        known = before.routes.get(move.record.route)
+        line = move.record.serve_line
+        if known is None or line == known.serve_line or who in self.changed or holder == self._holder():
+            return
+        lines = {known.stable}.union(*known.attempts)
+        _hold(line not in lines, f"{who} starts, and takes {move.record.route} from {known.serve_line} back to {line}")
 
     def answered(self, what: str, holds: Callable[[Recorded], bool]) -> None:
         """Somebody was told that something is done: it is in the store, now and at the end."""

@@ -204,6 +204,7 @@ class Simulation:
         machine = self.machines[name]
         machine.lives += 1
         self.invariants.causes[name] += 1
+        self.invariants.changed.discard(name)
         owner = Owner(f"{name}.{machine.lives}")
         owner.context.run(self._start, machine, owner)
 
@@ -278,6 +279,7 @@ class Simulation:
         replica = self.replicas.get(name)
         if replica is not None and replica.is_serving:
             self.invariants.causes[name] += 1
+            self.invariants.changed.add(name)
             self.loop.create_task(replica.reload(), context=replica.owner.context.copy())
 
     def next_files(self) -> int:

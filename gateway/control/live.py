@@ -276,7 +276,7 @@ class Live:
                 await store.record_routes([replace(move, after=0, before=None)])
                 return
             merged = found
-            if not any(map(event.is_same_act, await store.history(route, 100))):
+            if not any(map(event.is_told_by, await store.history(route, 100))):
                 merged = found.without(event.rollout, move.record.stable)
                 try:
                     await store.record_routes([replace(move, record=merged, after=found.revision, before=found)])

@@ -7,8 +7,8 @@ from typing import Any
 from gateway.core.admission import Governance
 from gateway.core.api_key import IssuedKey
 from gateway.core.audit import BY_GATEWAY, Origin
-from gateway.core.rollout import Rollout
-from gateway.core.route_record import RouteRecord
+from gateway.core.rollout import Rollout, RolloutState
+from gateway.core.route_record import GATEWAY, RouteRecord
 from gateway.core.standing import Standing
 
 
@@ -25,6 +25,15 @@ class RolloutEvent:
         one, two = self.rollout, other.rollout
         mine = (self.at, self.verb, one.id, one.actor, one.reason)
         return mine == (other.at, other.verb, two.id, two.actor, two.reason)
+
+    def is_told_by(self, other: "RolloutEvent") -> bool:
+        """Say whether another event leaves nothing of this one to record: it is this act, or came first.
+
+        What several gateways take out at once goes out once. A person's act is theirs, whoever came before.
+        """
+        one, two = self.rollout, other.rollout
+        has_come_first = one.id == two.id and two.state is RolloutState.rolled_back
+        return self.is_same_act(other) or (one.actor == GATEWAY and has_come_first)
 
 
 @dataclass(frozen=True, slots=True)

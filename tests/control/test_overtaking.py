@@ -79,6 +79,38 @@ async def test_a_rollback_by_another_process_wins_over_a_promotion_here():
         assert [(0, "rolled_back")] * 2 == [(process.weight, process.state) for process in (one, other)]
 
 
+async def test_two_processes_that_trip_at_once_record_one_rollback():
+    """Both have stopped at once; the one that comes second finds it told, and knows the route as the store does."""
+    disk = Disk()
+    async with serving(HELD, Store(disk)) as one, serving(HELD, Store(disk)) as other:
+        await one.rollouts.start("desk", ADA)
+        assert await one.recording.settled(60)
+        await other.live.look_again()
+        for process in (one, other):
+            process.clock.now += 1.0
+            process.trip()
+            other.clock.now += 0.5
+        assert await one.recording.settled(60)
+        assert await other.recording.settled(60)
+        await one.live.look_again()
+        assert ["hold", "start", "rollback"] == [event.verb for event in disk.events]
+        assert [(0, one.kept)] * 2 == [(process.weight, process.live.record_of("desk")) for process in (one, other)]
+
+
+async def test_a_persons_rollback_of_what_a_gateway_took_out_meanwhile_is_recorded_too():
+    """It is their word, whoever came first."""
+    disk = Disk()
+    async with serving(HELD, Store(disk)) as one, serving(HELD, Store(disk)) as other:
+        await one.rollouts.start("desk", ADA)
+        assert await one.recording.settled(60)
+        await other.live.look_again()
+        one.trip()
+        assert await one.recording.settled(60)
+        await other.rollouts.rollback("desk", ADA)
+        assert await other.recording.settled(60)
+        assert ["gateway", "ada"] == [event.rollout.actor for event in disk.events if event.verb == "rollback"]
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 async def test_after_a_lost_promotion_the_next_verb_is_taken(moment):
     """What is known here is what the store holds, whichever of the two was written first."""

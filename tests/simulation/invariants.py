@@ -29,7 +29,7 @@ ALONE = frozenset(("promote", "advance", "hold", "clear"))
 
 
 ONCE = frozenset(("start", "promote", "advance", "retry", "supersede"))
-"""What a rollout meets once in a step; several may take it out, each by an act of their own."""
+"""What a rollout meets once in a step. A person may take out what is out by an act of their own, a gateway may not."""
 
 
 class Broken(AssertionError):
@@ -128,6 +128,7 @@ class Invariants:
         self.truth = Truth(now)
         self.splits: dict[tuple, tuple] = {}
         self.moves: set[tuple] = set()
+        self.taken_out: set[str] = set()
         self.causes: Counter[str] = Counter()
         self.policy_moves: Counter[tuple[str, str]] = Counter()
         self.changed: set[str] = set()
@@ -155,6 +156,10 @@ class Invariants:
         for event in move.events:
             rollout = event.rollout
             act = rollout.id, event.verb, rollout.step, rollout.updated_at, rollout.actor, rollout.reason
+            if rollout.state is RolloutState.rolled_back:
+                told = f"{rollout.id} is taken out by {holder}, and was by another before"
+                _hold(rollout.actor != GATEWAY or rollout.id not in self.taken_out, told)
+                self.taken_out.add(rollout.id)
             if event.verb in ONCE:
                 act = *act[:3], rollout.state is RolloutState.completed
             _hold(act not in self.moves, f"{event.verb} of {rollout.id} to step {rollout.step} is recorded twice")

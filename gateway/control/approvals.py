@@ -14,7 +14,7 @@ from gateway.control.requestable import Requestable, Reviewed, why_changed
 from gateway.control.subjects import Considered
 from gateway.core import approval as rules
 from gateway.core.admission import Excepted, ExceptionKind, RequestMove
-from gateway.core.approval import REVIEWS, Request, Subject, why_no_person
+from gateway.core.approval import REVIEWS, Request, SignOff, Subject, why_no_person
 from gateway.core.approval_policy import ApprovalPolicy
 from gateway.core.audit import BY_GATEWAY, ITSELF, By, Origin
 from gateway.core.audit_acts import act_of_exception, acts_of_request
@@ -42,6 +42,7 @@ class Approvals:
         self._live = live
         self._requestable = Requestable(live, considered)
         self._matched: set[str] = set()
+        self._vouched: set[tuple[str, str]] = set()
         self._told: dict[str, float] = {}
 
     def __repr__(self) -> str:
@@ -280,12 +281,18 @@ class Approvals:
         acts = [act_of_exception(each, verb, ITSELF, now) for each in exceptions]
         live.record_later(f"exceptions: {verb}", lambda: live.world.store.record_exceptions(exceptions, acts))
 
+    def _lapsed(self, request: Request) -> list[SignOff]:
+        return list(rules.lapsed(request, self._live.current.operators.by_name))
+
     def _why_dismissed(self, request: Request) -> str | None:
         """Say why a request is no longer for what is there, where it was when this process last looked."""
         current = [subject for _, subject in self._requestable.current(request)]
         if any(subject.digest == request.digest for subject in current):
             self._matched.add(request.id)
-            return None
+            lapsed = self._lapsed(request)
+            why = rules.said_lapsed(each for each in lapsed if (request.id, each.person) in self._vouched)
+            self._vouched.update((request.id, each.person) for each in request.sign_offs if each not in lapsed)
+            return why or None
         if request.id not in self._matched:
             return None  # this process's files may be older, or newer, than those that it was made by
         return why_changed(request, current)
@@ -333,6 +340,8 @@ class Approvals:
                 why = why_changed(request, current)
                 await self._finish(rules.ended(request, "dismiss", GATEWAY, why, now), "dismiss", ITSELF, now)
                 raise VerbRefused(f"the {request}, is dismissed: {why}; request it anew")
+            if why := rules.said_lapsed(self._lapsed(request)):
+                raise VerbRefused(f"the {request}, cannot be signed: {why}; withdraw it, and request it anew")
             after = signed(request, now)
             if after.missing:
                 await self._write(RequestMove(after), "sign", by, now)

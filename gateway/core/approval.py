@@ -4,7 +4,7 @@ The law: a sign-off is a person's own word on exactly what they saw. Who made it
 person counts once; and what has changed since is signed by nobody.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Literal
@@ -292,6 +292,19 @@ def ended(request: Request, verb: str, actor: str, reason: str, now: float) -> R
         ended_reason=reason,
         revision=request.revision + 1,
     )
+
+
+def lapsed(request: Request, operators: Mapping[str, Operator]) -> Iterator[SignOff]:
+    """Give the sign-offs of persons who could not give them any more: not declared, or not for that function."""
+    for each in request.sign_offs:
+        who = operators.get(each.person)
+        if who is None or each.role not in who.signs_for:
+            yield each
+
+
+def said_lapsed(sign_offs: Iterable[SignOff]) -> str:
+    """Say whose word counts no more, as in `eng signs for engineering no more`."""
+    return ", ".join(f"{each.person} signs for {each.role} no more" for each in sign_offs)
 
 
 def said_missing(missing: Mapping[str, int]) -> str:

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.anyio
 
 MODEL = "atlas-1.1.0@2026-01-01"
 TWO = policy(requires="{risk: 1, engineering: 1}")
+SIGNERS = ("kind: operator\nname: eve\nsigns_for: [risk]", "kind: operator\nname: eng\nsigns_for: [engineering]")
 
 
 @asynccontextmanager
@@ -92,9 +93,10 @@ async def test_an_author_does_not_sign_under_whatever_name_the_content_is_regist
 async def test_two_who_sign_last_at_once_make_one_transition():
     """Each in a gateway of their own: the second finds what the first has recorded."""
     store = Store()
-    async with asking(governed("1.1.0", approval=TWO), store) as (process, approvals):
+    wanted = governed("1.1.0", approval=TWO, tail=SIGNERS)
+    async with asking(wanted, store) as (process, approvals):
         await request(approvals)
-        async with serving(governed("1.1.0", approval=TWO), store) as other:
+        async with serving(wanted, store) as other:
             others = Approvals(other.live, other.serving.considered)
             await asyncio.gather(sign(approvals, EVE), sign(others, ENG))
             (approval,) = store.disk.recorded.governance.approvals
@@ -134,6 +136,35 @@ async def test_what_has_changed_since_is_dismissed(by_sign_off):
         assert Review.candidate is reviewed(process)
         assert [] == list(approvals.open)
         await request(approvals)
+
+
+@pytest.mark.parametrize("now", [SIGNERS[1:], (SIGNERS[0].replace("risk", "product"), SIGNERS[1])])
+async def test_the_word_of_one_who_signs_no_more_is_no_word_for_what_is_not_approved_yet(now):
+    """They are gone, or sign for something else: the request is dismissed, with whose word it was."""
+    async with asking(governed("1.1.0", approval=TWO, tail=SIGNERS)) as (process, approvals):
+        await request(approvals)
+        await sign(approvals)
+        await approvals.follow()
+        assert (await process.serving.reload(governed("1.0.0", approval=TWO, tail=now))).accepted
+        with pytest.raises(VerbRefused, match="cannot be signed: eve signs for risk no more; withdraw it"):
+            await sign(approvals, ENG)
+        await approvals.follow()
+        assert "eve signs for risk no more" == process.events("request_dismissed")[0]["reason"]
+        assert [] == list(approvals.open)
+
+
+async def test_a_gateway_that_never_knew_a_signer_takes_no_last_sign_off_and_dismisses_nothing():
+    """Its files may be older, or newer: one that has both may take it."""
+    store, files_of_all = Store(), governed("1.1.0", approval=TWO, tail=SIGNERS)
+    async with asking(files_of_all, store) as (_, approvals):
+        await request(approvals)
+        await sign(approvals)
+        async with serving(governed("1.1.0", approval=TWO, tail=SIGNERS[1:]), store) as other:
+            others = Approvals(other.live, other.serving.considered)
+            await others.follow()
+            with pytest.raises(VerbRefused, match="eve signs for risk no more"):
+                await sign(others, ENG)
+        assert "approved" == (await sign(approvals, ENG)).state.value
 
 
 async def test_a_process_that_never_saw_what_was_requested_dismisses_nothing_by_itself():

@@ -25,6 +25,7 @@ from gateway.cli.terminal import (
     table,
     width,
 )
+from gateway.core.bucket import BUCKETS
 from gateway.core.route_record import UNDO_SECONDS
 
 ROOMY = 100
@@ -142,8 +143,10 @@ def _serves(route: Mapping[str, Any], release: Mapping[str, Any]) -> Text:
 
 
 def _breaker(breaker: Mapping[str, Any]) -> Text:
-    state = breaker["state"]
-    return line((state.replace("_", "-"), BREAKER_STYLES.get(state, "")))
+    """Say a breaker's state, and the share of units while it has not taken all back."""
+    state, taken = breaker["state"], breaker.get("share_ppm", BUCKETS)
+    back = f" {share(taken)}" if state == "closed" and taken < BUCKETS else ""
+    return line((state.replace("_", "-") + back, BREAKER_STYLES.get(state, "")))
 
 
 def _rollout(rollout: Mapping[str, Any] | None) -> Mapping[str, Any]:

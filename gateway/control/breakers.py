@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.control.probes import Probes
 from gateway.core.breaker import Breaker, BreakerState, Permit, Trip, TripRule
+from gateway.core.bucket import BUCKETS, return_salt, salt
 from gateway.core.cusum import FailingShare
 from gateway.core.outcome import JUDGED, Outcome, counts_as_failure
 from gateway.core.ports import Journal
@@ -26,7 +27,8 @@ class Breakers:
 
     `live` gives the current snapshot: a release that is out gets no permit, whatever snapshot a request was routed by.
     `on_trip` is called, at once, when a candidate or an arm trips for good, and `on_open` when another release trips,
-    unless that is a matter of this gateway alone.
+    unless that is a matter of this gateway alone. `returning` are the releases, by route and version, whose breakers
+    have closed not long ago; since they were last asked some may have taken all back, or have tripped again.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Breakers:
         self._journal = journal
         self.probes = Probes()
         self.on_open: Callable[[str, str, TripRule], None] = unheard
+        self.returning: set[tuple[str, str]] = set()
         self._breakers: dict[tuple[str, str], Breaker] = {}
         self._shares: dict[tuple[str, str], FailingShare] = {}
 
@@ -58,6 +61,18 @@ class Breakers:
             return breaker.permit(now) if self.probes.may(key, now) else None
         return breaker.permit(now)
 
+    def puts_off(self, route: str, version: str, unit: str, now: float) -> bool:
+        """Say whether a release that takes its units back step by step does not take this one yet."""
+        key = route, version
+        if key not in self.returning:
+            return False
+        breaker = self._breakers.get(key)
+        share = 0 if breaker is None else breaker.share_ppm(now)
+        if share in (0, BUCKETS):
+            self.returning.discard(key)
+            return False
+        return salt(return_salt(route, version)).bucket(unit) >= share
+
     def report(self, route: Route, release: Release, permit: Permit, outcome: Outcome, now: float) -> None:
         """Hear how a permitted attempt ended; act when it trips the breaker."""
         key = route.name, release.version
@@ -72,6 +87,7 @@ class Breakers:
         if trip is not None:
             self._act_on(trip, live, release, now)
         elif not was_closed and breaker.state is BreakerState.closed:
+            self.returning.add(key)
             self.probes.succeeded(key, breaker.probed(now))
 
     def take(self, route: str, version: str, others: Counts, now: float) -> None:
@@ -93,7 +109,10 @@ class Breakers:
     def close(self, route: str, version: str, now: float, probed: float) -> bool:
         """Close a breaker whose release another gateway has found well; say whether it did."""
         breaker = self._breakers.get((route, version))
-        return breaker is not None and breaker.close(now, probed)
+        if breaker is None or not breaker.close(now, probed):
+            return False
+        self.returning.add((route, version))
+        return True
 
     def open(self, route: str, version: str, rule: TripRule, now: float) -> bool:
         """Open the breaker of a release that another gateway has found failing; say whether that changed anything.

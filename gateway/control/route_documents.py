@@ -65,7 +65,7 @@ class BreakerKeys(Keys):
     consecutive: Annotated[int, Field(ge=1)] = _BREAKER.consecutive
     """How many failures in a row trip."""
     open: PositiveDuration = written(_BREAKER.open)
-    """How long nothing is sent after the first trip."""
+    """How long nothing is sent after the first trip, and how long units take to come back."""
     growth: Annotated[float, Field(ge=1, le=10)] = _BREAKER.growth
     """By how much each further trip multiplies that time."""
     max_open: PositiveDuration = written(_BREAKER.max_open)

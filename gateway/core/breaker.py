@@ -14,6 +14,8 @@ The law:
    One that trips anew soon after others found the release well is alone with it: the way out from here is broken.
 5. Each trip makes the next open time longer, up to a limit; each whole window spent closed takes one such
    step back.
+6. Closed again, it takes its units back step by step, and all after as long as the first open time. It only tells
+   the share: whoever has another release to ask holds to it, and a request that comes all the same is permitted.
 """
 
 import math
@@ -22,6 +24,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal, get_args
 
+from gateway.core.bucket import BUCKETS
 from gateway.core.cusum import THRESHOLD, Cusum, hypotheses
 from gateway.core.outcome import Outcome
 from gateway.core.value import value
@@ -47,6 +50,9 @@ TRANSITIONS: Mapping[tuple[BreakerState, str], BreakerState] = {
     (BreakerState.half_open, "trip_elsewhere"): BreakerState.open,
     (BreakerState.open, "trip_elsewhere"): BreakerState.open,  # a probe of another one was bad
 }
+
+RETURN_STEPS = (100_000, 250_000, 500_000)
+"""The shares of units, in parts per million, that a release takes back one after the other before it takes all."""
 
 TripRule = Literal["consecutive", "failure_rate", "slow_rate", "cusum", "probe"]
 
@@ -90,6 +96,16 @@ class Trip:
     rule: TripRule
     evidence: dict[str, Any]
     at: float
+
+
+def returned_ppm(seconds: float, whole: float) -> int:
+    """Give the share of units that is back `seconds` after a closing, in parts per million; all are after `whole`.
+
+    The steps last equally long. The share never falls, so that a unit that is back stays.
+    """
+    if seconds >= whole:
+        return BUCKETS
+    return RETURN_STEPS[min(int(seconds / whole * len(RETURN_STEPS)), len(RETURN_STEPS) - 1)]
 
 
 class Breaker:
@@ -216,6 +232,12 @@ class Breaker:
         self._open("trip_elsewhere", now)
         return True
 
+    def share_ppm(self, now: float) -> int:
+        """Give the share of units that it takes, in parts per million: all, none, or some soon after it closed."""
+        if self.state is not BreakerState.closed:
+            return 0
+        return returned_ppm(now - self._closed_at, self.policy.open) if self.trips else BUCKETS
+
     def counts(self, now: float) -> tuple[int, int]:
         """Give how many outcomes the window holds, and how many of them failed."""
         self._window.expire(now)
@@ -227,6 +249,7 @@ class Breaker:
         waits = self._open_until - now if self.state is BreakerState.open else 0.0
         return {
             "state": self.state.value,
+            "share_ppm": self.share_ppm(now),
             "trips": self.trips,
             **self._evidence(),
             "probes_in_seconds": round(max(0.0, waits), 3),

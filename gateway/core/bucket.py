@@ -4,7 +4,7 @@
 
 The law: a bucket depends on its salt and the unit alone, so that it is the same in every process and no state
 is kept; a salt never names a percentage, so that growth keeps everyone who is in; and every salt names its
-kind, so that the splits of a rollout, an experiment, a mirror and a rule are independent of each other.
+kind, so that the splits of a rollout, an experiment, a mirror, a rule and a return are independent of each other.
 """
 
 import hashlib
@@ -77,6 +77,11 @@ def shadow_salt(route: str, release: str) -> str:
 def rule_salt(route: str, index: int) -> str:
     """Name the share of units that the rule at `index`, from 0, takes."""
     return _salt("rule", route, str(index))
+
+
+def return_salt(route: str, release: str) -> str:
+    """Name the order in which units come back to the version `release` after its breaker has closed."""
+    return _salt("return", route, release)
 
 
 def _salt(kind: str, *names: str) -> str:

@@ -1,5 +1,6 @@
 """Fourth step: which releases are tried in which order, and what a failure lets come next."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from gateway.core.assignment import Assignment
@@ -106,6 +107,11 @@ def _fallbacks(route: Route, tried: set[str]) -> list[Leg]:
             tried.add(release.version)
             legs.append(Leg(release, "fallback", is_stable=False))
     return legs
+
+
+def put_off(legs: tuple[Leg, ...], late: Collection[str]) -> tuple[Leg, ...]:
+    """Move the attempts at the `late` versions behind all others; the order is kept otherwise."""
+    return tuple(sorted(legs, key=lambda leg: leg.release.version in late))
 
 
 def next_leg(legs: tuple[Leg, ...], current: int, failure: Failure) -> int | None:

@@ -124,6 +124,8 @@ class Exchange:
             asked = admit_body(self._caller, raw, around.snapshots.current, around.limits)
             way = self._way = Way(self.request_id, asked, now, Verdicts(asked.route, around.breakers))
             way.assigned(*assigned(asked, around.follow_ups))
+            if around.breakers.returning:
+                way.spare_returning(around.breakers, now)
         except ClientFault as fault:
             self._refuse(fault)
             self._note(fault, self._caller.head, self._caller.app)

@@ -1,6 +1,6 @@
 """What every exchange shares: the ports it speaks to, the limits it keeps, and what the process remembers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -31,6 +31,19 @@ class Snapshots(Protocol):
 
 class Breakers(Protocol):
     """The live breakers, asked before each attempt and told of each outcome. They act on a trip by themselves."""
+
+    @property
+    def returning(self) -> Collection[tuple[str, str]]:
+        """The routes and versions of releases that take their units back step by step; mostly none."""
+        ...
+
+    def puts_off(self, route: str, version: str, unit: str, now: float) -> bool:
+        """Say whether a release that takes its units back step by step does not take this one yet."""
+        ...
+
+    def is_open(self, route: str, version: str) -> bool:
+        """Say whether a release's breaker keeps requests from it."""
+        ...
 
     def permit(self, route: Route, release: Release, now: float) -> Permit | None:
         """Give leave to send one attempt, or None while the release takes none."""

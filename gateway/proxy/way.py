@@ -6,7 +6,8 @@ from gateway.core.assignment import Assignment
 from gateway.core.ports import Headers
 from gateway.core.unit import Unit
 from gateway.proxy.admission import Asked
-from gateway.proxy.attempts import Leg, plan_legs
+from gateway.proxy.attempts import Leg, plan_legs, put_off
+from gateway.proxy.surroundings import Breakers
 from gateway.proxy.verdicts import Verdicts
 
 
@@ -35,6 +36,18 @@ class Way:
         self.assignment, self.unit = assignment, unit
         self.legs = plan_legs(self.asked.route, assignment)
         self.leg = self.legs[0]
+
+    def spare_returning(self, breakers: Breakers, now: float) -> None:
+        """Let another release answer, if one can, where one would be asked first that does not take the unit back yet.
+
+        A request without a unit goes by its own id. One that comes to such a release because another has failed is not
+        put off: there are few, and what stable makes of it is wanted.
+        """
+        route, unit = self.asked.route.name, self.request_id if self.unit is None else self.unit.value
+        well = [leg.release.version for leg in self.legs if not breakers.is_open(route, leg.release.version)]
+        late = {version for version in well if breakers.puts_off(route, version, unit, now)}
+        if late and well[0] in late and late < set(well):
+            self.legs = put_off(self.legs, late)
 
     def turn_to_stable(self) -> bool:
         """Leave nothing but stable to try; say whether it is still to be tried. A forced release stands alone.

@@ -1,6 +1,7 @@
 """`pinion status`."""
 
 import json
+import re
 
 import pytest
 from rich.text import Text
@@ -265,6 +266,18 @@ def test_a_release_that_is_out_says_why(told_route):
     rolled_back = {**ROLLOUT, "state": "rolled_back", "weight_ppm": 0, "reason": "consecutive"}
     assert told_route({}, out, rollout=rolled_back)[-1].startswith("last move")
     assert "1.0.0 is tried again in 12s: its breaker is open" == told_route(shut)[-1]
+
+
+def test_a_breaker_that_has_closed_tells_what_its_release_has_taken_back(told_route):
+    """The share of its units, until it has all; a gateway that does not say is taken to have."""
+    lines = told_route(
+        {"breaker": {"state": "closed", "share_ppm": 250_000}},
+        {"release": "1.1.0", "breaker": {"state": "closed", "share_ppm": 1_000_000}},
+        {"release": "1.2.0", "breaker": {"state": "half_open", "share_ppm": 0}},
+    )
+    assert ["closed 25% gpt", "closed gpt", "half-open gpt"] == [
+        re.search("[a-z-]+( 25%)? gpt", each).group() for each in lines[3:6]
+    ]
 
 
 def test_what_serves_without_an_approval_says_on_whose_word(told_route):

@@ -4,10 +4,21 @@ import json
 from itertools import product
 
 import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from gateway.core.breaker import TRANSITIONS, Breaker, BreakerPolicy, BreakerState, Permit, Trip
+from gateway.core.breaker import (
+    RETURN_STEPS,
+    TRANSITIONS,
+    Breaker,
+    BreakerPolicy,
+    BreakerState,
+    Permit,
+    Trip,
+    returned_ppm,
+)
+from gateway.core.bucket import BUCKETS
 from gateway.core.outcome import Outcome
 from gateway.core.window import Counts
 
@@ -255,6 +266,44 @@ def test_the_open_time_comes_back_while_closed(calm: float, wait: float):
     assert wait == breaker.snapshot(15.0 + calm)["probes_in_seconds"]
 
 
+# How units come back
+
+
+@given(whole=st.floats(1e-3, 1e6), moments=st.lists(st.floats(0.0, 2.0), min_size=1))
+def test_the_share_that_is_back_never_falls_and_is_all_in_the_end(whole: float, moments: list[float]):
+    """At any times after a closing: a tenth at least from the first moment, and then only more."""
+    shares = [returned_ppm(moment * whole, whole) for moment in sorted(moments)]
+    assert sorted(shares) == shares
+    assert {*shares} <= {*RETURN_STEPS, BUCKETS}
+    assert (RETURN_STEPS[0], BUCKETS) == (returned_ppm(0.0, whole), returned_ppm(whole, whole))
+
+
+def test_units_come_back_in_steps_of_one_open_time():
+    """A tenth, a quarter and a half for a third of it each; the permits themselves are not withheld."""
+    breaker, first = half_open(BreakerPolicy(probes=1))
+    assert 0 == breaker.share_ppm(15.0)
+    breaker.report(first, OK, 20.0)
+    moments = {20.0: 100_000, 24.9: 100_000, 25.0: 250_000, 30.0: 500_000, 34.9: 500_000, 35.0: BUCKETS, 9e9: BUCKETS}
+    assert moments == {moment: breaker.share_ppm(moment) for moment in moments}
+    assert 250_000 == breaker.snapshot(25.0)["share_ppm"]
+    granted(breaker, 20.0)
+
+
+def test_one_that_never_tripped_takes_all():
+    """However soon after the machine's start."""
+    assert BUCKETS == Breaker(BreakerPolicy()).share_ppm(0.0)
+
+
+def test_it_trips_while_units_come_back_as_ever():
+    """Three failures in a row open it for twice as long; closed again, the steps begin anew."""
+    breaker, first = half_open(BreakerPolicy(probes=1))
+    breaker.report(first, OK, 15.0)
+    assert [None, None, "consecutive"] == feed(breaker, [FAILED] * 3, 16.0)
+    assert 0 == breaker.share_ppm(16.0)
+    assert breaker.close(46.0, 0.0)
+    assert (100_000, 250_000) == (breaker.share_ppm(46.0), breaker.share_ppm(51.0))
+
+
 # Status
 
 
@@ -320,6 +369,7 @@ class AnyBreaker(RuleBasedStateMachine):
         state = self.breaker.state
         has_closed = self.breaker.close(self.now, probed)
         assert has_closed == (self.breaker.state is not state)
+        assert not has_closed or RETURN_STEPS[0] == self.breaker.share_ppm(self.now)
 
     @precondition(lambda self: self.permits)
     @rule(data=st.data(), outcome=st.sampled_from(Outcome), slow=st.booleans())
@@ -339,6 +389,11 @@ class AnyBreaker(RuleBasedStateMachine):
             oldest = self.now - self.policy.probe_deadline
             young = [p for p, at in self.permits if p.generation == self.breaker.trips and at > oldest]
             assert len(young) <= self.policy.probes
+
+    @invariant()
+    def units_are_taken_while_it_is_closed_alone(self) -> None:
+        """Open and half-open it takes probes and no units."""
+        assert (self.breaker.state is BreakerState.closed) == (self.breaker.share_ppm(self.now) > 0)
 
     @invariant()
     def open_is_never_for_longer_than_its_limit(self) -> None:

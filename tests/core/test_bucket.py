@@ -23,6 +23,7 @@ from gateway.core.bucket import (
     arm_ranges,
     experiment_salt,
     parts_per_million,
+    return_salt,
     rollout_salt,
     rule_salt,
     shadow_salt,
@@ -115,6 +116,7 @@ def test_buckets_are_uniform():
         experiment_salt("support", "1.0.0"),
         shadow_salt("support", "1.1.0"),
         rule_salt("support", 1),
+        return_salt("support", "1.1.0"),
     ],
 )
 def test_near_identical_names_split_independently(second: str):
@@ -135,8 +137,9 @@ def test_every_kind_of_split_has_its_own_salt():
         experiment_salt("r", "1"),
         shadow_salt("r", "1"),
         rule_salt("r", 1),
+        return_salt("r", "1"),
     }
-    assert 5 == len(salts)
+    assert 6 == len(salts)
     assert "v1/rollout/r/1/2/1" in salts
 
 

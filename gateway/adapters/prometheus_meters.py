@@ -88,6 +88,7 @@ class PrometheusMeters(Collector):
         self._series: dict[tuple[str, str, str, str], RequestSeries] = {}
         self._rollbacks = count("rollbacks", "Rollbacks, by the rule that decided.", "route", "reason")
         self._mismatches = count("version_mismatch", "Answers of another model than the pinned.", *BY_RELEASE)
+        self._withheld = count("retries_withheld", "Retries not made for their provider's budget.", *BY_RELEASE)
         self._shadow = count("shadow", "Requests sampled for a mirror.", *BY_RELEASE, "result")
         self._sdk_retries = count("sdk_retries", "Requests that an SDK sent once more.", "route")
         self._limited = count("app_limited", "Requests that a limit did not let through.", "app", "limit")
@@ -135,6 +136,7 @@ class PrometheusMeters(Collector):
             self._forget(route=route.name, release=version)
         for version in route.releases:
             self._mismatches.add(0, route.name, version)
+            self._withheld.add(0, route.name, version)
         for reason in ROLLBACK_REASONS:
             self._rollbacks.add(0, route.name, reason)
 
@@ -195,6 +197,11 @@ class PrometheusMeters(Collector):
         """Count an answer whose served model is not the pinned one."""
         route = self._routes.label(route)
         self._mismatches.add(1, route, self._release(route, release))
+
+    def retry_withheld(self, route: str, release: str) -> None:
+        """Count a failed attempt that was not repeated for want of room in its provider's budget."""
+        route = self._routes.label(route)
+        self._withheld.add(1, route, self._release(route, release))
 
     def reload(self, result: str) -> None:
         """Count a reload of the policy files: `accepted` or `rejected`."""

@@ -183,6 +183,10 @@ class Meters(Protocol):
         """Count an answer whose served model is not the pinned one."""
         ...
 
+    def retry_withheld(self, route: str, release: str) -> None:
+        """Count a failed attempt that was not repeated for want of room in its provider's budget."""
+        ...
+
     def reload(self, result: str) -> None:
         """Count a reload of the policy files: `accepted` or `rejected`."""
         ...

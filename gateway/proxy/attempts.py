@@ -114,14 +114,15 @@ def put_off(legs: tuple[Leg, ...], late: Collection[str]) -> tuple[Leg, ...]:
     return tuple(sorted(legs, key=lambda leg: leg.release.version in late))
 
 
-def next_leg(legs: tuple[Leg, ...], current: int, failure: Failure) -> int | None:
+def next_leg(legs: tuple[Leg, ...], current: int, failure: Failure, *, may_retry: bool = True) -> int | None:
     """Give the index of the attempt that may follow a failed one, or None when there is none.
 
+    `may_retry` says whether there is room for a retry; without it the next release is tried.
     That a request is the client's fault is believed of stable alone: what another release refuses, the next may take.
     """
     if failure.outcome is Outcome.client_fault and legs[current].is_stable:
         return None
     for index in range(current + 1, len(legs)):
-        if not legs[index].retry or (failure.repeatable and index == current + 1):
+        if not legs[index].retry or (may_retry and failure.repeatable and index == current + 1):
             return index
     return None

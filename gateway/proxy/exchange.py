@@ -122,7 +122,9 @@ class Exchange:
             if app.limits:
                 around.app_limits.take(app.name, around.clock.wall())
             asked = admit_body(self._caller, raw, around.snapshots.current, around.limits)
-            way = self._way = Way(self.request_id, asked, now, Verdicts(asked.route, around.breakers))
+            budget = around.retry_budgets[asked.route.stable.model.provider.name]
+            way = self._way = Way(self.request_id, asked, now, Verdicts(asked.route, around.breakers), budget)
+            budget.requests += 1
             way.assigned(*assigned(asked, around.follow_ups))
             if around.breakers.returning:
                 way.spare_returning(around.breakers, now)
@@ -203,7 +205,7 @@ class Exchange:
         elif not (attempt.hide_usage and attempt.status in (400, 422)):
             # An error that another release answers is nobody's business: its body is not waited for.
             failure = status_failure(attempt.status, attempt.headers)
-            if next_leg(attempt.way.legs, attempt.place, failure) is not None:
+            if next_leg(attempt.way.legs, attempt.place, failure, may_retry=attempt.way.may_retry) is not None:
                 attempt.cancel()
                 self._attempt_failed(attempt, failure)
 
@@ -274,6 +276,8 @@ class Exchange:
             leg = way.legs[place]
             permit = self._around.breakers.permit(way.asked.route, leg.release, self.now())
             if permit is not None:
+                if leg.retry:
+                    way.begin_retry()
                 self._send(way, place, permit)
                 return
             if leg.is_stable:
@@ -315,7 +319,11 @@ class Exchange:
         attempt.exchange = self._attempt = None
         way = attempt.way
         way.verdicts.failed(attempt.leg, attempt.permit, failure, self.now())
-        following = next_leg(way.legs, attempt.place, failure)
+        following = next_leg(way.legs, attempt.place, failure, may_retry=way.may_retry)
+        if following != next_leg(way.legs, attempt.place, failure):
+            self._around.meters.retry_withheld(way.asked.route.name, attempt.leg.release.version)
+        if way.is_retrying:
+            way.end_retry()
         if following is None:
             self._nothing_left(way)
         else:
@@ -416,16 +424,21 @@ class Exchange:
         What went well is settled with others of its kind; a failure at once, so that its breaker can act on it.
         """
         self._become(event)
+        way = self._way
+        if way is not None:
+            way.budget.requests -= 1
+            if way.is_retrying:
+                way.end_retry()
         tell()
         ending = Ending(outcome, self._status, message, self.now())
         attempt, self._attempt = self._attempt, None
-        if self._way is None:
+        if way is None:
             log_refused(self._around.journal, self.request_id, self._endpoint, ending)
         elif outcome is Outcome.ok:
-            self._around.afterwards.add(partial(settle, self._around, self._way, attempt, ending))
+            self._around.afterwards.add(partial(settle, self._around, way, attempt, ending))
         else:
             self._around.afterwards.run()
-            settle(self._around, self._way, attempt, ending)
+            settle(self._around, way, attempt, ending)
 
     def _become(self, event: str) -> None:
         self.state = TRANSITIONS[self.state, event]

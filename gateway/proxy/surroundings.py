@@ -1,5 +1,6 @@
 """What every exchange shares: the ports it speaks to, the limits it keeps, and what the process remembers."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -17,6 +18,7 @@ from gateway.proxy.admission import Asked, Limits
 from gateway.proxy.afterwards import Afterwards
 from gateway.proxy.follow_ups import FollowUps
 from gateway.proxy.lingering import Lingering
+from gateway.proxy.retry_budget import RetryBudget
 from gateway.proxy.usage_asking import UsageAsking
 
 
@@ -104,7 +106,10 @@ class Mirrors(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Everything an exchange needs of the world. `new_id` makes request ids, `draw` chances from 0 up to 1."""
+    """Everything an exchange needs of the world. `new_id` makes request ids, `draw` chances from 0 up to 1.
+
+    `retry_budgets` are by the provider's name.
+    """
 
     snapshots: Snapshots
     breakers: Breakers
@@ -123,5 +128,6 @@ class Surroundings:
     follow_ups: FollowUps
     limits: Limits = field(default_factory=Limits)
     usage_asking: UsageAsking = field(default_factory=UsageAsking)
+    retry_budgets: defaultdict[str, RetryBudget] = field(default_factory=lambda: defaultdict(RetryBudget))
     lingering: Lingering = field(default_factory=Lingering)
     afterwards: Afterwards = field(default_factory=Afterwards)

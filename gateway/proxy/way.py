@@ -7,6 +7,7 @@ from gateway.core.ports import Headers
 from gateway.core.unit import Unit
 from gateway.proxy.admission import Asked
 from gateway.proxy.attempts import Leg, plan_legs, put_off
+from gateway.proxy.retry_budget import RetryBudget
 from gateway.proxy.surroundings import Breakers
 from gateway.proxy.verdicts import Verdicts
 
@@ -16,17 +17,20 @@ class Way:
     """One admitted request. Times are monotonic seconds.
 
     `legs` are the attempts that it may come to and `leg` the one that speaks for it: the assigned one at first, then
-    the one under way, at last the one that answered. A request whose assignment was refused has none.
+    the one under way, at last the one that answered. A request whose assignment was refused has none. `is_retrying`
+    while a retry is under way, which the budget counts.
     """
 
     request_id: str
     asked: Asked
     asked_at: float
     verdicts: Verdicts
+    budget: RetryBudget
     assignment: Assignment | None = None
     unit: Unit | None = None
     legs: tuple[Leg, ...] = ()
     leg: Leg | None = None
+    is_retrying: bool = False
     first_content_at: float | None = None
     sending_seconds: float | None = None
     returning_seconds: float = 0.0
@@ -59,6 +63,21 @@ class Way:
             return False
         self.legs = (stable,)
         return True
+
+    @property
+    def may_retry(self) -> bool:
+        """Whether the provider's budget has room for a retry once the attempt under way has failed."""
+        return self.budget.has_room(in_place=self.is_retrying)
+
+    def begin_retry(self) -> None:
+        """A retry is about to be sent; the one before it has ended."""
+        self.is_retrying = True
+        self.budget.retries += 1
+
+    def end_retry(self) -> None:
+        """The retry under way has ended, however it did."""
+        self.is_retrying = False
+        self.budget.retries -= 1
 
     def sent(self, now: float) -> None:
         """An attempt has left; the first one tells how long Pinion took to send it."""

@@ -233,20 +233,23 @@ def test_counters_behind_alerts_start_at_zero(meters):
     assert 'pinion_policy_reloads_total{result="rejected"} 0.0' in text
     assert "pinion_records_dropped_total 0.0" in text
     assert 'pinion_version_mismatch_total{release="1.1.0",route="desk"} 0.0' in text
+    assert 'pinion_retries_withheld_total{release="1.1.0",route="desk"} 0.0' in text
     assert 'pinion_rollbacks_total{reason="consecutive",route="desk"} 0.0' in text
 
 
 def test_single_events_are_counted(meters):
-    """Mirror results, rollbacks, mismatches, reloads and dropped records."""
+    """Mirror results, rollbacks, mismatches, retries not made, reloads and dropped records."""
     meters.shadow("desk", "1.1.0", "timeout")
     meters.rollback("desk", "cusum")
     meters.mismatch("desk", "1.1.0")
+    meters.retry_withheld("desk", "1.0.0")
     meters.reload("rejected")
     meters.dropped(3)
     series = read(meters)
     assert 1 == series["pinion_shadow_total", "1.1.0", "timeout", "desk"]
     assert 1 == series["pinion_rollbacks_total", "cusum", "desk"]
     assert 1 == series["pinion_version_mismatch_total", "1.1.0", "desk"]
+    assert 1 == series["pinion_retries_withheld_total", "1.0.0", "desk"]
     assert 1 == series["pinion_policy_reloads_total", "rejected"]
     assert 3 == series["pinion_records_dropped_total",]
 
@@ -258,6 +261,7 @@ def test_what_was_not_declared_is_other(meters):
     meters.shadow("desk", "9", "lost")
     meters.rollback("y", "mood")
     meters.mismatch("y", "1.0.0")
+    meters.retry_withheld("desk", "9")
     meters.reload("perhaps")
     series = read(meters)
     assert 1 == series["pinion_requests_total", "other", "other", "other", "other"]
@@ -266,6 +270,7 @@ def test_what_was_not_declared_is_other(meters):
     assert 1 == series["pinion_shadow_total", "other", "other", "desk"]
     assert 1 == series["pinion_rollbacks_total", "other", "other"]
     assert 1 == series["pinion_version_mismatch_total", "other", "other"]
+    assert 1 == series["pinion_retries_withheld_total", "other", "desk"]
     assert 1 == series["pinion_policy_reloads_total", "other"]
 
 

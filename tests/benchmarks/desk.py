@@ -15,6 +15,7 @@ from gateway.proxy.admission import Asked, Limits, admit_body, admit_head
 from gateway.proxy.assignment import assigned
 from gateway.proxy.attempt import Attempt
 from gateway.proxy.relay import relay_for
+from gateway.proxy.retry_budget import RetryBudget
 from gateway.proxy.settlement import Ending
 from gateway.proxy.verdicts import Verdicts
 from gateway.proxy.way import Way
@@ -113,7 +114,7 @@ class Desk:
         self.endpoint = find(HEAD.path)
         self.caller = admit_head(HEAD, self.endpoint, self.snapshot, LIMITS)
         self.asked = self.admit()
-        self.way = Way("req_0123456789abcdef", self.asked, 1000.0, Verdicts(self.route, breakers))
+        self.way = Way("req_0123456789abcdef", self.asked, 1000.0, Verdicts(self.route, breakers), RetryBudget())
         self.way.assigned(*assigned(self.asked, self.around.follow_ups))
         self.way.sent(1000.0005)
         self.way.content_passed(1001.0, 1000.9995)

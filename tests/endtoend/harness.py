@@ -38,6 +38,7 @@ SMALL_POOL = 10
 
 PROVIDERS: Mapping[str, Mapping[str, Any]] = {
     "openai": {},
+    "wavering": {"retries": 1},
     "single": {"retries": 0},
     "hasty": {"retries": 0, "timeouts": {"first_byte": "400ms", "idle": "400ms", "total": "1500ms"}},
     "narrow": {"retries": 0, "max_connections": 1},
@@ -78,6 +79,11 @@ BACKED = {"releases": {STABLE: {}, OTHER: {}}, "keys": {"fallback": [OTHER]}}
 
 KINDS: Mapping[str, Kind] = {
     "chat": Kind("openai", count=115),
+    "wavering": Kind(
+        "wavering",
+        keys={"breaker": {"min_requests": 40, "failure_rate": 0.4, "consecutive": 100, "open": "5m"}},
+        count=1,
+    ),
     "unpriced": Kind("single", price=None),
     "prompted": Kind("single", PROMPTED),
     "backed": Kind("single", **BACKED, count=35),

@@ -2,6 +2,7 @@
 
 import email.utils
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import anthropic
 import openai
@@ -372,3 +373,26 @@ def test_a_request_at_fault_is_not_tried_again(take, http):
     assert (400, "n") == (answer.status_code, answer.json()["error"]["param"])
     assert [1, 0] == [len(route.received(version)) for version in (STABLE, OTHER)]
     assert "client_fault" == route.ending()["outcome"]
+
+
+def test_retries_make_a_brown_out_hardly_worse(take, http):
+    """A provider that fails half of 40 requests at once is sent a fifth more, and three; then its breaker is open.
+
+    From then on it is asked once for each request, since nothing else can answer.
+    """
+    route = take("wavering")
+    route.behave(error_rate=0.5, latency=1)
+
+    def ask(_number: int) -> int:
+        return http.post("/v1/chat/completions", json=route.body()).status_code
+
+    with ThreadPoolExecutor(40) as crowd:
+        statuses = list(crowd.map(ask, range(40)))
+    assert {200, 500} == {*statuses}
+    asked = len(route.received())
+    assert 40 < asked <= 40 * 1.2 + 3
+    assert (1, True) == (route.count("pinion_breaker_open"), route.count("pinion_retries_withheld_total") > 0)
+    route.behave(latency=0)
+    for number in range(10):
+        ask(number)
+    assert asked + 10 == len(route.received())

@@ -144,6 +144,7 @@ class Meters:
         self.shadows: list[tuple[str, str, str]] = []
         self.over: list[tuple[str, str]] = []
         self.mismatches = 0
+        self.withheld: list[tuple[str, str]] = []
         self.refusals: list[str] = []
         self.notifications: list[tuple[str, str]] = []
 
@@ -157,6 +158,9 @@ class Meters:
 
     def mismatch(self, _route, _release) -> None:
         self.mismatches += 1
+
+    def retry_withheld(self, route, release) -> None:
+        self.withheld.append((route, release))
 
     def reload(self, result) -> None: ...
 

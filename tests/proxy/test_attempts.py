@@ -5,7 +5,7 @@ import pytest
 from gateway.core.assignment import Assignment
 from gateway.core.errors import Malformed, UpstreamFault
 from gateway.core.outcome import Outcome
-from gateway.proxy.attempts import fault_failure, in_band_failure, next_leg, plan_legs, status_failure
+from gateway.proxy.attempts import fault_failure, in_band_failure, next_leg, plan_legs, put_off, status_failure
 from tests.proxy.playbook import provider, release, route
 
 
@@ -95,6 +95,21 @@ def test_nothing_else_is_tried_again_on_the_same_release(failure):
     """The next release may still answer."""
     legs, _ = planned("stable", "1.0.0", retries=2)
     assert [3, 3, 3, 4, None] == [next_leg(legs, current, failure) for current in range(5)]
+
+
+@pytest.mark.parametrize("failure", REPEATABLE, ids=lambda failure: f"{failure.status} {failure.fault!r}")
+def test_without_room_for_a_retry_the_next_release_is_tried(failure):
+    """A fallback is none, and needs no room."""
+    legs, _ = planned("stable", "1.0.0", retries=2)
+    assert [3, 3, 3, 4, None] == [next_leg(legs, current, failure, may_retry=False) for current in range(5)]
+
+
+def test_what_is_put_off_is_tried_last():
+    """With its retries, and the order of all others is kept."""
+    legs, _ = planned("rule", "1.1.0", retries=1)
+    assert ["1.1.0", "1.0.0", "1.0.0", "0.8.0", "0.9.0"] == [leg.release.version for leg in legs]
+    assert (*legs[:1], *legs[3:], *legs[1:3]) == put_off(legs, {"1.0.0"})
+    assert (legs[1], legs[2], legs[4], legs[0], legs[3]) == put_off(legs, {"1.1.0", "0.8.0"})
 
 
 def test_a_clients_fault_is_final_only_when_stable_says_so():

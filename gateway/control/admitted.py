@@ -109,6 +109,19 @@ def opened(policies: Policies, before: Policies) -> list[Problem]:
     return [Problem(_first_file(policies), 1, said, "keep one, or start the gateway anew without")]
 
 
+def emptied(policies: Policies, before: Policies) -> list[Problem]:
+    """Find that a set would leave no route at all where the one before it had some: an accident sooner than a wish."""
+    if policies.routes or not before.routes:
+        return []
+    said = "the set declares no route any more, which would refuse every request"
+    return [Problem(".", 1, said, "declare one, or stop the gateway if nothing is to serve")]
+
+
+def removed(policies: Policies, before: Policies) -> list[str]:
+    """Name the routes that serve by the set before and that a set no longer declares."""
+    return sorted(before.routes.keys() - policies.routes.keys())
+
+
 def unsigned(policies: Policies, terms: Terms) -> list[Problem]:
     """Find the releases that are not signed as their routes ask; in development, where content may change, none.
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from gateway.control.admitted import wanted_of
+from gateway.control.admitted import removed, wanted_of
 from gateway.control.policies import Policies
 from gateway.core.admission import Excepted
 from gateway.core.errors import Problem
@@ -61,7 +61,7 @@ def planned(
         changes=tuple(each for each in standings if each.revision > 1),
         acts=(
             *(act for decision in decisions for act in _acts(before, decision)),
-            *(Act(name, "remove", route.serve) for name, route in before.routes.items() if name not in after.routes),
+            *(Act(name, "remove", before.routes[name].serve) for name in removed(after, before)),
         ),
         exceptions=tuple(each for each in excepted if (each.name, each.version) in wanted),
         warnings=tuple(sorted(set(warnings))),

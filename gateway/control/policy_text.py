@@ -85,12 +85,21 @@ class Reading:
 
 
 def read_documents(file: str, text: str) -> Reading:
-    """Read one file: `*.prompt`, `*.card.md`, or YAML, by its name. YAML stops at its first error of syntax."""
+    """Read one file: `*.prompt`, `*.card.md`, or YAML, by its name. YAML stops at its first error of syntax.
+
+    A file without one document that holds keys is a problem: written by halves, or emptied, it would take away what
+    it declared.
+    """
     if file.endswith(".prompt"):
         return _read_prompt(file, text)
     if file.endswith(CARD):
         return _read_card(file, text)
-    return _read_yaml(file, text, first_line=1)
+    reading = _read_yaml(file, text, first_line=1)
+    if not reading.documents and not reading.problems:
+        remedy = "write what it is to declare, or delete the file if that is meant"
+        reading.problems.append(Problem(file, 1, "the file declares nothing", remedy))
+        reading.cut = True
+    return reading
 
 
 def _read_yaml(file: str, text: str, *, first_line: int) -> Reading:

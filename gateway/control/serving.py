@@ -195,6 +195,7 @@ class Serving:
             await live.caught_up()
             found = await self._examined(policies, is_start=is_start, unsigned=unsigned)
             decisions = await self._reconcile(policies, found)
+            removed = admitted.removed(policies, state.policies)
             state.policies, state.releases = policies, found.releases
             state.records |= {name: decision.record for name, decision in decisions.items()}
             self._begin_experiments(policies)
@@ -207,7 +208,7 @@ class Serving:
         self._judged, self._refused = found.judged, None
         if not live.is_from_copy:
             self._lines.note(policies.routes.values(), state.records, found.held)
-        return self._accepted(policies, found.left_out)
+        return self._accepted(policies, found.left_out, removed)
 
     async def plan(self, files: Mapping[str, str]) -> Planned:
         """Say what taking a policy set would mean, and change nothing.
@@ -245,7 +246,8 @@ class Serving:
         unregistered = {key: digest for key, digest in state.served.items() if key not in state.standings}
         problems = admitted.problems(policies, releases, state.records, unregistered, live.terms)
         problems += admitted.changed_experiments(policies, state.experiments)
-        problems += [*admitted.opened(policies, state.policies), *unsigned, *unpriced_ones]
+        problems += [*admitted.opened(policies, state.policies), *admitted.emptied(policies, state.policies)]
+        problems += [*unsigned, *unpriced_ones]
         datasets = {versioned(*key) for key in state.standings if key[0] == "dataset"}
         problems += unknown_datasets(policies.undeclared, policies.datasets, datasets)
         barred = admitted.barred(policies, releases, replace(live.standings, admissions=None))
@@ -279,7 +281,7 @@ class Serving:
         served = frozenset(state.served)
         return await asyncio.to_thread(judge, considered, governance, dict(state.records), before, served, now)
 
-    def _accepted(self, policies: Policies, left_out: Sequence[Problem]) -> Reload:
+    def _accepted(self, policies: Policies, left_out: Sequence[Problem], removed: Sequence[str]) -> Reload:
         self._is_start_due = False
         cooled = admitted.no_longer_warm(policies, self._live.state.records, self._world.clock.wall())
         warnings = self._world.located((*policies.warnings, *cooled, *left_out, *self._lines.left_behind))
@@ -287,8 +289,10 @@ class Serving:
         self._world.meters.reload("accepted")
         self._world.journal.event(
             "reload_accepted",
+            level="warning" if removed else "info",
             revision=policies.revision,
             routes=len(policies.routes),
+            removed=list(removed),
             epoch=self._live.current.epoch,
         )
         return reload

@@ -135,13 +135,13 @@ def test_json_is_one_object(run):
 
 
 def test_json_tells_problems_too(run):
-    """With exit code 1."""
+    """With exit code 1: of an empty file, say."""
     result = run({"policies/a.yaml": ""}, "--json")
     problem = {
-        "file": "policies",
+        "file": "policies/a.yaml",
         "line": 1,
-        "problem": "there is no policy here",
-        "remedy": "write one in a file that ends in .yaml",
+        "problem": "the file declares nothing",
+        "remedy": "write what it is to declare, or delete the file if that is meant",
     }
     assert 1 == result.exit_code
     assert {"ok": False, "problems": [problem], "warnings": [], "counts": {}} == json.loads(result.stdout)

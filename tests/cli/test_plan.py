@@ -56,7 +56,7 @@ def test_a_changed_line_would_start_a_rollout(pinion, folder):
 
 def test_what_is_new_and_means_nothing_is_said(pinion, folder):
     """Another file, and the same routes."""
-    (folder / "more.yaml").write_text("# nothing\n", encoding="utf-8")
+    (folder / "more.yaml").write_text("kind: app\nname: more\nkeys: []\n", encoding="utf-8")
     assert "nothing would be registered, started or moved" in pinion("plan", str(folder)).stdout
 
 

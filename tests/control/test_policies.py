@@ -36,13 +36,23 @@ def test_the_smallest_useful_set_pins_one_model():
     assert () == policies.warnings
 
 
-@pytest.mark.parametrize("files", [{}, {"a.yaml": ""}, {"a.yaml": "# nothing yet\n---\n"}])
-def test_an_empty_set_is_refused(files):
+def test_an_empty_set_is_refused():
     """Nothing at all is more likely an accident than a wish."""
     with pytest.raises(
         PolicyFault, match=re.escape(".:1: there is no policy here; write one in a file that ends in .yaml")
     ):
-        load(files)
+        load({})
+
+
+@pytest.mark.parametrize("text", ["", " \n\n", "# nothing yet\n---\n"])
+def test_an_empty_file_is_refused(text):
+    """However good the others are; what may have stood in it and is missed elsewhere is not told as well."""
+    app = "kind: app\nname: a\nkeys: []\nroutes: [lost]\n"
+    with pytest.raises(PolicyFault) as caught:
+        load({"a.yaml": SMALLEST, "b.yaml": text, "c.yaml": app})
+    assert [
+        "b.yaml:1: the file declares nothing; write what it is to declare, or delete the file if that is meant"
+    ] == [str(problem) for problem in caught.value.problems]
 
 
 def test_a_set_without_routes_is_warned_of():

@@ -107,11 +107,21 @@ def test_keys_are_text_as_written():
     assert {"1.0": "a", "1.00": "b", "true": "c", "2024-08-06": "d"} == document.value
 
 
-@pytest.mark.parametrize("text", ["", "# a remark\n", "---\n---\n", "null\n"])
-def test_a_document_without_anything_is_passed_over(text):
-    """Files of remarks alone are fine."""
+@pytest.mark.parametrize("text", ["", "\n \n", "# a remark\n", "---\n---\n", "null\n"])
+def test_a_file_without_anything_is_a_problem(text):
+    """Of remarks alone, too: it may have been emptied, and what it declared is lost."""
     reading = read_documents("a.yaml", text)
-    assert ([], [], False) == (reading.documents, reading.problems, reading.cut)
+    assert ([], True) == (reading.documents, reading.cut)
+    assert [
+        "a.yaml:1: the file declares nothing; write what it is to declare, or delete the file if that is meant"
+    ] == [str(problem) for problem in reading.problems]
+
+
+@pytest.mark.parametrize("text", ["---\n---\na: 1\n", "a: 1\n---\n", "# a remark\n---\na: 1\n---\n# another\n"])
+def test_a_document_without_anything_is_passed_over(text):
+    """Beside others."""
+    reading = read_documents("a.yaml", text)
+    assert ([{"a": 1}], [], False) == ([each.value for each in reading.documents], reading.problems, reading.cut)
 
 
 @pytest.mark.parametrize(

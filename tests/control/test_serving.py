@@ -104,7 +104,7 @@ async def test_what_was_rolled_back_stays_so_until_the_line_goes_away_and_back()
             permit = process.breakers.permit(process.desk, process.desk.releases["1.1.0"], 1.0)
             process.breakers.report(process.desk, process.desk.releases["1.1.0"], permit, Outcome.failed, 1.0)
         assert "rolled_back" == process.state
-        await process.serving.reload({**rolling(), "comment.yaml": "# nothing\n"})
+        await process.serving.reload(altered(rolling(), "kind: provider", "# nothing\nkind: provider"))
         assert ("rolled_back", 0) == (process.state, process.weight)
 
         await process.serving.reload(files(route()))
@@ -388,17 +388,49 @@ async def test_two_gateways_that_register_the_same_set_at_once():
 
 
 async def test_a_policy_set_is_told_once_a_revision():
-    """With the one before it; a set without routes is one, too, and the same set again is none."""
+    """With the one before it, and how many routes it has; the same set again is none."""
     store = Store()
-    async with serving(files(route()), store) as process:
+    async with serving(files(route(), route("other")), store) as process:
         first = process.serving.policies.revision
+        assert (await process.serving.reload(files(route(), route("other")))).accepted
         assert (await process.serving.reload(files(route()))).accepted
-        assert (await process.serving.reload(files())).accepted
         accepted = [act for act in store.disk.acts if act.action == "policy.accept"]
         assert [(None, first), (first, process.serving.policies.revision)] == [
             (act.before_digest, act.after_digest) for act in accepted
         ]
-        assert ["1", "0"] == [act.details["routes"] for act in accepted]
+        assert ["2", "1"] == [act.details["routes"] for act in accepted]
+
+
+async def test_a_set_without_a_route_is_refused_while_routes_serve():
+    """As a file may be cut off at a `---`, where no application names what is lost; and so is the plan of it."""
+    async with serving(files(route())) as process:
+        reload = await process.serving.reload(files())
+        said = (
+            ".:1: the set declares no route any more, which would refuse every request; declare one, or stop the"
+            " gateway if nothing is to serve"
+        )
+        assert (False, [said]) == (reload.accepted, [str(problem) for problem in reload.problems])
+        assert "1.0.0" == process.desk.stable.version
+        with pytest.raises(PolicyFault, match="declares no route any more"):
+            await process.serving.plan(files())
+
+
+async def test_a_start_and_a_first_route_need_none_before():
+    """Nothing is taken away: a set without routes may be what a gateway begins with, and stays with."""
+    async with serving(files()) as process:
+        assert (await process.serving.reload(files() | {"b.yaml": "kind: app\nname: a\nkeys: []\n"})).accepted
+        assert (await process.serving.reload(files(route()))).accepted
+        assert [("info", [])] * 3 == [(each["level"], each["removed"]) for each in process.events("reload_accepted")]
+
+
+async def test_the_routes_that_a_reload_removes_are_named():
+    """A route is removed by no longer declaring it; the log says which went, as a warning."""
+    async with serving(files(route(), route("other"), route("third"))) as process:
+        assert (await process.serving.reload(files(route("third")))).accepted
+        assert ("warning", ["desk", "other"]) == tuple(
+            process.events("reload_accepted")[-1][field] for field in ("level", "removed")
+        )
+        assert ["third"] == list(process.live.current.routes)
 
 
 async def test_a_set_whose_entry_cannot_be_written_is_not_taken():

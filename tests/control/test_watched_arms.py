@@ -169,7 +169,7 @@ async def test_evidence_begins_anew_when_the_experiments_keys_change():
         traffic.answer("b", count=5)
         process.judging.gather()
         for policies, judged in ((trial(), 5), (trial(guardrails="[{metric: error_rate, max: 0.2}]"), 0)):
-            assert (await process.serving.reload({**policies, "b.yaml": "# a remark"})).accepted
+            assert (await process.serving.reload({**policies, "b.yaml": "kind: app\nname: a\nkeys: []\n"})).accepted
             (evidence,) = process.judging._arms._experiments["desk"].arms.values()
             assert judged == evidence.candidate.judged
 

@@ -33,6 +33,9 @@ routes: [{STEADY}]
 limits: [{{requests: 30, per: 60s}}]
 """
 
+APPS_OF_ANY_ROUTE = APPS.replace(f"routes: [{STEADY}]\n", "")
+"""The same, with no word of a route: what becomes of the routes is no contradiction."""
+
 
 def candidate_model(route: str) -> str:
     """The upstream model of a route's candidate, which no other route has."""

@@ -1,14 +1,15 @@
 """What becomes of a gateway's own machine: its clock, its disk, and the policy files on it."""
 
+import os
 import resource
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 from tests.chaos.fault import Fault, Findings, Means
-from tests.chaos.fleet_policies import policy_files
+from tests.chaos.fleet_policies import APPS_OF_ANY_ROUTE, policy_files
 from tests.chaos.moved_gateway import CLOCK, set_clock
 from tests.chaos.process_faults import controller_of, to
 from tests.chaos.provider import Provider
@@ -68,39 +69,69 @@ def _one_is_ahead(rig: Rig, found: Findings, clocks: list[Path]) -> None:
     set_clock(clocks[controller.index], 0.0)
 
 
-BROKEN = {
-    "half a file": lambda text: text[: len(text) // 2],
-    "an empty file": lambda _: "",
-    "no YAML": lambda text: text + "\n: [",
-    "an unknown key": lambda text: text + "\nwhatever: 1\n",
+def _written(file: Path, text: str) -> None:
+    """Put a whole text in the place of a file, whatever it has become."""
+    beside = file.with_name(f".{file.name}")
+    beside.write_text(text)
+    beside.replace(file)
+
+
+def _dangling(file: Path) -> None:
+    """Swap a file for a symlink to nowhere, as a mounted volume is caught halfway."""
+    beside = file.with_name(f".{file.name}")
+    beside.symlink_to("nowhere.yaml")
+    beside.replace(file)
+
+
+BROKEN: Mapping[str, tuple[str, Callable[[Path, str], object]]] = {
+    "half a file": ("not valid YAML", lambda file, text: file.write_text(text[: text.index("{", len(text) // 2) + 1])),
+    "an empty file": ("the file declares nothing", lambda file, _: file.write_text("")),
+    "remarks alone": ("the file declares nothing", lambda file, _: file.write_text("# later\n")),
+    "no YAML": ("not valid YAML", lambda file, text: file.write_text(text + "\n: [")),
+    "an unknown key": ("whatever", lambda file, text: file.write_text(text + "\nwhatever: 1\n")),
+    "no file": ("declares no route any more", lambda file, _: file.unlink()),
+    "a symlink to nowhere": ("it cannot be read", lambda file, _: _dangling(file)),
 }
-"""What may become of the file that holds the routes."""
+"""What may become of the file that holds the routes: what is said of it, and how it comes to be."""
+
+UNREADABLE = "it cannot be read", lambda file, _: file.chmod(0)
+"""Root may read everything."""
 
 
-def half_written(means: Means, found: Findings) -> None:
-    """The file of one replica's routes is written by halves, emptied, spoilt and deleted while it serves."""
+def policies_spoilt(means: Means, found: Findings) -> None:
+    """The file of one replica's routes is spoilt in every way while it serves, and no application names a route."""
     rig, replica = means.rig, means.rig.replicas[1]
-    file = replica.folder / "policies" / "routes.yaml"
-    good = file.read_text()
+    apps, file = (replica.folder / "policies" / name for name in ("apps.yaml", "routes.yaml"))
+    named, good = apps.read_text(), file.read_text()
+    broken = {**BROKEN, **({"no right to read it": UNREADABLE} if os.geteuid() else {})}
     with rig.traffic() as traffic:
         try:
-            for name, spoil in BROKEN.items():
-                _rejects(replica, found, name, partial(file.write_text, spoil(good)))
-                file.write_text(good)
-                wait_until(lambda: replica.status()["reload"]["result"] == "accepted")
-            _rejects(replica, found, "no file", file.unlink)
+            _accepts(replica, apps, APPS_OF_ANY_ROUTE)
+            for name, (said, spoil) in broken.items():
+                _rejects(replica, found, name, said, partial(spoil, file, good))
+                _accepts(replica, file, good)
         finally:
-            file.write_text(good)
-        wait_until(lambda: replica.status()["reload"]["result"] == "accepted")
+            _written(file, good)
+        _accepts(replica, apps, named)
     found.none_failed(traffic.ledger)
 
 
-def _rejects(replica: Replica, found: Findings, name: str, spoil: Callable[[], object]) -> None:
+def _accepts(replica: Replica, file: Path, text: str) -> None:
+    """Give a replica another text of a file, and wait until it has taken the set."""
+    before = len(replica.lines("reload_accepted"))
+    _written(file, text)
+    wait_until(lambda: len(replica.lines("reload_accepted")) > before)
+
+
+def _rejects(replica: Replica, found: Findings, name: str, said: str, spoil: Callable[[], object]) -> None:
     """Hold that what is spoilt is said to be, and serves nobody."""
     serves = len(replica.weights())
     spoil()
     wait_until(lambda: replica.status()["reload"]["result"] == "rejected")
-    found.note(f"{name}: last good", ok=len(replica.weights()) == serves and replica.chat().status == 200)
+    problems = [each["problem"] for each in replica.status()["reload"]["problems"]]
+    is_kept = len(replica.weights()) == serves and replica.chat().status == 200
+    is_said = any(said in each for each in problems)
+    found.note(f"{name}: {'last good' if is_said else problems}", ok=is_kept and is_said)
 
 
 def disk_full(means: Means, found: Findings) -> None:
@@ -159,9 +190,9 @@ FAULTS = (
     ),
     Fault(
         "policies-spoilt",
-        "a policy file is half-written, empty, spoilt, deleted",
+        "the file of the routes, which no application names, is half-written, empty, spoilt, gone, a dangling symlink",
         "0 requests fail; the last good set serves, and the replica says what is wrong",
-        half_written,
+        policies_spoilt,
         runbook="pinionpoliciesrejected",
     ),
     Fault(

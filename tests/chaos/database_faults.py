@@ -84,23 +84,27 @@ def absent_at_start(means: Means, found: Findings) -> None:
 
 
 def lost_commit(means: Means, found: Findings) -> None:
-    """The connection is cut right after COMMIT was sent, before the database's word on it comes."""
+    """The connection is cut right after an act's COMMIT was sent, before the database's word on it comes."""
     rig, acting = means.rig, means.rig.replicas[0]
-    twice, lied = 0, 0
+    acts = ("promote", "rollback", "pause", "key") * means.scaled(3, 1)
+    twice, lied, cut = 0, 0, 0
     with rig.traffic() as traffic:
-        for verb in ("promote", "rollback", "pause", "key") * means.scaled(3, 1):
+        for verb in acts:
             route = rig.begin("move")
             before = _issued(rig)
-            acting.store_way.trouble("there", fatal=b"COMMIT")
+            table, subject = (b"credentials", b"help") if verb == "key" else (b"rollout_events", route.encode())
+            acting.store_way.trouble("there", fatal=b"COMMIT", after=b"INTO " + table)
             struck = acting.store_way.struck
             answer = acting.ask("POST", "apps/help/keys") if verb == "key" else acting.act(verb, route)
             wait_until(lambda since=struck: acting.store_way.struck > since)
+            cut += subject in acting.store_way.cut and b"ROLLBACK" not in acting.store_way.cut
             acting.store_way.heal()
             wait_until(lambda: not rig.ailments())
             done = _issued(rig) - before if verb == "key" else acting.acts(route).count(verb)
             twice += done > 1
             lied += answer.status == 200 and done == 0
     found.none_failed(traffic.ledger)
+    found.note(f"{cut} of {len(acts)} acts cut at their own COMMIT", ok=cut == len(acts))
     found.note(f"{twice} acts applied twice", ok=not twice)
     found.note(f"{lied} acts told as done that were not", ok=not lied)
 
@@ -177,7 +181,7 @@ FAULTS = (
     ),
     Fault(
         "database-commit-lost",
-        "the connection is cut right after COMMIT was sent",
+        "the connection is cut right after the COMMIT of an act was sent",
         "0 requests fail; applied at most once; nothing told as done that is not",
         lost_commit,
         runbook="the-way-to-the-database-is-bad",

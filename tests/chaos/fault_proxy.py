@@ -27,8 +27,9 @@ class Trouble:
 
     `jitter` is added to or taken from `latency`, evenly; `rate` is a bandwidth; `slices` cuts pieces up, each sent by
     itself. `hole` swallows everything. `limit` lets so many bytes of a connection through and resets it. `fatal` resets
-    the next connection on which these bytes come, right after they were passed on and before any reply; with `holds`
-    they are not passed on, and the connection says nothing more.
+    the next connection on which these bytes come, right after they were passed on and before any reply; with `after`
+    only one on which those have come before, since the trouble was laid; with `holds` they are not passed on, and the
+    connection says nothing more.
     """
 
     latency: float = 0.0
@@ -38,6 +39,7 @@ class Trouble:
     hole: bool = False
     limit: int | None = None
     fatal: bytes = b""
+    after: bytes = b""
     holds: bool = False
 
 
@@ -49,6 +51,8 @@ class Joined:
     far: asyncio.StreamWriter | None = None
     passed: dict[Way, int] = field(default_factory=lambda: {"there": 0, "back": 0})
     is_held: bool = False
+    since: bytes = b""
+    """What was sent from the bytes of `after` on."""
 
     def reset(self) -> None:
         """End both sides at once, with an RST, as a machine does that has lost its memory."""
@@ -65,7 +69,8 @@ class FaultProxy:
     """One port before one server.
 
     `target` may be changed for the connections to come, or be left to `choose`, which gives a port for each; `struck`
-    counts what `fatal` met, `seen` what `watched` did.
+    counts what `fatal` met, `cut` is what the last connection of those had sent from `after` on, and `seen` counts what
+    `watched` met.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, target: int, seed: int) -> None:
@@ -73,6 +78,7 @@ class FaultProxy:
         self.choose: Callable[[], int] = lambda: self.target
         self.port = 0
         self.struck = 0
+        self.cut: bytes = b""
         self.watched: bytes = b""
         self.seen = 0
         self._troubles: dict[Way, Trouble] = {"there": Trouble(), "back": Trouble()}
@@ -92,6 +98,8 @@ class FaultProxy:
         self._troubles = {"there": Trouble(), "back": Trouble()}
         self.watched = b""
         self._do(self._listen())
+        for each in tuple(self._joined):
+            each.since = b""
         if stained or any(each.is_held for each in self._joined):
             self.reset()
 
@@ -159,12 +167,17 @@ class FaultProxy:
     async def _send(self, joined: Joined, way: Way, data: bytes, sink: asyncio.StreamWriter) -> bool:
         """Pass on one piece, with its trouble; say whether the connection lives."""
         trouble = self._troubles[way]
-        is_fatal = bool(trouble.fatal) and trouble.fatal in data
+        counted = data
+        if trouble.after and not joined.since:
+            counted = b"".join(data.partition(trouble.after)[1:])
+        joined.since += counted if trouble.after else b""
+        is_fatal = bool(trouble.fatal) and trouble.fatal in counted
         if trouble.hole or joined.is_held:
             return True
         if is_fatal:
+            self.cut = joined.since
             self.struck += 1
-            self._troubles[way] = replace(trouble, fatal=b"", holds=False)
+            self._troubles[way] = replace(trouble, fatal=b"", after=b"", holds=False)
             joined.is_held = True  # what the server answers meanwhile reaches nobody
             if trouble.holds:
                 return True

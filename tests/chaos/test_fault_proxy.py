@@ -142,6 +142,22 @@ def test_what_is_fatal_reaches_the_server_and_no_reply_comes(proxy, echo):
     assert 1 == proxy.struck
 
 
+def test_what_is_fatal_after_something_is_so_on_that_connection_alone(proxy):
+    """As when a connection breaks at the COMMIT of one act and of no other; what was sent for it is known."""
+    proxy.trouble("there", fatal=b"COMMIT", after=b"INSERT")
+    with connected(proxy) as other, connected(proxy) as client:
+        client.sendall(b"COMMIT;INSERT a;")
+        assert b"COMMIT;INSERT a;" == said(client, 16)
+        other.sendall(b"COMMIT;")
+        assert b"COMMIT;" == said(other, 7)
+        client.sendall(b"COMMIT;")
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+        other.sendall(b"COMMIT;")
+        assert b"COMMIT;" == said(other, 7)
+    assert (1, b"INSERT a;COMMIT;") == (proxy.struck, proxy.cut)
+
+
 def test_what_is_held_reaches_nobody(proxy, echo):
     """And its connection says nothing more; others go on."""
     proxy.trouble("there", fatal=b"COMMIT", holds=True)

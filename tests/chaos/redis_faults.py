@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Self
 
 from tests.chaos.fault import Fault, Findings, Means
 from tests.chaos.rig import Replica, Rig
@@ -130,16 +132,39 @@ def flapping(means: Means, found: Findings) -> None:
     found.note(f"at most {lines} lines of it a replica", ok=lines <= CHANGE_LINES)
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What no loss of Redis' memory may bring back: a rollout's step, a rollback, and a key that was revoked."""
+
+    rig: Rig
+    kept: str
+    out: str
+    secret: str
+    stage: list[int]
+
+    @classmethod
+    def on(cls, rig: Rig) -> Self:
+        """Begin one rollout, take another back, issue a key and revoke it; all replicas know."""
+        kept, out = rig.begin("move"), rig.begin("move")
+        rolled_back_seconds(rig, out)
+        issued = rig.replicas[0].ask("POST", "apps/help/keys").json()
+        wait_until(lambda: all(each.chat(key=issued["secret"]).status == 200 for each in rig.replicas))
+        rig.replicas[1].ask("POST", f"keys/{issued['key']}/revoke")
+        wait_until(lambda: all(each.chat(key=issued["secret"]).status == 401 for each in rig.replicas))
+        return cls(rig, kept, out, issued["secret"], rig.weights(kept))
+
+    def hold(self, found: Findings) -> None:
+        """Hold that all of it is as it was."""
+        revived = sum(each.chat(key=self.secret).status != 401 for each in self.rig.replicas)
+        found.note(f"{revived} revoked keys revived", ok=not revived)
+        is_same = self.rig.weights(self.kept) == self.stage and not any(self.rig.weights(self.out))
+        found.note("no stage moved", ok=is_same)
+
+
 def flushed(means: Means, found: Findings) -> None:
     """FLUSHALL, with a rollout in its step, one that was rolled back, and a key that was revoked."""
     rig = means.rig
-    kept, out = rig.begin("move"), rig.begin("move")
-    rolled_back_seconds(rig, out)
-    issued = rig.replicas[0].ask("POST", "apps/help/keys").json()
-    wait_until(lambda: all(each.chat(key=issued["secret"]).status == 200 for each in rig.replicas))
-    rig.replicas[1].ask("POST", f"keys/{issued['key']}/revoke")
-    wait_until(lambda: all(each.chat(key=issued["secret"]).status == 401 for each in rig.replicas))
-    stage = rig.weights(kept)
+    settled = Settled.on(rig)
     with rig.traffic() as traffic:
         traffic.flow(1)
         rig.redis.ask("FLUSHALL")
@@ -148,10 +173,55 @@ def flushed(means: Means, found: Findings) -> None:
         wait_until(lambda: not rig.ailments())
         found.figure("replicas counted again after, at most", time.monotonic() - began, 5)
         traffic.flow(2)
-        revived = sum(each.chat(key=issued["secret"]).status != 401 for each in rig.replicas)
+        settled.hold(found)
     found.none_failed(traffic.ledger)
-    found.note(f"{revived} revoked keys revived", ok=not revived)
-    found.note("no stage moved", ok=rig.weights(kept) == stage and not any(rig.weights(out)))
+
+
+def full(means: Means, found: Findings) -> None:
+    """Redis has no memory left: it refuses every write; then it evicts whichever keys it likes for somebody else's."""
+    rig = means.rig
+    settled, route, before = Settled.on(rig), rig.begin("move"), lines_now(rig)
+    with rig.traffic() as traffic:
+        traffic.flow(1)
+        try:
+            _give(rig, "noeviction", 1)
+            wait_until(lambda: not any(map(is_up, rig.replicas)))
+            found.figure("without room, rolled back everywhere after", rolled_back_seconds(rig, route), BY_STORE)
+            traffic.flow(means.scaled(5, 1))
+            settled.hold(found)
+            _give(rig, "noeviction", 0)
+            found.figure("Redis used again after", rig.seconds_until(lambda: all(map(is_up, rig.replicas))), 15)
+            wait_until(lambda: not rig.ailments())
+            evicted = _evicting(rig, means.scaled(600, 200))
+            found.note(f"Pinion's keys were evicted {evicted} times", ok=evicted > 0)
+            settled.hold(found)
+        finally:
+            _give(rig, "noeviction", 0)
+            rig.redis.ask("FLUSHALL")
+        found.figure("replicas counted again after", rig.seconds_until(lambda: not rig.ailments()), 15)
+    found.none_failed(traffic.ledger)
+    lines = change_lines(rig, before)
+    found.note(f"at most {lines} lines of it a replica", ok=lines <= CHANGE_LINES)
+
+
+def _give(rig: Rig, policy: str, most: int) -> None:
+    """Give Redis a policy for what it does without room, and so many bytes; 0 is as many as there are."""
+    rig.redis.ask("CONFIG", "SET", "maxmemory-policy", policy)
+    rig.redis.ask("CONFIG", "SET", "maxmemory", most)
+
+
+def _evicting(rig: Rig, count: int) -> int:
+    """Fill Redis with somebody else's keys, and go on for so many; how often the list of the living was gone then."""
+    (living,) = rig.redis.ask("KEYS", "pinion:*:alive")
+    big = "x" * 65_536
+    for number in range(50):
+        rig.redis.ask("SET", f"other:{number}", big)
+    _give(rig, "allkeys-random", rig.redis.ask("INFO", "memory")["used_memory"])
+    evicted = 0
+    for number in range(50, 50 + count):
+        rig.redis.ask("SET", f"other:{number}", big)
+        evicted += not rig.redis.ask("EXISTS", living)
+    return evicted
 
 
 def failed_over(means: Means, found: Findings) -> None:
@@ -274,6 +344,14 @@ FAULTS = (
         "0 requests fail; no revoked key revived, no stage moved; counted again within 5 s",
         flushed,
         runbook="redis-was-emptied",
+    ),
+    Fault(
+        "redis-full",
+        "Redis has no memory left and refuses every write; then evicts keys of Pinion's (maxmemory)",
+        "0 requests fail; acts reach all within 2 s by the store; no revoked key revived, no stage moved; used again by"
+        " itself",
+        full,
+        runbook="redis-is-full",
     ),
     Fault(
         "redis-failed-over",

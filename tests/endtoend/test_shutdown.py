@@ -39,6 +39,31 @@ def test_open_streams_end_whole_or_are_told(tmp_path):
         assert 0 == gateway.stop()
 
 
+def test_streams_longer_than_the_grace_are_told_to_come_again(tmp_path):
+    """Without a second signal: each dialect's own end of a failed stream, a line of how many, and exit code 0."""
+    with (
+        running_gateway(tmp_path, None, "--drain-grace", "300ms") as gateway,
+        openai.OpenAI(base_url=f"{gateway.url}/v1", api_key="any", max_retries=0) as chatting,
+        anthropic.Anthropic(base_url=gateway.url, api_key="any", max_retries=0) as messaging,
+        ThreadPoolExecutor(3) as readers,
+    ):
+        gateway.simulator.behave(hang="middle")
+        chunks = chatting.chat.completions.create(model="support", messages=HELLO, stream=True)
+        told = chatting.responses.create(model="support", input="hello", stream=True)
+        events = messaging.messages.create(model="drafts", messages=HELLO, max_tokens=100, stream=True)
+        chat, response, message = (readers.submit(list, stream) for stream in (chunks, told, events))
+        gateway.process.send_signal(signal.SIGTERM)
+        said = "the gateway is shutting down; send the request again"
+        with pytest.raises(openai.APIError, match=said):
+            chat.result(60)
+        with pytest.raises(anthropic.APIStatusError, match=said):
+            message.result(60)
+        last = response.result(60)[-1]
+        assert ("response.failed", said) == (last.type, last.response.error.message)
+        assert 0 == gateway.ended()
+        assert [3] == [event["ended"] for event in wait_until(lambda: gateway.events("drained"))]
+
+
 def refuses_connections(url):
     """Whether nothing listens any more."""
     try:

@@ -11,7 +11,8 @@ from gateway.wire import headers
 from gateway.wire.answer_text import MAX_BYTES, MAX_STREAM, has_text, stream_text, whole_text
 from gateway.wire.compression import Decoder
 from gateway.wire.dialect import Dialect, Scan
-from gateway.wire.sse import EventSplitter
+from gateway.wire.shape import decoded
+from gateway.wire.sse import EventSplitter, fields
 
 HOLD_BYTES = 1 << 20
 """How much of an answer is held back while a failure could still be answered by another release."""
@@ -108,7 +109,7 @@ class StreamRelay:
             self._decoder.finish()
         was_over = self.is_over
         rest = self._splitter.rest()
-        last = self._scanner.event(rest + b"\n\n") if rest.strip() else None
+        last = self._scanner.event(rest + b"\n\n") if rest and _lacks_its_end_alone(rest) else None
         if not self.is_over:
             raise UpstreamFault("cut", "the provider's stream ended before its end")
         is_whole = self.scan.terminal or not was_over
@@ -121,6 +122,12 @@ class StreamRelay:
     def take_text(self) -> str | None:
         """Nothing is kept."""
         return None
+
+
+def _lacks_its_end_alone(event: bytes) -> bool:
+    """Say whether the last event of a stream is there but for its blank line; its name without its data is not."""
+    data = fields(event).data
+    return data is not None and (data.startswith(b"[DONE]") or decoded(data) is not None)
 
 
 class AnswerRelay:

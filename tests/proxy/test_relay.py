@@ -125,6 +125,19 @@ def test_a_rest_that_is_hidden_is_not_given():
     assert (b"", 10) == (relay.end(), relay.scan.usage.input_tokens)
 
 
+@pytest.mark.parametrize(
+    "rest", [b"event: message_stop\n", b'event: message_stop\ndata: {"type":"mess', b"event: error"]
+)
+def test_a_last_event_without_its_data_ends_nothing(rest):
+    """What its name says counts once it is there."""
+    relay = made(STREAM, "anthropic", "messages")
+    relay.feed(named("content_block_delta", index=0, delta={"type": "text_delta", "text": "hi"}))
+    relay.feed(rest)
+    with pytest.raises(UpstreamFault, match="ended before its end"):
+        relay.end()
+    assert not relay.is_over
+
+
 def test_a_failure_has_the_dialects_form():
     """An error that its SDK raises; a whole answer has none."""
     assert b'"message":"cut"' in made(STREAM).failure("cut")

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from uvicorn.loops.auto import auto_loop_factory
 
-from gateway.adapters.redis_fleet import KEPT_MESSAGES, MOST_CHARACTERS, RedisFleet
+from gateway.adapters.redis_fleet import CONNECTIONS, KEPT_MESSAGES, MOST_CHARACTERS, RedisFleet
 from gateway.adapters.system_clock import SystemClock
 from gateway.core.errors import FleetFault, SetupFault
 from gateway.core.fleet_message import LOOK
@@ -314,22 +314,51 @@ async def test_a_former_leader_is_left(own_server):
 
 
 async def test_more_callers_than_connections_and_cancelled_ones_get_their_own_answers(server):
-    """What was cancelled leaves nothing behind for others to read; too many at once wait, and that counts."""
+    """What was cancelled, at whatever moment, leaves nothing behind for others to read: 1,500 times of 2,000."""
     async with joined(server, "chain-9") as one:
 
         async def ask(n):
             with contextlib.suppress(FleetFault):
-                found = await one.fleet.add({f"own-{n}": 0}, 60)
-                return set(found) == {f"own-{n}"}
-            return True
+                return await one.fleet.add({f"own-{n}": n}, 60) == {f"own-{n}": n}
 
-        for start in range(0, 400, 40):
+        for start in range(0, 2000, 40):
             tasks = [asyncio.ensure_future(ask(n)) for n in range(start, start + 40)]
-            await asyncio.sleep(0)
-            for task in tasks[::2]:
+            for _ in range(start // 40 % 10):
+                await asyncio.sleep(0)
+            for task in (task for number, task in enumerate(tasks) if number % 4):
                 task.cancel()
             ended = await asyncio.gather(*tasks, return_exceptions=True)
-            assert all(each is True or isinstance(each, asyncio.CancelledError) for each in ended)
+            assert all(each in (True, None) or isinstance(each, asyncio.CancelledError) for each in ended)
+        assert {"own-last": 1} == await certainly(lambda: one.fleet.add({"own-last": 1}, 60))
+
+
+async def test_waiting_for_a_connection_is_a_fault(own_server):
+    """All connections to a healthy Redis are in use: a caller waits no longer than for an answer, and it counts."""
+    async with joined(own_server) as one:
+        await certainly(lambda: one.fleet.add({"a": 1}, 60))
+        held = [asyncio.ensure_future(one.fleet._redis.blpop(["nothing"], 60)) for _ in range(CONNECTIONS)]
+        await until(lambda: own_server.ask("INFO", "clients")["blocked_clients"] >= CONNECTIONS - 1)
+        faults = _faults(one)
+        with pytest.raises(FleetFault):
+            await one.fleet.add({"a": 1}, 60)
+        assert _faults(one) > faults
+        await until(lambda: _asked_in_vain(one))
+        assert own_server.ask("PING")
+        await until(lambda: _is_there(one))
+        await asyncio.gather(*held, return_exceptions=True)
+
+
+def _faults(one):
+    """How many commands have failed."""
+    results = one.fleet.reading().commands
+    return results["failed"] + results["timeout"]
+
+
+async def _asked_in_vain(one):
+    """Ask once more, and see whether the fleet is taken for away now."""
+    with contextlib.suppress(FleetFault):
+        await one.fleet.add({"a": 1}, 60)
+    return one.journal.named("fleet_away")
 
 
 async def test_a_redis_that_is_not_there_at_the_start_is_waited_for(own_server):

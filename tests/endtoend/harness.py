@@ -78,7 +78,7 @@ PROMPTED = {STABLE: {"prompt": "helpdesk@1.0.0", "params": {"temperature": 0.2}}
 BACKED = {"releases": {STABLE: {}, OTHER: {}}, "keys": {"fallback": [OTHER]}}
 
 KINDS: Mapping[str, Kind] = {
-    "chat": Kind("openai", count=115),
+    "chat": Kind("openai", count=130),
     "wavering": Kind(
         "wavering",
         keys={"breaker": {"min_requests": 40, "failure_rate": 0.4, "consecutive": 100, "open": "5m"}},
@@ -99,7 +99,7 @@ KINDS: Mapping[str, Kind] = {
     "mirrored": Kind(
         "single", {STABLE: {}, OTHER: {}}, {"shadow": {"release": OTHER, "percent": 100, "timeout": "1h"}}, count=4
     ),
-    "messages": Kind("anthropic", count=75),
+    "messages": Kind("anthropic", count=78),
     "messages-prompted": Kind("anthropic-single", PROMPTED),
     "messages-backed": Kind("anthropic-single", **BACKED, count=35),
     "messages-hasty": Kind("anthropic-hasty"),

@@ -284,7 +284,11 @@ class Gateway:
         self.live.tell(self.judging.follow)
         self._deployments = Deployments(self.live)
         self.live.tell(self._deployments.follow)
-        self._app_limits = AppLimits(self.live, fleet=None if self._fleet is None else self._fleet.bus)
+        self._app_limits = AppLimits(
+            self.live,
+            fleet=None if self._fleet is None else self._fleet.bus,
+            workers=1 if self._place is None else len(self._place.all_operations),
+        )
         self.live.tell(self._app_limits.follow)
         self.meters.limit_uses = self._app_limits.uses
 

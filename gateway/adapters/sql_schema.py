@@ -319,6 +319,14 @@ fleet_secret = Table(
 )
 """One row: what gateways of this store seal with what they hand over to each other, drawn by the first that asks."""
 
+fleet_size = Table(
+    "fleet_size",
+    STORE,
+    Column("id", Integer, primary_key=True),
+    Column("replicas", Integer, nullable=False),
+)
+"""One row: among how many gateways what all of them share is divided, as the fleet had it last."""
+
 LEDGER = MetaData(naming_convention=_NAMES)
 
 requests = Table(

@@ -22,6 +22,7 @@ from gateway.adapters.sql_schema import (
     credentials,
     epoch,
     experiments,
+    fleet_size,
     kept_evidence,
     leases,
     rollout_events,
@@ -58,6 +59,8 @@ from gateway.core.standing import Entry, Key, Kind, Standing
 
 Answer = TypeVar("Answer")
 
+
+_RAISED = epoch.update().values(epoch=epoch.c.epoch + 1)
 
 ROW_SECONDS = 0.01
 """How much longer a write may take for each route and version in it: a thousand are no server that is silent."""
@@ -123,6 +126,17 @@ class SqlStore:
         """Give what only gateways of this store know, and seal with it what they tell each other."""
         drawn = secrets.token_bytes(32)
         return await self._run(self._database.transaction, lambda connection: sql_fleet.secret(connection, drawn))
+
+    async def record_replicas(self, replicas: int) -> int:
+        """Write among how many gateways what all of them share is divided; what is written already raises no epoch."""
+
+        def write(connection: Connection) -> int:
+            if sql_fleet.size(connection) != replicas:
+                connection.execute(_RAISED)
+                sql_fleet.put_size(connection, replicas)
+            return _epoch(connection)
+
+        return await self._add(write)
 
     async def epoch(self) -> int:
         """Read the epoch alone; with all patience, since this is how a server is found that is there again."""
@@ -367,7 +381,7 @@ class SqlStore:
 
     async def _write(self, act: Callable[[Connection], Answer], longer: float = 0.0) -> Answer:
         def write(connection: Connection) -> Answer:
-            connection.execute(epoch.update().values(epoch=epoch.c.epoch + 1))
+            connection.execute(_RAISED)
             return act(connection)
 
         return await self._run(self._database.transaction, write, longer)
@@ -443,6 +457,7 @@ def _recorded(connection: Connection) -> Recorded:
         "served_versions": select(served_versions).order_by(served_versions.c.id),
         "registered_versions": sql_registry.STANDINGS,
         "credentials": select(credentials).order_by(credentials.c.created_at, credentials.c.id),
+        "fleet_size": select(fleet_size),
         **sql_approvals.QUESTIONS,
     }
     answers = {table: connection.execute(question).mappings() for table, question in questions.items()}

@@ -27,6 +27,7 @@ def rows_of(recorded: Recorded) -> dict[str, list[dict[str, Any]]]:
         "served_versions": [served_row(item) for item in recorded.served],
         "registered_versions": [standing_row(item) for item in recorded.standings],
         "credentials": [key_row(key) for key in recorded.keys],
+        "fleet_size": [{"replicas": recorded.replicas}],
         **governance_rows(recorded.governance),
     }
 
@@ -43,6 +44,7 @@ def recorded_from(epoch: int, tables: Mapping[str, Iterable[Row]]) -> Recorded:
         standings=tuple(map(standing_from, tables["registered_versions"])),
         keys=tuple(map(key_from, tables["credentials"])),
         governance=governance_from(tables),
+        replicas=max((row["replicas"] for row in tables.get("fleet_size", ())), default=1),
     )
 
 

@@ -7,6 +7,7 @@ is changed goes on with what is counted. What was used before it began to count 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from gateway.control.fleet_size import FleetSize
 from gateway.control.live import Live
 from gateway.core.app import App
 from gateway.core.duration import format_duration
@@ -24,11 +25,11 @@ Counted = tuple[Limit, LimitCount]
 class AppLimits:
     """Every application's limits, as `live` has them.
 
-    Without a `fleet` this gateway is the only one that counts. With one, each gateway gives at most its share of what
-    was left when they last exchanged what they had counted.
+    With a `fleet`, each gateway gives at most its share of what was left when they last exchanged what they had
+    counted. Without one, it is the only one that counts, or one of so many `workers` that each give their share.
     """
 
-    def __init__(self, live: Live, fleet: Fleet | None) -> None:
+    def __init__(self, live: Live, fleet: Fleet | None, workers: int = 1) -> None:
         self._live = live
         self._meters = live.world.meters
         self._journal = live.world.journal
@@ -37,7 +38,8 @@ class AppLimits:
         self._followed: Mapping[str, App] = {}
         self._of: dict[str, tuple[Counted, ...]] = {}
         self._usual: dict[tuple[str, LimitKind], Usual] = {}
-        self._replicas = 1
+        self._size = FleetSize(live, fleet, workers)
+        self._replicas = workers
         self._fleet_is_away = False
 
     def __repr__(self) -> str:
@@ -45,6 +47,7 @@ class AppLimits:
 
     def follow(self, _snapshot: object = None) -> None:
         """Take the limits that are declared now. What they have in common with the last ones goes on being counted."""
+        self._replicas = self._size.number
         declared, now = self._live.state.policies.callers, self._clock.wall()
         if declared is self._followed:
             return
@@ -109,6 +112,7 @@ class AppLimits:
     async def keep(self, ledger: Ledger) -> None:
         """Share what was counted, and learn what was used before a limit that has come since; once a second."""
         await self.share()
+        await self._size.record()
         await self.learn(ledger)
 
     async def learn(self, ledger: Ledger) -> None:
@@ -143,16 +147,18 @@ class AppLimits:
 
     async def share(self) -> None:
         """Tell the other gateways what was counted, and learn what they did. While they are away, the shares stay."""
-        if self._fleet is None or not self._of:
+        if self._fleet is None:
             return
         try:
-            self._replicas = max(1, await self._fleet.replicas())
+            await self._size.count()
             for per, counts in self._by_window().items():
                 await self._exchange(self._fleet, per, counts)
         except FleetFault as fault:
             self._note_fleet(is_away=True, message=fault.message)
         else:
             self._note_fleet(is_away=False)
+        finally:
+            self._replicas = self._size.number
 
     async def _exchange(self, fleet: Fleet, per: float, counts: Mapping[str, LimitCount]) -> None:
         """Exchange the counts of both windows. What a fault leaves in doubt is told again, and then counts twice."""
@@ -174,7 +180,7 @@ class AppLimits:
 
     def _note_fleet(self, *, is_away: bool, **fields: Any) -> None:
         """Tell the journal once when the others are away, and once when they are back."""
-        if is_away is not self._fleet_is_away:
+        if is_away is not self._fleet_is_away and self._of:
             self._fleet_is_away = is_away
             name, level = ("limits_alone", "warning") if is_away else ("limits_shared", "info")
             self._journal.event(name, level=level, replicas=self._replicas, **fields)

@@ -134,6 +134,7 @@ class Live:
         state.standings = {standing.key: standing for standing in recorded.standings}
         state.keys = {key.id: key for key in recorded.keys}
         state.governance = recorded.governance
+        state.replicas = recorded.replicas
         self._epoch = recorded.epoch
         self.current = replace(self.current, epoch=max(self.current.epoch, recorded.epoch))
 
@@ -309,6 +310,19 @@ class Live:
         except StoreFault:
             self._epoch = UNKNOWN_EPOCH  # they may be recorded all the same: look again
             raise
+
+    async def write_replicas(self, replicas: int) -> None:
+        """Record among how many gateways what all of them share is divided.
+
+        Raises:
+            StoreFault: the store cannot be written.
+        """
+        try:
+            self.noted(await self.world.store.record_replicas(replicas))
+        except StoreFault:
+            self._epoch = UNKNOWN_EPOCH  # it may be recorded all the same: look again
+            raise
+        self.state.replicas = replicas
 
     def record_keys_later(self, what: str, keys: Sequence[IssuedKey], act: AuditAct) -> None:
         """Have keys recorded as they are already held; `what` names the act for the log."""

@@ -40,6 +40,7 @@ class State:
     standings: dict[Key, Standing] = field(default_factory=dict)
     keys: Mapping[str, IssuedKey] = field(default_factory=dict, repr=False)
     governance: Governance = field(default_factory=Governance)
+    replicas: int = 1
 
     def recorded(self, epoch: int) -> Recorded:
         """Give it as a store would that held it at an epoch."""
@@ -52,4 +53,5 @@ class State:
             standings=tuple(self.standings.values()),
             keys=tuple(self.keys.values()),
             governance=self.governance,
+            replicas=self.replicas,
         )

@@ -376,6 +376,10 @@ class Store(Protocol):
         """Write issued keys, and by what act; one that is known is joined with what is: no revocation is taken back."""
         ...
 
+    async def record_replicas(self, replicas: int) -> int:
+        """Write among how many gateways what all of them share is divided; what is written already raises no epoch."""
+        ...
+
     async def keep_use(self, use: AccessUse) -> None:
         """Write what access was used lately; what is known of later use stays. Raises no epoch."""
         ...

@@ -103,7 +103,8 @@ class ServedVersion:
 class Recorded:
     """Everything in the store that a snapshot depends on, at one epoch.
 
-    `routes` is keyed by route; `standings` are of every registered version.
+    `routes` is keyed by route; `standings` are of every registered version; `replicas` is among how many gateways what
+    all of them share is divided.
     """
 
     epoch: int = 0
@@ -114,3 +115,4 @@ class Recorded:
     standings: Sequence[Standing] = ()
     keys: Sequence[IssuedKey] = ()
     governance: Governance = field(default_factory=Governance)
+    replicas: int = 1

@@ -128,4 +128,5 @@ RECORDED = Recorded(
     ),
     standings=(STANDING, Standing("prompt", "greeting", "1", "d2", "f2", 2.0)),
     governance=GOVERNANCE,
+    replicas=3,
 )

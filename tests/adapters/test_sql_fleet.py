@@ -21,3 +21,12 @@ async def test_a_store_has_one_secret(place):
     await again.close()
     (secret,) = asked
     assert 32 == len(secret)
+
+
+async def test_the_number_of_gateways_is_recorded(place):
+    """It is read with everything else; the same number again raises no epoch, so that all may write it at once."""
+    store = await SqlStore.open(place.url)
+    assert 1 == (await store.recorded()).replicas
+    assert [1, 1, 2] == [await store.record_replicas(number) for number in (3, 3, 2)]
+    assert (2, 2) == ((await store.recorded()).replicas, await store.epoch())
+    await store.close()

@@ -287,7 +287,7 @@ def unheard(means: Means, found: Findings) -> None:
 
 
 def limited(means: Means, found: Findings) -> None:
-    """An application with a limit of 30 requests a minute sends 90 while Redis is away."""
+    """An application with a limit of 30 requests a minute sends 90 while Redis is away, also to a new one."""
     rig = means.rig
     issued = rig.replicas[0].ask("POST", "apps/metered/keys").json()
     secret = issued["secret"]
@@ -295,6 +295,8 @@ def limited(means: Means, found: Findings) -> None:
     rig.redis.kill()
     try:
         wait_until(lambda: not any(map(is_up, rig.replicas)))
+        rig.kill(2)
+        rig.start(2)
         statuses = [each.chat(key=secret).status for _ in range(30) for each in rig.replicas]
     finally:
         rig.redis.start()
@@ -377,7 +379,7 @@ FAULTS = (
     ),
     Fault(
         "redis-limits",
-        "an application with a limit, while Redis is away",
+        "an application with a limit, while Redis is away, a replica started anew meanwhile",
         "each replica gives its share: never more than the limit in all",
         limited,
         runbook="redis-is-away",

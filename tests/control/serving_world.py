@@ -255,6 +255,12 @@ class Store:
         await self.after()
         return epoch
 
+    async def record_replicas(self, replicas):
+        self._reach()
+        if replicas == self.disk.recorded.replicas:
+            return self.disk.recorded.epoch
+        return await self._write(replicas=replicas)
+
     async def keep_use(self, use):
         self._reach()
         self.disk.use = self.disk.use.joined(use)
@@ -382,7 +388,7 @@ def drawn(count: int) -> str:
 class Process:
     """One life of a gateway's control over a store."""
 
-    def __init__(self, store, terms: Terms | None = None, copy: Copy | None = None, fleet=None) -> None:
+    def __init__(self, store, terms: Terms | None = None, copy: Copy | None = None, fleet=None, workers=1) -> None:
         self.store, self.copy = store, copy or Copy()
         self.meters, self.journal, self.clock, self.secrets = Meters(), playbook.Journal(), Clock(), Secrets()
         world = World(
@@ -406,7 +412,7 @@ class Process:
         self.live.tell(self.judging.follow)
         self.deployments = Deployments(self.live)
         self.live.tell(self.deployments.follow)
-        self.app_limits = AppLimits(self.live, fleet)
+        self.app_limits = AppLimits(self.live, fleet, workers)
         self.live.tell(self.app_limits.follow)
 
     @property
@@ -439,9 +445,9 @@ class Process:
 
 
 @asynccontextmanager
-async def living(store, terms: Terms | None = None, copy: Copy | None = None, fleet=None):
+async def living(store, terms: Terms | None = None, copy: Copy | None = None, fleet=None, workers=1):
     """Live for the length of a `with` block; what was not recorded by its end is lost, as in a crash."""
-    process = Process(store, terms, copy, fleet)
+    process = Process(store, terms, copy, fleet, workers)
     writing = asyncio.ensure_future(process.recording.run())
     try:
         yield process
@@ -452,9 +458,14 @@ async def living(store, terms: Terms | None = None, copy: Copy | None = None, fl
 
 @asynccontextmanager
 async def serving(
-    policies: dict[str, str], store=None, terms: Terms | None = None, copy: Copy | None = None, fleet=None
+    policies: dict[str, str],
+    store=None,
+    terms: Terms | None = None,
+    copy: Copy | None = None,
+    fleet=None,
+    workers=1,
 ):
     """A life that has opened these files."""
-    async with living(store or Store(), terms, copy, fleet) as process:
+    async with living(store or Store(), terms, copy, fleet, workers) as process:
         await process.serving.open(policies)
         yield process

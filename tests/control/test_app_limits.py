@@ -8,7 +8,7 @@ from gateway.core.errors import RateLimited, StoreFault, UnknownSubject
 from gateway.core.limit import AppUse
 from tests.adapters.ledger_records import record
 from tests.control.limit_fleet import Counters, Fleet
-from tests.control.serving_world import Store, files, route, serving
+from tests.control.serving_world import Copy, Store, files, route, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -78,9 +78,9 @@ class Counted:
 
 
 @asynccontextmanager
-async def counting(limits: str = "[{requests: 3, per: 1m}]", fleet=None):
+async def counting(limits: str = "[{requests: 3, per: 1m}]", fleet=None, **more):
     """A process whose one application has these limits, at the start of a minute."""
-    async with serving(policies(limits), fleet=fleet) as process:
+    async with serving(policies(limits), fleet=fleet, **more) as process:
         process.clock.now += 60 - process.clock.wall() % 60
         yield Counted(process)
 
@@ -272,6 +272,32 @@ async def test_alone_each_gives_its_own_share():
         await them[0].limits.share()
         assert [{"level": "info", "replicas": 2}] == them[0].process.events("limits_shared")
         assert them[0].limits.describe()["shared"]
+
+
+async def test_one_that_starts_alone_gives_the_share_that_is_recorded():
+    """With the fleet away at the start, from the store and from its copy: never more than the limit by all of them."""
+    store, copy, counters = Store(), Copy(), Counters()
+    counters.gateways = 3
+    async with counting(fleet=Fleet(counters), store=store, copy=copy) as one:
+        await one.limits.keep(Ledger())
+        assert await one.process.recording.settled(60)
+        await one.process.serving.follow()
+    counters.away = True
+    for store.away in (False, True):
+        async with counting("[{requests: 30, per: 1m}]", Fleet(counters), store=store, copy=copy) as one:
+            assert 10 == one.ask(50)
+            await one.limits.share()
+            assert (0, 3) == (one.ask(), one.limits.describe()["replicas"])
+
+
+async def test_workers_without_a_fleet_give_their_shares():
+    """Four of one machine, of 20 requests: five each, and in the next window again."""
+    async with counting("[{requests: 20, per: 1m}]", workers=4) as one:
+        assert (5, 4) == (one.ask(50), one.limits.describe()["replicas"])
+        await one.limits.keep(Ledger())
+        assert 0 == one.ask()
+        one.process.clock.now += 120
+        assert 5 == one.ask(50)
 
 
 async def test_what_is_shared_has_a_name_by_window():

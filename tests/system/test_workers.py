@@ -136,6 +136,12 @@ def test_each_request_is_counted_by_one_of_them(workers):
     assert load.answered == sum(counted(url) for url in urls)
 
 
+def test_they_share_limits_without_a_fleet(workers):
+    """Each gives one share of as many as there are; the supervisor told it how many that is."""
+    told = [httpx2.get(f"{url}/admin/v1/apps/limits", timeout=60, verify=TLS).json() for url in operations(workers)]
+    assert [(COUNT, False)] * COUNT == [(each["replicas"], each["shared"]) for each in told]
+
+
 def test_all_reload_on_a_signal(workers):
     """Each says so, though the signal is the supervisor's."""
     before = len(workers.events("reload_accepted"))

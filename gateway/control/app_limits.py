@@ -8,16 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gateway.control.fleet_size import FleetSize
+from gateway.control.limit_exchange import LimitExchange
 from gateway.control.live import Live
 from gateway.core.app import App
-from gateway.core.duration import format_duration
 from gateway.core.errors import FleetFault, RateLimited, StoreFault, UnknownSubject
 from gateway.core.limit import AppUse, Limit, LimitCount, LimitKind, LimitUse, Overrun, Usual
 from gateway.core.ports import Fleet, Ledger
 from gateway.core.record import Record
-
-KEEP_SECONDS = 60.0
-"""How long a shared counter outlives the two windows in which it matters."""
 
 Counted = tuple[Limit, LimitCount]
 
@@ -40,6 +37,7 @@ class AppLimits:
         self._usual: dict[tuple[str, LimitKind], Usual] = {}
         self._size = FleetSize(live, fleet, workers)
         self._replicas = workers
+        self._exchanges: tuple[LimitExchange, ...] = ()
         self._fleet_is_away = False
 
     def __repr__(self) -> str:
@@ -66,6 +64,16 @@ class AppLimits:
             for app, counts in self._of.items()
             for limit, _ in counts
         }
+        if self._fleet is not None:
+            self._exchanges = tuple(LimitExchange(self._fleet, *window) for window in self._by_window().items())
+
+    def _by_window(self) -> Mapping[float, Mapping[str, LimitCount]]:
+        """Give the counts by the length of their windows, and by application and kind."""
+        found: dict[float, dict[str, LimitCount]] = {}
+        for app, counts in self._of.items():
+            for limit, count in counts:
+                found.setdefault(limit.per, {})[f"{app}/{limit.kind}"] = count
+        return found
 
     # On a request's way
 
@@ -151,32 +159,14 @@ class AppLimits:
             return
         try:
             await self._size.count()
-            for per, counts in self._by_window().items():
-                await self._exchange(self._fleet, per, counts)
+            for exchange in self._exchanges:
+                await exchange.run(self._clock.wall())
         except FleetFault as fault:
             self._note_fleet(is_away=True, message=fault.message)
         else:
             self._note_fleet(is_away=False)
         finally:
             self._replicas = self._size.number
-
-    async def _exchange(self, fleet: Fleet, per: float, counts: Mapping[str, LimitCount]) -> None:
-        """Exchange the counts of both windows. What a fault leaves in doubt is told again, and then counts twice."""
-        now = self._clock.wall()
-        places = {f"{name}/{index}": (count, index) for name, count in counts.items() for index in count.windows(now)}
-        amounts = {key: count.untold(index) for key, (count, index) in places.items()}
-        totals = await fleet.add(amounts, 2 * per + KEEP_SECONDS)
-        for key, (count, index) in places.items():
-            count.told(index, amounts[key], totals[key])
-
-    def _by_window(self) -> Mapping[float, Mapping[str, LimitCount]]:
-        """Give the counts by the length of their windows, and by the names that all gateways know them by."""
-        found: dict[float, dict[str, LimitCount]] = {}
-        for app, counts in self._of.items():
-            for limit, count in counts:
-                name = f"limit/{app}/{limit.kind}/{format_duration(limit.per)}"
-                found.setdefault(limit.per, {})[name] = count
-        return found
 
     def _note_fleet(self, *, is_away: bool, **fields: Any) -> None:
         """Tell the journal once when the others are away, and once when they are back."""

@@ -207,6 +207,11 @@ class LimitCount:
         self._roll(now)
         return self._index, self._index - 1
 
+    def has_untold(self, now: float) -> bool:
+        """Say whether something was counted that the other gateways were not told yet."""
+        self._roll(now)
+        return bool(self._current.own or self._previous.own)
+
     def untold(self, index: int) -> int:
         """Give what was counted in a window and not told to the other gateways yet."""
         window = self._find(index)

@@ -14,6 +14,7 @@ class Counters:
         self.gateways = 1
         self.away = False
         self.kept: dict[str, float] = {}
+        self.adds: list[int] = []  # how many counters each call added to
 
 
 class Fleet:
@@ -24,6 +25,7 @@ class Fleet:
 
     async def add(self, amounts: Mapping[str, int], keep: float) -> Mapping[str, int]:
         self._reach()
+        self.counters.adds.append(len(amounts))
         for key, amount in amounts.items():
             self.counters.totals[key] += amount
             self.counters.kept[key] = keep

@@ -160,9 +160,9 @@ class SqlLedger:
         found: Record | None = await self._wait_in(self._sought, request_id)
         return found
 
-    async def responses(self, limit: int) -> Sequence[tuple[str, str, str]]:
-        """Give the newest (route, response id, release version) of stored responses, the newest last."""
-        newest: Sequence[tuple[str, str, str]] = await self._ask(lambda: self._records.responses(limit))
+    async def responses(self, limit: int) -> Sequence[tuple[str, str, str, str]]:
+        """Give the newest (application, route, response id, release version) of responses, the newest last."""
+        newest: Sequence[tuple[str, str, str, str]] = await self._ask(lambda: self._records.responses(limit))
         return newest
 
     async def outcome_counts(self, since: float, slot_seconds: float) -> Sequence[tuple[str, float, int, int]]:

@@ -76,17 +76,17 @@ class SqlRecords:
             row = connection.execute(newest).mappings().one_or_none()
             return None if row is None else record_of(row)
 
-    def responses(self, limit: int) -> tuple[tuple[str, str, str], ...]:
-        """Give the newest (route, response id, release) that clients were given, the newest last."""
+    def responses(self, limit: int) -> tuple[tuple[str, str, str, str], ...]:
+        """Give the newest (application, route, response id, release) that clients were given, the newest last."""
         newest = (
-            select(requests.c.route, requests.c.response_id, requests.c.release)
+            select(requests.c.app, requests.c.route, requests.c.response_id, requests.c.release)
             .where(requests.c.response_id.is_not(None), requests.c.shadow_of.is_(None))
             .order_by(requests.c.at.desc(), requests.c.id.desc())
             .limit(limit)
         )
         with self._database.transaction() as connection:
             rows = connection.execute(newest).all()
-        return tuple((row.route, row.response_id, row.release) for row in reversed(rows))
+        return tuple((row.app, row.route, row.response_id, row.release) for row in reversed(rows))
 
 
 def forget(database: Database, table: Table, before: float, limit: int) -> int:

@@ -5,7 +5,7 @@
         - Malformed (400), NotFound (404), MethodNotAllowed (405), TooSlow (408), TooLarge (413),
           UnsupportedEncoding (415), RateLimited (429), HeadTooLarge (431)
         - Denied: its key gives it no right to what it asks, which the audit trail tells
-            - Unauthenticated (401), Forbidden (403), Withheld (404)
+            - NotContinued (400), Unauthenticated (401), Forbidden (403), Withheld (404)
     - GatewayFault: Pinion itself cannot serve now
         - Unavailable (503)
             - Overloaded: more requests are under way than may be
@@ -92,6 +92,20 @@ class Withheld(Denied):
 
     status = 404
     code = "not_found_error"
+
+
+class NotContinued(Denied):
+    """The response to go on from is another application's, and the answer is a provider's where there is none."""
+
+    status = 400
+    code = "previous_response_not_found"
+
+    def __init__(self, response_id: str, route: str) -> None:
+        super().__init__(
+            f"Previous response with id {response_id[:100]!r} not found; continue one of your own, or send all input.",
+            "continues a response of another application",
+            route,
+        )
 
 
 class NotFound(ClientFault):

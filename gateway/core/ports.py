@@ -221,8 +221,8 @@ class Ledger(Protocol):
             StoreFault: the ledger cannot be read.
         """
 
-    async def responses(self, limit: int) -> Sequence[tuple[str, str, str]]:
-        """Give the newest (route, response id, release version) of stored responses, the newest last."""
+    async def responses(self, limit: int) -> Sequence[tuple[str, str, str, str]]:
+        """Give the newest (application, route, response id, release version) of responses, the newest last."""
 
     async def outcome_counts(self, since: float, slot_seconds: float) -> Sequence[tuple[str, float, int, int]]:
         """Give (route, slot's start, good requests, bad ones) since a wall time, the oldest first.

@@ -12,14 +12,17 @@ from gateway.wire import headers
 
 
 def facts_of(asked: Asked, follow_ups: FollowUps) -> Facts:
-    """Gather what the assignment of a request may depend on."""
+    """Gather what the assignment of a request may depend on.
+
+    Raises:
+        NotContinued: it continues a response of another application.
+    """
     fields = asked.caller.head.first
 
     def header(name: str) -> str | None:
         key = name.encode()
         return headers.text(fields, key) if key in fields else None
 
-    previous = asked.parsed.get("previous_response_id")
     app = asked.caller.app.name
     return Facts(
         app=app,
@@ -27,7 +30,7 @@ def facts_of(asked: Asked, follow_ups: FollowUps) -> Facts:
         input_chars=_input_chars(asked.route, asked.parsed),
         header=header,
         forced=asked.forced,
-        follow_up=follow_ups.release_of(asked.route.name, previous) if isinstance(previous, str) else None,
+        follow_up=_follow_up(asked, follow_ups) if "previous_response_id" in asked.parsed else None,
     )
 
 
@@ -36,9 +39,18 @@ def assigned(asked: Asked, follow_ups: FollowUps) -> tuple[Assignment, Unit | No
 
     Raises:
         Forbidden: the release that the application forces takes no requests.
+        NotContinued: it continues a response of another application.
     """
     facts = facts_of(asked, follow_ups)
     return assign(asked.route, facts), facts.found_unit
+
+
+def _follow_up(asked: Asked, follow_ups: FollowUps) -> str | None:
+    """Give the version that made the response to go on from, where the endpoint has such and the version is known."""
+    previous, caller = asked.parsed["previous_response_id"], asked.caller
+    if not isinstance(previous, str) or caller.endpoint.name != "responses":
+        return None
+    return follow_ups.release_of(caller.app.name, asked.route.name, previous)
 
 
 def _input_chars(route: Route, parsed: Mapping[str, Any]) -> int:

@@ -1,29 +1,49 @@
-"""Which release made which stored response, so that a follow-up returns to it. In memory and bounded."""
+"""Which release made which stored response, and for whom, so that a follow-up returns to it. In memory and bounded."""
 
 from collections.abc import Iterable
+from sys import intern
+
+from gateway.core.errors import NotContinued
 
 CAPACITY = 100_000
 
+Made = tuple[str, str, str, str]
+"""An application, a route, the id of a response, and the release version that made it."""
+
 
 class FollowUps:
-    """Response ids with the release version that made them, by route; the oldest are forgotten first."""
+    """Response ids with the application, the route and the release that they belong to; the oldest go first.
 
-    def __init__(self, known: Iterable[tuple[str, str, str]] = (), capacity: int = CAPACITY) -> None:
-        """`known` gives (route, response id, release version), the newest last."""
+    An id is the provider's, whose credential all applications share: it names one response, whichever route it is
+    asked for by.
+    """
+
+    def __init__(self, known: Iterable[Made] = (), capacity: int = CAPACITY) -> None:
+        """`known` gives responses, the newest last."""
         self._capacity = capacity
-        self._versions: dict[tuple[str, str], str] = {}
-        for route, response_id, version in known:
-            self.remember(route, response_id, version)
+        self._made: dict[str, tuple[str, str, str]] = {}
+        for app, route, response_id, version in known:
+            self.remember(intern(app), intern(route), response_id, intern(version))  # as few texts as there are names
 
-    def remember(self, route: str, response_id: str, version: str) -> None:
-        """Note who made a response."""
-        self._versions[route, response_id] = version
-        if len(self._versions) > self._capacity:
-            del self._versions[next(iter(self._versions))]
+    def remember(self, app: str, route: str, response_id: str, version: str) -> None:
+        """Note who made a response, and for which application."""
+        self._made[response_id] = app, route, version
+        if len(self._made) > self._capacity:
+            del self._made[next(iter(self._made))]
 
-    def release_of(self, route: str, response_id: str) -> str | None:
-        """Give the version that made a response, or None when it is not known."""
-        return self._versions.get((route, response_id))
+    def release_of(self, app: str, route: str, response_id: str) -> str | None:
+        """Give the version of a route that made a response, or None when it is not known.
+
+        Raises:
+            NotContinued: it was made for another application.
+        """
+        found = self._made.get(response_id)
+        if found is None:
+            return None
+        owner, by_route, version = found
+        if owner != app:
+            raise NotContinued(response_id, route)
+        return version if by_route == route else None
 
     def __repr__(self) -> str:
-        return f"<FollowUps {len(self._versions)} of {self._capacity}>"
+        return f"<FollowUps {len(self._made)} of {self._capacity}>"

@@ -93,9 +93,9 @@ def _schema_valid(attempt: Attempt | None, outcome: Outcome) -> bool | None:
 
 def _learn(around: Surroundings, way: Way, attempt: Attempt, scan: Scan) -> None:
     """Take from an answer who made it, so that what continues it returns, and who said that it did."""
-    route, release = way.asked.route, attempt.leg.release
-    if scan.response_id is not None and way.asked.caller.endpoint.name == "responses":
-        around.follow_ups.remember(route.name, scan.response_id, release.version)
+    route, release, caller = way.asked.route, attempt.leg.release, way.asked.caller
+    if scan.response_id is not None and caller.endpoint.name == "responses":
+        around.follow_ups.remember(caller.app.name, route.name, scan.response_id, release.version)
     if scan.served_model is not None or scan.fingerprint is not None:
         around.served_models.saw(route, release, scan.served_model, scan.fingerprint)
 

@@ -99,7 +99,7 @@ async def test_a_record_is_found_at_once(world):
     world.ledger.append(record(1))
     assert record(1) == await world.ledger.find("req-1")
     assert None is await world.ledger.find("req-2")
-    assert (("support", "resp_1", "1.0.0"),) == await world.ledger.responses(10)
+    assert (("helpdesk", "support", "resp_1", "1.0.0"),) == await world.ledger.responses(10)
     assert (("support", 0.0, 1, 0),) == await world.ledger.outcome_counts(0.0, 60.0)
 
 

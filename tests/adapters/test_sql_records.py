@@ -104,8 +104,11 @@ def test_responses_are_the_newest_with_the_newest_last(records):
     unanswered = record(7, response_id=None)
     mirrored = record(8, shadow_of="req-3")
     records.write([record(5), record(3), record(9, release="1.1.0"), record(4), unanswered, mirrored])
-    assert (("support", "resp_5", "1.0.0"), ("support", "resp_9", "1.1.0")) == records.responses(2)
-    assert ["resp_3", "resp_4", "resp_5", "resp_9"] == [response for _, response, _ in records.responses(100)]
+    assert (
+        ("helpdesk", "support", "resp_5", "1.0.0"),
+        ("helpdesk", "support", "resp_9", "1.1.0"),
+    ) == records.responses(2)
+    assert ["resp_3", "resp_4", "resp_5", "resp_9"] == [response for _, _, response, _ in records.responses(100)]
 
 
 def test_requests_are_found_together(records):

@@ -1,6 +1,7 @@
 """Responses that go on from another: they return to the release that made it, after a restart too."""
 
 import httpx2
+import openai
 import pytest
 
 from tests.endtoend.harness import CANDIDATE, FORCING_KEY, KEY, OTHER, STABLE
@@ -37,10 +38,23 @@ def test_a_follow_up_returns_to_its_release(take, http, stream):
     answer, release = responded(http, route, FORCING_KEY, stream=stream, headers=forced)
     assert OTHER == release
     made = answer.text.partition('"id":"')[2].partition('"')[0]
-    assert OTHER == responded(http, route, previous_response_id=made)[1]
-    assert STABLE == responded(http, route, previous_response_id="resp_unknown")[1]
+    assert OTHER == responded(http, route, FORCING_KEY, previous_response_id=made)[1]
+    assert STABLE == responded(http, route, FORCING_KEY, previous_response_id="resp_unknown")[1]
     assert STABLE == responded(http, route)[1]
     assert made == route.received(OTHER)[1].json()["previous_response_id"]
+
+
+def test_another_application_does_not_go_on_with_it(take, http):
+    """The official SDK raises what it raises for a response that there is none of; the provider is not asked."""
+    route = take("backed")
+    made = responded(http, route, FORCING_KEY)[0].json()["id"]
+    asked = len(route.received(STABLE))
+    with openai.OpenAI(base_url=f"{http.base_url}/v1", api_key=KEY, max_retries=0, timeout=60) as client:
+        with pytest.raises(openai.BadRequestError) as refused:
+            client.responses.create(model=route.name, input="Hello?", previous_response_id=made)
+        assert client.responses.create(model=route.name, input="Hello?", previous_response_id="resp_unknown").id
+    assert "previous_response_not_found" == refused.value.code
+    assert asked + 1 == len(route.received(STABLE))
 
 
 def test_a_follow_up_returns_after_a_restart(tmp_path):

@@ -1,5 +1,7 @@
 """What a request shows of itself, and the release it is assigned."""
 
+import json
+
 import pytest
 
 from gateway.core.rule import Rule
@@ -66,11 +68,32 @@ def test_rules_see_the_request(rule, request_, matches):
 def test_a_follow_up_returns_to_the_release_that_made_the_response():
     """By `previous_response_id`, before rules and buckets; an unknown or strange one says nothing."""
     play = Play(route(canary_ppm=FULL))
-    play.follow_ups.remember("desk", "resp_1", "1.0.0")
+    play.follow_ups.remember("helpdesk", "desk", "resp_1", "1.0.0")
     for previous, version in (("resp_1", "1.0.0"), ("resp_2", "1.1.0"), (7, "1.1.0")):
         play.ask(path="/v1/responses", input="x", previous_response_id=previous)
         play.upstream.last.answer(b'{"id":"resp_9","output":[]}')
         assert version == play.record.release
+
+
+def test_a_response_of_another_application_is_not_continued():
+    """By whichever route and release it is asked for: as a provider refuses an id that it does not know, and told."""
+    play = Play()
+    play.follow_ups.remember("other", "elsewhere", "resp_1", "1.0.0")
+    asked = {"path": "/v1/responses", "input": "x", "previous_response_id": "resp_1"}
+    for forced in ({}, {"x-pinion-release": "1.0.0"}):
+        _, downstream = play.ask(headers=forced, **asked)
+        error = json.loads(downstream.body)["error"]
+        assert (400, "invalid_request_error", "previous_response_not_found") == (
+            downstream.status,
+            error["type"],
+            error["code"],
+        )
+        assert error["message"].startswith("Previous response with id 'resp_1' not found")
+    why = "continues a response of another application"
+    assert ([("POST /v1/responses", "helpdesk", why)] * 2, []) == (play.denials.denied, play.upstream.calls)
+    play.ask(previous_response_id="resp_1")
+    play.upstream.last.answer(completion())
+    assert "ok" == play.record.outcome
 
 
 def test_the_response_that_an_answer_made_is_remembered():
@@ -78,15 +101,15 @@ def test_the_response_that_an_answer_made_is_remembered():
     play = Play(route(canary_ppm=FULL))
     play.ask(path="/v1/responses", input="x")
     play.upstream.last.answer(b'{"id":"resp_1","output":[]}')
-    assert "1.1.0" == play.follow_ups.release_of("desk", "resp_1")
+    assert "1.1.0" == play.follow_ups.release_of("helpdesk", "desk", "resp_1")
     play.ask()
     play.upstream.last.answer(completion())
-    assert play.follow_ups.release_of("desk", "chatcmpl-1") is None
+    assert play.follow_ups.release_of("helpdesk", "desk", "chatcmpl-1") is None
 
 
 def test_a_follow_up_to_a_release_that_is_out_is_assigned_anew():
     """Out means no request at all."""
     play = Play(route(more={"0.9.0": release("0.9.0")}, out={"0.9.0": "rolled back"}))
-    play.follow_ups.remember("desk", "resp_1", "0.9.0")
+    play.follow_ups.remember("helpdesk", "desk", "resp_1", "0.9.0")
     play.ask(path="/v1/responses", input="x", previous_response_id="resp_1")
     assert "atlas-1.0.0" == play.upstream.last.json["model"]

@@ -174,7 +174,7 @@ def test_a_response_ends_with_its_terminal_event(kind):
     text = named("response.output_text.delta", delta="hi")
     play.upstream.last.stream(named("response.created", response={"id": "resp_1"}), text, named(kind, response=whole))
     assert (State.closed, "finished", "ok") == (exchange.state, downstream.ended, play.record.outcome)
-    assert "1.0.0" == play.follow_ups.release_of("desk", "resp_1")
+    assert "1.0.0" == play.follow_ups.release_of("helpdesk", "desk", "resp_1")
 
 
 def test_a_message_ends_with_message_stop():

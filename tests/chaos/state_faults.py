@@ -116,6 +116,29 @@ def policies_spoilt(means: Means, found: Findings) -> None:
     found.none_failed(traffic.ledger)
 
 
+def policies_older(means: Means, found: Findings) -> None:
+    """A replica has the files from before a rollout: it is killed, starts with them, and takes an edit of them."""
+    rig, replica = means.rig, means.rig.replicas[2]
+    route, file = rig.begin("move"), replica.folder / "policies" / "routes.yaml"
+    newer = file.read_text()
+    named = newer.index(f"name: {route}\n")
+    older = newer[:named] + newer[named:].replace('serve: "1.1.0"', 'serve: "1.0.0"', 1)
+    with rig.traffic(routes=(route,), replicas=(0, 1)) as traffic:
+        rig.kill(2)
+        _written(file, older)
+        rig.start(2)
+        said = [each["problem"] for each in replica.status()["reload"]["warnings"]]
+        found.note("it says that its files are older", ok=any("have gone on to 1.1.0" in each for each in said))
+        _accepts(replica, file, older + "\n# an edit\n")
+        traffic.flow(means.scaled(4, 2))
+        stages = set(rig.weights(route))
+        found.note("nobody went back", ok=stages == {500_000})
+        _accepts(replica, file, newer)
+    acts = rig.replicas[0].acts(route)
+    found.note(f"the rollout has seen {' and '.join(acts)}", ok=acts == ["hold", "start"])
+    found.none_failed(traffic.ledger)
+
+
 def _accepts(replica: Replica, file: Path, text: str) -> None:
     """Give a replica another text of a file, and wait until it has taken the set."""
     before = len(replica.lines("reload_accepted"))
@@ -194,6 +217,13 @@ FAULTS = (
         "0 requests fail; the last good set serves, and the replica says what is wrong",
         policies_spoilt,
         runbook="pinionpoliciesrejected",
+    ),
+    Fault(
+        "policies-older",
+        "a replica is killed, starts with the policy files from before a rollout, and takes an edit of them",
+        "0 requests fail at the others; the rollout goes on everywhere; the replica says that its files are older",
+        policies_older,
+        runbook="pinionpoliciesdiffer",
     ),
     Fault(
         "disk-full",

@@ -77,6 +77,11 @@ class Outgoing:
         """Give how many notifications have not arrived, by host."""
         return self._notifications.waiting() if self._notifications else {}
 
+    def unanchored(self) -> Mapping[str, int]:
+        """Give how many checkpoints have not arrived, by anchor."""
+        anchorings = self._checkpoints.anchors if self._checkpoints else ()
+        return {each.anchor.name: len(each) for each in anchorings}
+
     def status(self) -> Sequence[Mapping[str, Any]]:
         """Tell each target of notifications as JSON."""
         return self._notifications.status() if self._notifications else ()

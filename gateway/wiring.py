@@ -291,6 +291,7 @@ class Gateway:
         )
         self.live.tell(self._app_limits.follow)
         self.meters.limit_uses = self._app_limits.uses
+        self.meters.watch_store(lambda: self.serving.store_is_away, self._recording, self._outgoing.unanchored)
 
     async def _join_outgoing(self, store: SqlStore, stack: contextlib.AsyncExitStack) -> None:
         """Have the audit trail signed and people told. What sends checkpoints outlives the last one."""

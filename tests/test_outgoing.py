@@ -32,10 +32,10 @@ def outgoing(**given):
 async def test_without_a_key_and_without_a_target_nothing_goes_out(store):
     """Neither does anything run for it."""
     made = outgoing()
-    assert ({}, ()) == (made.waiting(), made.status())
+    assert ({}, {}, ()) == (made.waiting(), made.unanchored(), made.status())
     assert ([], []) == (list(made.tasks()), list(made.acts()))
     await made.open(store, Meters(), Journal())
-    assert ({}, [], None) == (made.waiting(), made.status(), made.verifier)
+    assert ({}, {}, [], None) == (made.waiting(), made.unanchored(), made.status(), made.verifier)
     assert ([], []) == (list(made.tasks()), list(made.acts()))
     await made.finish()
 
@@ -52,6 +52,7 @@ async def test_each_target_is_looked_after_on_its_own(store, tmp_path):
     tasks = list(made.tasks())
     assert (key.verifier, 1, 3) == (made.verifier, len(tasks), len(list(made.acts())))
     assert ({"example.com": 0}, 2) == (made.waiting(), len(made.status()))
+    assert {f"file:{tmp_path / 'anchor'}": 0} == made.unanchored()
     for task in tasks:
         task.close()
     await made.finish()

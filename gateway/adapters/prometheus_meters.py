@@ -16,6 +16,7 @@ from gateway.adapters.known_names import OTHER, KnownNames
 from gateway.adapters.load_families import Connected, load_families
 from gateway.adapters.metric_families import Counter, Histogram
 from gateway.adapters.request_series import BY_RELEASE, OUTCOMES, TRACKS, RequestFamilies, RequestSeries, known
+from gateway.adapters.store_families import store_families
 from gateway.core.admission import EXCEPTION_KINDS, ExceptionKind
 from gateway.core.app import ANYONE
 from gateway.core.breaker import TripRule
@@ -77,6 +78,7 @@ class PrometheusMeters(Collector):
         self.limit_uses = tuple
         self._fleet: Callable[[], FleetReading] | None = None
         self._load: tuple[Sized, Sequence[Connected]] | None = None
+        self._store: tuple[Callable[[], bool], Sized, Callable[[], Mapping[str, int]]] | None = None
         self._remembered = remembered
         self._routes = KnownNames(remembered)
         self._apps = KnownNames(remembered)
@@ -109,6 +111,12 @@ class PrometheusMeters(Collector):
     def watch_load(self, requests: Sized, upstreams: Sequence[Connected]) -> None:
         """Tell of what is in hand, too, counted at each scrape, which is then on the event loop."""
         self._load = requests, upstreams
+
+    def watch_store(
+        self, is_away: Callable[[], bool], acts: Sized, unanchored: Callable[[], Mapping[str, int]]
+    ) -> None:
+        """Tell of the store, too: whether it is away, the acts that wait for it, and the checkpoints, by anchor."""
+        self._store = is_away, acts, unanchored
 
     def declare(self, snapshot: Snapshot) -> None:
         """Take the routes, releases and applications of a snapshot as the label values from now on."""
@@ -254,6 +262,9 @@ class PrometheusMeters(Collector):
         for app, use in self.limit_uses():
             used.add_metric((app, use.limit.kind, format_duration(use.limit.per)), use.ratio)
         yield from (weights, breakers, info, excepted, waiting, used)
+        if self._store is not None:
+            is_away, acts, unanchored = self._store
+            yield from store_families(is_away=is_away(), unrecorded=len(acts), unanchored=unanchored())
         if self._load is not None:
             yield from load_families(*self._load)
         if self._fleet is not None:

@@ -37,6 +37,9 @@ class Anchoring:
     def __repr__(self) -> str:
         return f"<Anchoring {self.anchor.name}, {len(self._waiting)} waiting>"
 
+    def __len__(self) -> int:
+        return len(self._waiting)
+
     def add(self, checkpoint: Checkpoint) -> None:
         """Have a checkpoint sent. Returns at once."""
         self._waiting.append(checkpoint)

@@ -392,6 +392,7 @@ async def test_the_documentation_names_every_metric_and_label(meters):
     meters.limit_uses = lambda: [("helpdesk", LimitUse(REQUESTS, 3, 9.0))]
     meters.watch_fleet(lambda: FleetReading(True, 3, None, {"ok": 1}, {"acted": 1}, {"said": 1}))
     meters.watch_load((), ())
+    meters.watch_store(lambda: False, (), lambda: {"file:/notes": 0})
     found = {}
     for family in meters.collect():
         name = f"{family.name}_total" if family.type == "counter" else family.name
@@ -406,3 +407,15 @@ def test_a_fleet_is_told_where_there_is_one(meters):
     assert "pinion_fleet_up" not in meters.exposition("")[0].decode()
     meters.watch_fleet(lambda: FleetReading(True, 3, None))
     assert "pinion_fleet_replicas 3.0" in meters.exposition("")[0].decode()
+
+
+def test_the_store_is_told_where_it_is_watched(meters):
+    """As it is at each scrape."""
+    assert "pinion_store_up" not in meters.exposition("")[0].decode()
+    acts = ["a rollback"]
+    meters.watch_store(lambda: bool(acts), acts, dict)
+    for expected in ("pinion_store_up 0.0\n", "pinion_store_up 1.0\n"):
+        told = meters.exposition("")[0].decode()
+        assert expected in told
+        assert f"pinion_unrecorded_acts {len(acts)}.0\n" in told
+        acts.clear()

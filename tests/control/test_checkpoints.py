@@ -129,6 +129,7 @@ async def test_a_start_sends_the_latest_again():
         again = Desk(desk.store, desk.trail, key)
         await again.kept()
         assert expected in repr(again.anchoring)
+        assert expected == f"{len(again.anchoring)} waiting"
 
 
 async def test_an_anchor_that_is_away_is_tried_again():

@@ -78,8 +78,12 @@ def test_without_its_store_a_gateway_serves_on_and_refuses_to_give_more(tmp_path
         assert ("running", 1) == rollout(found)
         assert "rolled_back" == found.act("rollback", "support")["state"]
         assert found.status()["unrecorded_acts"]
+        scraped = found.metrics()
+        assert "pinion_store_up 0.0\n" in scraped
+        assert "pinion_unrecorded_acts 0.0\n" not in scraped
         server.start()
         wait_until(lambda: not found.status()["unrecorded_acts"] and not found.status()["store_away"])
+        assert "pinion_store_up 1.0\n" in found.metrics()
         assert "rollback" == found.ask("GET", "rollouts/support")["events"][0]["verb"]
         assert "running" == found.act("retry", "support")["state"]
         wait_until(lambda: found.events("store_back"))

@@ -74,9 +74,19 @@ def dashboard(path: Path) -> dict[str, Any]:
 
 def queries(board: Mapping[str, Any]) -> Iterator[str]:
     """Every PromQL expression of a dashboard, those of its variables too."""
+    yield from queries_of_panels(board)
+    yield from queries_of_variables(board)
+
+
+def queries_of_panels(board: Mapping[str, Any]) -> Iterator[str]:
+    """Every PromQL expression that a panel of a dashboard draws."""
     for panel in board["panels"]:
         for target in panel.get("targets", ()):
             yield target["expr"]
+
+
+def queries_of_variables(board: Mapping[str, Any]) -> Iterator[str]:
+    """The PromQL expression of each variable of a dashboard, in their order."""
     for variable in board["templating"]["list"]:
         (asked,) = re.findall(r"label_values\((.*), \w+\)", variable["query"]["query"])
         yield asked

@@ -7,14 +7,31 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.deploy.files import DASHBOARDS, DEPLOY, ROOT, RULES, alerts, dashboard, queries, services
+from tests.deploy.files import (
+    DASHBOARDS,
+    DEPLOY,
+    ROOT,
+    RULES,
+    alerts,
+    dashboard,
+    queries,
+    queries_of_panels,
+    queries_of_variables,
+    services,
+)
 from tests.deploy.promql import named
 
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 PROMETHEUS = {"up"}
 """What Prometheus itself tells of a target."""
 
-OF_A_FLEET = {"pinion_fleet_up", "pinion_fleet_replicas"}
+OF_A_FLEET = {
+    "pinion_fleet_up",
+    "pinion_fleet_replicas",
+    "pinion_fleet_commands_total",
+    "pinion_fleet_messages_total",
+    "pinion_fleet_hand_overs_total",
+}
 """What a gateway tells with `--fleet` alone."""
 
 OF_TARGETS = {"pinion_notifications_waiting"}
@@ -71,7 +88,7 @@ def test_an_alert_tells_what_it_means(rule):
     told = rule["annotations"]
     assert {"summary", "description", "runbook"} == set(told)
     assert all(told.values())
-    assert rule["labels"]["severity"] in ("critical", "warning")
+    assert rule["labels"]["severity"] in ("critical", "warning", "info")
     used = set(re.findall(r"\$labels\.(\w+)", "".join(told.values())))
     assert used <= named(rule["expr"]).labels | TARGET_LABELS
 
@@ -155,3 +172,36 @@ def test_one_routes_dashboard_shows_what_a_rollout_is_judged_by():
         "pinion_first_token_seconds",
         "pinion_cost_usd_total",
     }
+
+
+def test_the_overview_shows_what_alerts_are_about():
+    """Limits, refusals, what is under way, what waits, the store and the fleet."""
+    asked = {family(name) for query in queries(dashboard(DASHBOARDS[0])) for name in named(query).metrics}
+    assert asked >= {
+        "pinion_app_limit_used_ratio",
+        "pinion_app_limited_total",
+        "pinion_refused_total",
+        "pinion_open_requests",
+        "pinion_store_up",
+        "pinion_unrecorded_acts",
+        "pinion_checkpoints_waiting",
+        *OF_A_FLEET,
+    }
+
+
+@each_board
+def test_every_panel_is_of_the_chosen_fleets(path):
+    """Replicas of several fleets, a job each, are not added up unasked; the variable of fleets alone asks for all."""
+    fleets, *others = queries_of_variables(dashboard(path))
+    assert "job" not in named(fleets).labels
+    for query in (*queries_of_panels(dashboard(path)), *others):
+        assert query.count('job=~"$job"') == len(re.findall(r"\b(?:pinion_\w+|up)\b", query)), query
+
+
+@each_alert
+def test_an_alert_adds_up_and_compares_one_fleet(rule):
+    """What is grouped keeps the job, so that two fleets in one Prometheus are never taken for one."""
+    for group in re.findall(r"\b(?:by|on) \(([^)]*)\)", rule["expr"]):
+        assert "job" in group or not group, rule["expr"]
+    assert "scalar" not in rule["expr"]
+    assert not re.search(r"\b(?:sum|min|max|count|group)\s*\(", rule["expr"])

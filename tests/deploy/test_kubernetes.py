@@ -1,11 +1,23 @@
 """The manifests: what a pod may, who reaches it, and that what they say to Pinion is understood."""
 
+import re
+import shutil
 import subprocess
 
 import pytest
 import yaml
 
-from tests.deploy.files import KUBERNETES, container, manifests, of_kind, options_of, pod, served_with
+from tests.deploy.files import (
+    KUBERNETES,
+    ROOT,
+    container,
+    environment_names,
+    manifests,
+    of_kind,
+    options_of,
+    pod,
+    served_with,
+)
 
 
 def test_every_file_is_in_the_kustomization():
@@ -175,6 +187,37 @@ def test_kustomize_builds_it():
     assert {"pinion"} == {one["metadata"]["namespace"] for one in objects if one["kind"] != "Namespace"}
     (policies,) = (one["data"] for one in objects if one["kind"] == "ConfigMap")
     assert policies == {path.name: path.read_text() for path in (KUBERNETES / "policies").iterdir()}
+
+
+def overlays() -> list[str]:
+    """What docs/deploy.md has an overlay say, as YAML."""
+    page = (ROOT / "docs" / "deploy.md").read_text()
+    return [block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if block.startswith("patches:")]
+
+
+def test_the_documented_key_of_the_audit_trail_is_one_that_pinion_reads():
+    """The patch gives the container names that `pinion serve` knows, and a file where the volume is mounted."""
+    (patch,) = yaml.safe_load(overlays()[0])["patches"]
+    added = {each["path"].rsplit("/", 2)[1]: each["value"] for each in yaml.safe_load(patch["patch"])}
+    named = {each["value"]["name"]: each["value"] for each in yaml.safe_load(patch["patch"]) if "/env/" in each["path"]}
+    assert named.keys() <= environment_names()
+    assert {"PINION_AUDIT_KEY", "PINION_AUDIT_ANCHOR"} < named.keys()
+    assert f"{added['volumeMounts']['mountPath']}/audit.key" == named["PINION_AUDIT_KEY"]["value"]
+    assert 0o440 == added["volumes"]["secret"]["defaultMode"]
+
+
+@pytest.mark.tools
+def test_kustomize_builds_the_documented_overlay(tmp_path):
+    """The patch finds its place in the Deployment."""
+    shutil.copytree(KUBERNETES, tmp_path / "base")
+    folder = tmp_path / "overlay"
+    folder.mkdir()
+    (folder / "kustomization.yaml").write_text(f"resources: [../base]\n{overlays()[0]}")
+    built = subprocess.run(["kubectl", "kustomize", folder], check=True, capture_output=True, text=True)
+    (made,) = (one for one in yaml.safe_load_all(built.stdout) if one["kind"] == "Deployment")
+    spec = made["spec"]["template"]["spec"]
+    assert "audit" in [volume["name"] for volume in spec["volumes"]]
+    assert "PINION_AUDIT_KEY" in [one["name"] for one in spec["containers"][0]["env"]]
 
 
 def _told(monkeypatch) -> dict:

@@ -198,14 +198,15 @@ class KeyInDoubt(Unavailable):
         )
 
 
-UpstreamFaultKind = Literal["connect", "pool", "first_byte", "idle", "total", "protocol", "cut", "status"]
+UpstreamFaultKind = Literal["connect", "local", "pool", "first_byte", "idle", "total", "protocol", "cut", "status"]
 
 
 class UpstreamFault(PinionError):
     """A provider did not answer as its protocol asks.
 
-    `kind` is one of: connect (refused, name, TLS), pool (no free connection in time), first_byte, idle and total
-    (deadlines), protocol (bytes that are not the protocol), cut (ended before its end), status (an answer of error).
+    `kind` is one of: connect (refused, name, TLS), local (this machine has no descriptor, port or memory for a
+    connection), pool (no free connection in time), first_byte, idle and total (deadlines), protocol (bytes that are not
+    the protocol), cut (ended before its end), status (an answer of error).
     """
 
     status = 502

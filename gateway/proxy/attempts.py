@@ -14,6 +14,9 @@ from gateway.core.value import value
 _CONNECTION_FAULTS = frozenset(("connect", "protocol", "cut"))
 """Faults of a connection. A deadline is none: its time is spent, and a second try would spend it again."""
 
+_OWN_FAULTS = frozenset(("local", "pool"))
+"""What Pinion lacked for an attempt: its machine's descriptors, or a connection within its own limit."""
+
 _NAMES_USAGE = b"stream_options"
 
 
@@ -68,14 +71,14 @@ def in_band_failure(status: int, error: str) -> Failure:
 
 
 def fault_failure(fault: UpstreamFault | ClientFault, status: int = 0) -> Failure:
-    """The failure that a fault stands for; no free connection is Pinion's own limit, not a release's.
+    """The failure that a fault stands for; what Pinion itself lacked for the attempt says nothing about a release.
 
     The fault is kept without its traceback, which would hold the exchange that keeps it.
     """
     if isinstance(fault, ClientFault):
         outcome = Outcome.client_fault
     else:
-        outcome = Outcome.gateway_fault if fault.kind == "pool" else Outcome.failed
+        outcome = Outcome.gateway_fault if fault.kind in _OWN_FAULTS else Outcome.failed
     return Failure(outcome, fault.message, status=status, fault=fault.with_traceback(None))
 
 

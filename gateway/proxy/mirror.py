@@ -25,6 +25,7 @@ from gateway.core.price import UNKNOWN_COST
 from gateway.core.record import REVISION_DIGITS, Record, Tried
 from gateway.core.route import Route, Shadow
 from gateway.proxy.admission import Asked
+from gateway.proxy.attempts import fault_failure
 from gateway.proxy.output_schema import follows_schema
 from gateway.proxy.settlement import upstream_id
 from gateway.proxy.shaping import Shaped, shape
@@ -231,9 +232,9 @@ class Copy:
         self._end(scan, Outcome.failed if failed else Outcome.ok, "failed" if failed else "ok", answer)
 
     def upstream_failed(self, fault: UpstreamFault) -> None:
-        """The call failed."""
-        del fault
-        self._end(None, Outcome.failed, "failed")
+        """The call failed; what Pinion itself had no room for was not sent, and is no word against the shadow."""
+        outcome = fault_failure(fault).outcome
+        self._end(None, outcome, "dropped" if outcome is Outcome.gateway_fault else "failed")
 
     def _end(self, scan: Scan | None, outcome: Outcome, result: str, answer: bytes = b"") -> None:
         mirror, self._mirror, self.call = self._mirror, None, None

@@ -10,6 +10,7 @@ import pytest
 from gateway.adapters import upstream_faults
 from gateway.adapters.upstream_faults import unreachable
 from gateway.core.provider import Credential, Provider
+from tests.adapters.exhaustion import no_descriptors
 
 PROVIDER = Provider(
     "acme",
@@ -92,3 +93,40 @@ def test_why_a_provider_cannot_be_reached(provider, error, reason):
         fault.message,
     )
     assert [] == [hidden for hidden in HIDDEN if hidden in fault.message]
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    """An error that was raised from another one."""
+    error.__cause__ = cause
+    return error
+
+
+SHORTAGES = [
+    (OSError(errno.EMFILE, "Too many open files"), errno.EMFILE),
+    (OSError(errno.ENFILE, "Too many open files in system"), errno.ENFILE),
+    (OSError(errno.ENOBUFS, "No buffer space"), errno.ENOBUFS),
+    (OSError(errno.ENOMEM, "No memory"), errno.ENOMEM),
+    (OSError(errno.EADDRNOTAVAIL, "Connect call failed ('10.0.0.7', 8443)"), errno.EADDRNOTAVAIL),
+    (caused(OSError("All connection attempts failed"), OSError(errno.EMFILE, "")), errno.EMFILE),
+    (
+        caused(OSError("All attempts failed"), ExceptionGroup("several", [OSError(errno.EADDRNOTAVAIL, "10.0.0.7")])),
+        errno.EADDRNOTAVAIL,
+    ),
+]
+
+
+@pytest.mark.parametrize(("error", "number"), SHORTAGES)
+@pytest.mark.parametrize("provider", [PROVIDER, PROXIED], ids=["direct", "proxied"])
+def test_what_the_machine_lacks_is_not_the_providers_fault(provider, error, number):
+    """Descriptors, memory and ports of its own, however deep the transport hides that."""
+    fault = unreachable(provider, error)
+    message = f"the gateway has no room for a connection to provider acme: {os.strerror(number)}"
+    assert ("local", f"{message}; send the request again in a moment") == (fault.kind, fault.message)
+
+
+def test_a_name_is_looked_up_in_vain_without_descriptors():
+    """The resolver does not tell why it found nothing, so that is tried."""
+    error = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+    with no_descriptors():
+        fault = unreachable(PROVIDER, error)
+    assert ("local", "connect") == (fault.kind, unreachable(PROVIDER, error).kind)

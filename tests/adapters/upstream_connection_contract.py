@@ -1,11 +1,14 @@
 """What every implementation of the port `Upstream` must do with connections: keep, share, give up, retire, close."""
 
 import asyncio
+import errno
+import os
 import random
 
 import pytest
 
 from gateway.core.provider import Provider, Timeouts
+from tests.adapters.exhaustion import no_descriptors
 from tests.adapters.upstream_peer import (
     CHUNKED,
     HEAD_LENGTH,
@@ -117,6 +120,17 @@ class UpstreamConnectionContract:
             peer.script = answers
             assert b"{}" == (await call(upstream, peer.url, max_connections=1)).body
         assert [] == waiting.heard
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+    async def test_a_process_without_descriptors_blames_itself(self, upstream, host):
+        """Neither a connection nor a look-up of a name can be had: no fault of the provider, and soon over."""
+        async with peer_of(answers) as peer:
+            url = peer.url.replace("127.0.0.1", host)
+            with no_descriptors():
+                listener = await call(upstream, url)
+            assert [("failed", "local")] == listener.heard
+            assert os.strerror(errno.EMFILE) in listener.fault.message
+            assert b"{}" == (await call(upstream, url)).body
 
     async def test_cancel_before_the_head_closes_the_connection(self, upstream):
         """A call given up while the provider thinks: its connection closes, the listener hears nothing."""

@@ -72,6 +72,7 @@ REPEATABLE = [
 ]
 FINAL = [
     fault_failure(UpstreamFault("pool", "pool")),
+    fault_failure(UpstreamFault("local", "local")),
     fault_failure(UpstreamFault("first_byte", "first_byte")),
     fault_failure(UpstreamFault("idle", "idle")),
     fault_failure(UpstreamFault("total", "total")),
@@ -129,6 +130,7 @@ def test_a_forced_release_has_no_next():
     ("failure", "outcome"),
     [
         (fault_failure(UpstreamFault("pool", "full")), Outcome.gateway_fault),
+        (fault_failure(UpstreamFault("local", "no descriptors")), Outcome.gateway_fault),
         (fault_failure(UpstreamFault("connect", "refused")), Outcome.failed),
         (fault_failure(Malformed("variable")), Outcome.client_fault),
         (status_failure(429, []), Outcome.rate_limited),

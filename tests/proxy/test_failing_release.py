@@ -215,7 +215,17 @@ def test_stable_is_tried_again_as_its_provider_says(failure):
 
 @pytest.mark.parametrize(
     ("failure", "status"),
-    [(400, 400), (401, 502), (403, 502), (404, 404), (422, 422), (429, 429), ("first_byte", 504), ("pool", 503)],
+    [
+        (400, 400),
+        (401, 502),
+        (403, 502),
+        (404, 404),
+        (422, 422),
+        (429, 429),
+        ("first_byte", 504),
+        ("pool", 503),
+        ("local", 503),
+    ],
 )
 def test_stable_is_not_tried_again_otherwise(failure, status):
     """A second try of the same would meet the same, or spend a deadline twice."""

@@ -270,10 +270,13 @@ def test_a_request_that_does_not_fill_the_shadows_prompt_has_failed():
         (lambda call: call.answer(gzip.compress(completion()), content_encoding="gzip"), "ok", "ok", 200),
         (lambda call: call.answer(b"x", content_encoding="rot13"), "failed", "failed", 200),
         (lambda call: call.fail("connect"), "failed", "failed", 0),
+        (lambda call: call.fail("local"), "dropped", "gateway_fault", 0),
+        (lambda call: call.fail("pool"), "dropped", "gateway_fault", 0),
         (lambda call: call.answer(b" " * (MAX_ANSWER + 1)), "failed", "failed", 200),
     ],
     ids=[
-        "ok", "500", "429", "400", "in band", "html", "no gzip", "cut gzip", "gzip", "rot13", "connect", "huge",
+        "ok", "500", "429", "400", "in band", "html", "no gzip", "cut gzip", "gzip", "rot13", "connect", "local",
+        "pool", "huge",
     ],
 )  # fmt: skip
 def test_every_result_is_counted_and_recorded_once(play_it, result, outcome, status):

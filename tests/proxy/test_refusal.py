@@ -158,9 +158,10 @@ def test_a_fault_of_the_transport_is_a_502_and_a_deadline_a_504(kind, status):
     assert (status, b"false", "what happened") == (got, headers[b"x-should-retry"], said["error"]["message"])
 
 
-def test_a_full_pool_is_a_503_that_may_be_tried_again():
-    """It is Pinion's own limit."""
-    status, headers, said = answered(fault_failure(UpstreamFault("pool", "all in use")))
+@pytest.mark.parametrize("kind", ["pool", "local"])
+def test_what_pinion_lacks_is_a_503_that_may_be_tried_again(kind):
+    """A connection within its own limit, or the machine's room for one."""
+    status, headers, said = answered(fault_failure(UpstreamFault(kind, "all in use")))
     assert (503, b"1", "overloaded_error") == (status, headers[b"retry-after"], said["error"]["code"])
     assert b"x-should-retry" not in headers
 

@@ -1,4 +1,4 @@
-"""Where ports are joined to adapters, beside `outgoing` and `membership`: one process from its settings to its end."""
+"""Where ports are joined to adapters, beside `incoming`, `outgoing` and `membership`: one process, to its end."""
 
 import asyncio
 import contextlib
@@ -13,8 +13,6 @@ from typing import Any
 
 from gateway import __version__
 from gateway.adapters import ed25519_keys
-from gateway.adapters.edge_guard import Limits as EdgeLimits
-from gateway.adapters.edge_protocol import driving
 from gateway.adapters.foreign_logs import journalled
 from gateway.adapters.interpreter import settle_interpreter
 from gateway.adapters.json_journal import JsonJournal
@@ -23,6 +21,7 @@ from gateway.adapters.listener import Listener, bind
 from gateway.adapters.policy_folder import FolderWatch, located, read_folder
 from gateway.adapters.price_library import PriceLibrary
 from gateway.adapters.process_ending import Ending
+from gateway.adapters.process_limits import descriptors
 from gateway.adapters.process_signals import heeded
 from gateway.adapters.prometheus_meters import PrometheusMeters
 from gateway.adapters.random_characters import random_characters
@@ -65,6 +64,7 @@ from gateway.core.admission import ExceptionKind
 from gateway.core.errors import PolicyFault, Problem, SetupFault, StoreFault
 from gateway.core.ports import RecordedCopy
 from gateway.core.snapshot import Snapshot
+from gateway.incoming import Incoming
 from gateway.membership import Membership
 from gateway.outgoing import Outgoing
 from gateway.proxy.admission import Limits
@@ -158,6 +158,7 @@ class Gateway:
         settings = self._settings
         self.journal = JsonJournal()
         stack.callback(self.journal.close)
+        self._incoming = Incoming(settings, descriptors(), self.journal)
         self._every = partial(every, self.journal)
         stack.enter_context(journalled(self.journal, asyncio.CancelledError))
         self._fleet = await Membership.open(settings.fleet, self.journal, self._clock, stack)
@@ -342,7 +343,7 @@ class Gateway:
             new_id=self._new_id,
             draw=secrets.SystemRandom().random,
             follow_ups=follow_ups,
-            limits=Limits(max_body=self._settings.max_body, max_requests=self._settings.max_requests),
+            limits=Limits(max_body=self._settings.max_body, max_requests=self._incoming.requests),
             afterwards=Afterwards(self._loop.call_soon),
         )
         self.exchanges = Exchanges(around)
@@ -423,14 +424,11 @@ class Gateway:
     # Life
 
     async def _serve(self, sockets: list[socket.socket], announce: Callable[[str], None]) -> None:
-        settings = self._settings
         applications = Applications(
             lambda: self.live.current, self._new_id, self._assessments, self._denials
         ).application()
-        operations = Operations(self._desk, settings.admin_token).application()
-        edge = driving(self.exchanges, EdgeLimits())
-        front = Listener(applications, sockets[0], protocol=edge, cert=settings.tls_cert, key=settings.tls_key)
-        back = Listener(operations, sockets[1])
+        operations = Operations(self._desk, self._settings.admin_token).application()
+        front, back = self._incoming.listeners(sockets, applications, operations, self.exchanges, self.meters.refused)
         await front.start()
         await back.start()
         settle_interpreter()

@@ -8,6 +8,7 @@ The law:
 3. A head has a deadline from its first byte, or from the connection's start for the first one. A body must not
    fall silent, nor take too long in all. A deadline does not run while it is Pinion that does not read.
 4. A refusal is told in the dialect of the path, unless an answer has begun; then the connection closes.
+5. Connections are bounded in number. One beyond is told so and closes; of those, too, only so many stay for a moment.
 
 What makes a message ambiguous is refused by llhttp, the parser below: Content-Length together with
 Transfer-Encoding or twice, bare line feeds and carriage returns, folded headers, blanks before a colon. It lets
@@ -17,6 +18,8 @@ request; they are dropped here, because they come after the request was judged, 
 """
 
 import asyncio
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, ClassVar
@@ -37,7 +40,8 @@ class Limits:
 
     `head_bytes` covers target and headers. Connections are looked at every `sweep_seconds`, so a deadline is late by
     up to that much. A refused connection is read on for `linger_seconds`, so that the refusal can be read. What was
-    sent before a connection closed may take `flush_seconds` to be read.
+    sent before a connection closed may take `flush_seconds` to be read. There are at most `connections`, and `told`
+    more that are being refused; a TLS handshake is begun on a descriptor of a number below `handshakes` alone.
     """
 
     head_bytes: int = 16 * 1024
@@ -49,9 +53,15 @@ class Limits:
     sweep_seconds: float = 1.0
     linger_seconds: float = 1.0
     flush_seconds: float = 60.0
+    connections: int = sys.maxsize
+    told: int = 10
+    handshakes: int = sys.maxsize
 
 
 _FIELD_SIGNS = len(b": \r\n")
+
+_SPREAD_SECONDS = 5
+"""Over how many seconds the clients that found no room are asked to come back."""
 
 
 class Phase(Enum):
@@ -65,11 +75,12 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request is not received to its end."""
+    """Why a request is not received to its end. One with a `retry_after`, in seconds, may be sent again."""
 
     status: int
     code: str
     message: str
+    retry_after: int | None = None
 
 
 class _Refused(Exception):
@@ -83,6 +94,9 @@ class Watch:
         self._every = every
         self._guards: set[EdgeGuard] = set()
         self._timer: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._guards)
 
     def add(self, guard: "EdgeGuard") -> None:
         """Look after a connection from now on."""
@@ -109,6 +123,9 @@ class EdgeGuard(HttpToolsProtocol):
     is_parting: ClassVar[bool] = False
     """Whether its server has left new connections to another process, and is to lose those it has."""
 
+    turned_away: ClassVar[Callable[[], None]]
+    """Told of each connection that there was no room for."""
+
     url: bytes = b""
 
     def __init__(self, *args: Any, **named: Any) -> None:
@@ -124,9 +141,24 @@ class EdgeGuard(HttpToolsProtocol):
         self._closing_at: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Start the first request's deadline."""
+        """Start the first request's deadline, or turn the connection away where there are too many."""
         super().connection_made(transport)
         self.watch.add(self)
+        if len(self.watch) > self.limits.connections:
+            self._turn_away()
+
+    def _turn_away(self) -> None:
+        """Say that there is no room; where many are being told so already, without waiting for anybody to listen."""
+        type(self).turned_away()
+        is_crowded = len(self.watch) > self.limits.connections + self.limits.told
+        if is_crowded and not self.transport.can_write_eof():  # TLS, whose proper end waits for the other side
+            self.transport.abort()
+            return
+        wait = 1 + uuid4().int % _SPREAD_SECONDS
+        message = f"too many connections are open; connect again in {wait} s"
+        self._refuse(Refusal(503, "overloaded_error", message, retry_after=wait))
+        if is_crowded:
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -324,17 +356,23 @@ class EdgeGuard(HttpToolsProtocol):
         body = dialect.error_body(
             status=refusal.status, code=refusal.code, message=refusal.message, request_id=request_id
         )
+        again = refusal.retry_after
         headers = [
             *self.server_state.default_headers,
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),
             (b"x-request-id", request_id.encode()),
-            (b"x-should-retry", b"false"),
+            (b"x-should-retry", b"false") if again is None else (b"retry-after", b"%d" % again),
             (b"connection", b"close"),
         ]
         return answer_head(refusal.status, b"", headers, b"\r\n") + body
 
 
-def guarded(limits: Limits) -> type[EdgeGuard]:
+def guarded(limits: Limits, turned_away: Callable[[], None] = lambda: None) -> type[EdgeGuard]:
     """Make the protocol class of one server: its connections share one timer, so another server needs its own."""
-    return type("Guarded", (EdgeGuard,), {"limits": limits, "watch": Watch(limits.sweep_seconds)})
+    return type("Guarded", (EdgeGuard,), shared_by(limits, turned_away))
+
+
+def shared_by(limits: Limits, turned_away: Callable[[], None]) -> dict[str, Any]:
+    """What the class of one server's connections has. `turned_away` is told of each connection that had no room."""
+    return {"limits": limits, "watch": Watch(limits.sweep_seconds), "turned_away": staticmethod(turned_away)}

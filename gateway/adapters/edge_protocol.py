@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 import httptools
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from gateway.adapters.edge_guard import EdgeGuard, Limits, Phase, Refusal, Watch
+from gateway.adapters.edge_guard import EdgeGuard, Limits, Phase, Refusal, shared_by
 from gateway.adapters.edge_turn import GovernedTurn, OtherTurn
 from gateway.adapters.gathered_writes import GatheredWrites
 from gateway.core.errors import ClientFault, HeadTooLarge, Malformed, TooSlow
@@ -313,9 +313,9 @@ class _WrittenFields:
         return self._written
 
 
-def driving(exchanges: Exchanges, limits: Limits) -> type[EdgeProtocol]:
-    """Make the protocol class of one server, which drives `exchanges`."""
-    shared = {"exchanges": exchanges, "limits": limits, "watch": Watch(limits.sweep_seconds)}
+def driving(exchanges: Exchanges, limits: Limits, turned_away: Callable[[], None] = lambda: None) -> type[EdgeProtocol]:
+    """Make the protocol class of one server, which drives `exchanges`; `turned_away` is as of `shared_by`."""
+    shared = {"exchanges": exchanges, **shared_by(limits, turned_away)}
     return type("Driving", (EdgeProtocol,), {**shared, "written": _WrittenFields(), "shared_writes": _SharedWrites()})
 
 

@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import errno
+import os
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import uvicorn
 
@@ -40,11 +43,63 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn server that leaves the process's signals to the gateway, which has two of them."""
+    """A uvicorn server that leaves the process's signals to the gateway, which has two of them.
+
+    A TLS handshake may take it no longer than `handshake_seconds`, where the event loop would give it a minute.
+    """
+
+    def __init__(self, config: uvicorn.Config, handshake_seconds: float) -> None:
+        super().__init__(config)
+        self._handshake_seconds = handshake_seconds
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        config = self.config
+        made: Callable[..., asyncio.Protocol] = config.http_protocol_class
+        connection = partial(made, config=config, server_state=self.server_state, app_state=self.lifespan.state)
+        self.servers = [
+            await asyncio.get_running_loop().create_server(
+                connection,
+                sock=each,
+                ssl=config.ssl,
+                ssl_handshake_timeout=None if config.ssl is None else self._handshake_seconds,
+                backlog=config.backlog,
+            )
+            for each in sockets or ()
+        ]
+        self.started = True
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+class _Handshake(ssl.SSLObject):
+    """A TLS connection that is not begun once few descriptors are left.
+
+    It comes to its protocol, which counts it, only when its handshake is over. Until then all that tells how many there
+    are is the number of the next descriptor, as the system gives the lowest that is free.
+    """
+
+    most: ClassVar[int]
+
+    def do_handshake(self) -> None:
+        """Begin the handshake, or go on with it; an error closes the connection.
+
+        Raises:
+            SSLError: it has failed, or there is no room for it.
+        """
+        lowest = os.dup(0)
+        os.close(lowest)
+        if lowest >= self.most:
+            raise ssl.SSLError(errno.EMFILE, os.strerror(errno.EMFILE))
+        super().do_handshake()
+
+
+def _bounded(most: int, _config: uvicorn.Config, usual: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    """Make a server's usual TLS settings, by which no handshake goes on at a descriptor of number `most` or beyond."""
+    made = usual()
+    made.sslobject_class = type("_Bounded", (_Handshake,), {"most": most})
+    return made
 
 
 class Listener:
@@ -71,7 +126,8 @@ class Listener:
         shown = f"[{host}]" if ":" in host else host
         self.url = f"{'http' if cert is None else 'https'}://{shown}:{port}"
         self._protocol = protocol or guarded(Limits())
-        self._server = _Server(_config(application, self._protocol, cert, key))
+        limits = self._protocol.limits
+        self._server = _Server(_config(application, self._protocol, cert, key), limits.head_seconds)
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -120,6 +176,7 @@ def _config(application: Any, protocol: type[EdgeGuard], cert: Path | None, key:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         ssl_certfile=cert,
         ssl_keyfile=key,
+        ssl_context_factory=None if cert is None else partial(_bounded, protocol.limits.handshakes),
     )
     try:
         config.load()

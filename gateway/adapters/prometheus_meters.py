@@ -49,7 +49,7 @@ ROLLBACK_REASONS = (
 )
 SHADOW_RESULTS = frozenset(("ok", "failed", "timeout", "invalid", "dropped", "too_large", "stateful", "over_budget"))
 RELOAD_RESULTS = ("accepted", "rejected")
-REFUSED_REASONS = ("overload", "key_in_doubt")
+REFUSED_REASONS = ("overload", "connections", "key_in_doubt")
 
 _INFO = ("route", "release", "model", "model_version", "prompt", "prompt_version", "provider")
 
@@ -97,7 +97,7 @@ class PrometheusMeters(Collector):
         self._reloads = count("policy_reloads", "Reloads of the policy files.", "result")
         self._dropped = count("records_dropped", "Records that the ledger had no room for.")
         self._notified = count("notifications", "Notifications, by what became of them.", "target", "result")
-        self._refused = count("refused", "Requests refused by their head alone, by why.", "reason")
+        self._refused = count("refused", "Requests and connections refused before they were read, by why.", "reason")
         for reason in REFUSED_REASONS:
             self._refused.add(0, reason)
         for result in RELOAD_RESULTS:
@@ -224,7 +224,7 @@ class PrometheusMeters(Collector):
         self._dropped.add(count)
 
     def refused(self, reason: str) -> None:
-        """Count a request that was refused by its head alone: `overload`, `key_in_doubt`."""
+        """Count a request that was refused by its head alone, or a connection: of `REFUSED_REASONS`."""
         self._refused.add(1, known(reason, REFUSED_REASONS))
 
     def notified(self, target: str, result: DeliveryResult, count: int = 1) -> None:

@@ -15,12 +15,14 @@ SWIFT = Limits(sweep_seconds=0.05, linger_seconds=0.05)
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
-def configured(stage: Stage, limits: Limits = SWIFT, application=others, **settings) -> uvicorn.Config:
+def configured(
+    stage: Stage, limits: Limits = SWIFT, application=others, turned_away=lambda: None, **settings
+) -> uvicorn.Config:
     """A server with the protocol's edge."""
     return uvicorn.Config(
         application,
         port=0,
-        http=driving(stage, limits),
+        http=driving(stage, limits, turned_away),
         log_config=None,
         ws="none",
         lifespan="off",
@@ -28,9 +30,9 @@ def configured(stage: Stage, limits: Limits = SWIFT, application=others, **setti
     )
 
 
-def alone(limits: Limits = SWIFT, **settings) -> EdgeServer:
+def alone(limits: Limits = SWIFT, loop=asyncio.new_event_loop, trust=None, **settings) -> EdgeServer:
     """A server of its own, for a test that needs other limits."""
-    return EdgeServer(partial(configured, limits=limits, **settings))
+    return EdgeServer(partial(configured, limits=limits, **settings), loop=loop, trust=trust)
 
 
 OLD = request().replace(b"HTTP/1.1", b"HTTP/1.0")

@@ -1,9 +1,14 @@
-"""Many requests at once, and clients that do not read: what waits at the protocol's edge is bounded."""
+"""Many connections and requests at once, and clients that do not read: what waits at the protocol's edge is bounded."""
+
+import ssl
+import threading
+from dataclasses import replace
 
 import pytest
 
 from gateway.adapters.edge_guard import Limits
-from tests.adapters.edge_by_protocol import alone, streamed
+from tests.adapters.certificates import issue
+from tests.adapters.edge_by_protocol import LOOPS, SWIFT, alone, streamed
 from tests.adapters.edge_server import request, wait_for
 from tests.adapters.edge_stage import GOVERNED, echo, flood, nothing
 
@@ -181,3 +186,51 @@ def test_another_request_that_waits_is_never_begun_for_a_client_that_left():
         edge.heard("gone")
         edge.settle()
         assert [] == asked
+
+
+def test_a_connection_too_many_is_told_so(refused):
+    """Before it has said anything, with a time to come back at; the others are served, later the next."""
+    limits = replace(SWIFT, connections=2)
+    with alone(limits, turned_away=refused.set) as edge, edge.connection() as first:
+        first.send(request())
+        assert 200 == first.answer()[0]
+        with edge.connection() as second, edge.connection() as third:
+            answer = third.head()
+            assert (503, "close") == (answer.status, answer.headers["connection"])
+            assert 1 <= int(answer.headers["retry-after"]) <= 5
+            assert "x-should-retry" not in answer.headers
+            assert b"too many connections are open; connect again in" in answer.read()
+            assert b"" == third.sock.recv(1)
+            assert refused.is_set()
+            for client in (first, second):
+                client.send(request())
+                assert 200 == client.answer()[0]
+        wait_for(lambda: edge.ask(request())[0] == 200)
+
+
+@pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)
+def test_a_flood_of_connections_is_told_and_few_of_it_stay(loop):
+    """As many as there is room for may take their time to leave; the others do not hold what is kept for other uses."""
+    limits = replace(SWIFT, connections=1, told=1, linger_seconds=60)
+    with alone(limits, loop=loop) as edge, edge.connection(), edge.connection() as told:
+        assert 503 == told.answer()[0]
+        for _ in range(5):
+            with edge.connection() as client:
+                assert [503] == [status for status, _ in client.answers()]
+                wait_for(lambda: 2 == len(edge.server.server_state.connections))
+
+
+def test_a_flood_of_connections_by_tls_is_hung_up_on(tmp_path):
+    """Their proper end would wait for clients that may never answer."""
+    certificate = issue(tmp_path)
+    limits = replace(SWIFT, connections=1, told=0)
+    trust = ssl.create_default_context(cafile=certificate.authority)
+    settings = {"ssl_certfile": certificate.cert, "ssl_keyfile": certificate.key}
+    with alone(limits, trust=trust, **settings) as edge, edge.connection(), edge.connection() as client:
+        assert [] == client.answers()
+
+
+@pytest.fixture
+def refused():
+    """An event that something sets."""
+    return threading.Event()

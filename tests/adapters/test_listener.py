@@ -6,6 +6,7 @@ import ssl
 
 import pytest
 
+from gateway.adapters.edge_guard import Limits, guarded
 from gateway.adapters.listener import Listener, bind
 from gateway.core.errors import SetupFault
 from tests.adapters.certificates import issue
@@ -158,3 +159,34 @@ async def test_an_address_of_version_6_stands_in_brackets():
         pytest.skip("this machine has no IPv6 loopback")
     with taken:
         assert Listener(Application(), taken).url.startswith("http://[::1]:")
+
+
+async def silent(listener: Listener) -> bytes:
+    """Connect, say nothing, and give what is heard until the other side closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(listener.url.rpartition(":")[2]))
+    try:
+        return await reader.read()
+    finally:
+        writer.close()
+
+
+async def test_a_handshake_that_does_not_come_ends_like_a_head_that_does_not(taken, tmp_path):
+    """Who connects to a listener with a certificate and says nothing is hung up on as soon as everywhere else."""
+    certificate = issue(tmp_path)
+    protocol = guarded(Limits(head_seconds=0.1))
+    listener = Listener(Application(), taken, protocol=protocol, cert=certificate.cert, key=certificate.key)
+    await listener.start()
+    async with asyncio.timeout(20):
+        assert b"" == await silent(listener)
+    await listener.end(5)
+
+
+async def test_no_handshake_begins_on_the_last_descriptors(taken, tmp_path):
+    """Before it is over a connection is not counted, so what tells is the number of the next descriptor."""
+    certificate = issue(tmp_path)
+    protocol = guarded(Limits(head_seconds=60, handshakes=3))
+    listener = Listener(Application(), taken, protocol=protocol, cert=certificate.cert, key=certificate.key)
+    await listener.start()
+    async with asyncio.timeout(20):
+        assert b"" == await silent(listener)
+    await listener.end(5)

@@ -102,14 +102,21 @@ def _message(failure: Failure) -> str:
 
 
 def _waits(fields: Headers, at: float) -> Headers:
-    """Keep a provider's waits, but never longer ones than SDKs bear; what cannot be read as a wait is left out."""
+    """Keep a provider's waits, from none up to what SDKs bear; what cannot be read as a wait is left out."""
     kept: Headers = []
     for name, most in ((b"retry-after", MAX_WAIT), (b"retry-after-ms", MAX_WAIT * 1000)):
         text = headers.text(fields, name)
         wait = None if text is None else _wait(text, at)
         if text is not None and wait is not None:
-            kept.append((name, text.encode() if wait <= most else str(most).encode()))
+            kept.append((name, _within(text, wait, most).encode()))
     return kept
+
+
+def _within(text: str, wait: float, most: int) -> str:
+    """Give a wait as it was written, or the bound that it is beyond; what is not a number is as long as may be."""
+    if wait < 0:
+        return "0"
+    return text if wait <= most else str(most)
 
 
 def _wait(text: str, at: float) -> float | None:

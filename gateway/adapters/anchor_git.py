@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import os
+from functools import partial
 from pathlib import Path
 
+from gateway.adapters.patient_thread import PatientThread
 from gateway.core.checkpoint import Checkpoint
 from gateway.core.errors import AnchorFault
 
@@ -26,9 +28,10 @@ class GitAnchor:
     """The port `Anchor` over the work tree of one repository."""
 
     def __init__(self, path: Path, patience: float = GIT_SECONDS) -> None:
-        """`patience` is how many seconds git may take."""
+        """`patience` is how many seconds git may take, and the disk before it."""
         self._path = path
         self._patience = patience
+        self._writing = PatientThread("pinion-anchor", patience)
         self.name = f"git:{path}"
 
     def __repr__(self) -> str:
@@ -37,7 +40,10 @@ class GitAnchor:
     async def send(self, checkpoint: Checkpoint) -> None:
         """Commit a checkpoint; one that is there already needs none."""
         try:
-            await asyncio.to_thread((self._path / FILE).write_text, checkpoint.note, encoding="utf-8")
+            await self._writing.run(partial((self._path / FILE).write_text, checkpoint.note, encoding="utf-8"))
+        except TimeoutError as error:
+            message = f"its disk has not written {FILE} within {self._patience:g} s; look whether it is mounted"
+            raise AnchorFault(f"{self.name}: {message}") from error
         except OSError as error:
             raise AnchorFault(
                 f"{self.name}: {error.strerror}; make it with git init, for the gateway's user"

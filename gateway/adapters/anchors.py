@@ -19,7 +19,7 @@ def anchors_of(
     """Make the anchors that are named; `is_allowed` says which IP addresses a webhook may be at.
 
     Raises:
-        SetupFault: one is of no known kind, or a webhook has no secret.
+        SetupFault: one is of no known kind, a file is not a regular one, or a webhook has no secret.
     """
     return [_anchor(name, webhook_secret, clock, is_allowed) for name in named]
 

@@ -1,5 +1,6 @@
 """An anchor that is a git repository."""
 
+import os
 import shutil
 import subprocess
 
@@ -74,3 +75,13 @@ async def test_a_git_that_never_ends_is_given_up(path, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", f"{fake.parent}:/usr/bin:/bin")
     with pytest.raises(AnchorFault, match=r"git has not ended within 0\.1 s"):
         await GitAnchor(path, patience=0.1).send(checkpoint(1))
+
+
+async def test_a_disk_that_hangs_is_a_fault_after_a_while(path):
+    """As where the file is a pipe that nobody reads: no checkpoint waits for it for good."""
+    os.mkfifo(path / FILE)
+    anchor = GitAnchor(path, patience=0.05)
+    with pytest.raises(AnchorFault, match=f"its disk has not written {FILE} within 0.05 s"):
+        await anchor.send(checkpoint(1))
+    os.close(os.open(path / FILE, os.O_RDWR))  # there is a reader, for a moment
+    anchor._writing._thread.join()

@@ -62,6 +62,7 @@ from gateway.control.terms import Terms
 from gateway.core.address import is_loopback, is_public
 from gateway.core.admission import ExceptionKind
 from gateway.core.errors import PolicyFault, Problem, SetupFault, StoreFault
+from gateway.core.loop_lag import LoopLag
 from gateway.core.ports import RecordedCopy
 from gateway.core.snapshot import Snapshot
 from gateway.incoming import Incoming
@@ -347,7 +348,8 @@ class Gateway:
             afterwards=Afterwards(self._loop.call_soon),
         )
         self.exchanges = Exchanges(around)
-        self.meters.watch_load(self.exchanges, (upstream, shadow_upstream))
+        self._lag = LoopLag(TICK_SECONDS)
+        self.meters.watch_load(self.exchanges, (upstream, shadow_upstream), self._lag)
 
         def retire(snapshot: Snapshot) -> None:
             in_use = {r.model.provider for route in snapshot.routes.values() for r in route.releases.values()}
@@ -407,6 +409,7 @@ class Gateway:
     async def _tick(self) -> None:
         """Look at deadlines, those of keys too, and put what was heard to the evidence."""
         now = self._clock.monotonic()
+        self._lag.tick(now)
         self.live.end_keys()
         self.exchanges.tick(now)
         self.mirror.tick(now)

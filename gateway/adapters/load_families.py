@@ -17,8 +17,17 @@ class Connected(Protocol):
         ...
 
 
-def load_families(requests: Sized, upstreams: Iterable[Connected]) -> Iterator[Metric]:
-    """Give the requests under way, the connections to providers and the loop's tasks; on the event loop alone."""
+class Late(Protocol):
+    """What knows of the event loop's lag."""
+
+    @property
+    def longest(self) -> float:
+        """The longest lately, in seconds."""
+        ...
+
+
+def load_families(requests: Sized, upstreams: Iterable[Connected], lag: Late) -> Iterator[Metric]:
+    """Give the requests under way, the connections to providers, the loop's tasks and lag; on the event loop alone."""
     open_requests = GaugeMetricFamily("pinion_open_requests", "Requests under way.")
     open_requests.add_metric((), len(requests))
     sizes = [upstream.connections for upstream in upstreams]
@@ -30,4 +39,6 @@ def load_families(requests: Sized, upstreams: Iterable[Connected]) -> Iterator[M
     connections.add_metric(("idle",), idle)
     tasks = GaugeMetricFamily("pinion_tasks", "Tasks of the event loop.")
     tasks.add_metric((), len(asyncio.all_tasks()))
-    yield from (open_requests, connections, tasks)
+    late = GaugeMetricFamily("pinion_loop_lag_seconds", "The longest that the serving loop was late, lately.")
+    late.add_metric((), lag.longest)
+    yield from (open_requests, connections, tasks, late)

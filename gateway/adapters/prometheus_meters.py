@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from gateway.adapters.fleet_families import fleet_families
 from gateway.adapters.known_names import OTHER, KnownNames
-from gateway.adapters.load_families import Connected, load_families
+from gateway.adapters.load_families import Connected, Late, load_families
 from gateway.adapters.metric_families import Counter, Histogram
 from gateway.adapters.request_series import BY_RELEASE, OUTCOMES, TRACKS, RequestFamilies, RequestSeries, known
 from gateway.adapters.store_families import store_families
@@ -77,7 +77,7 @@ class PrometheusMeters(Collector):
         self._notifications = notifications
         self.limit_uses = tuple
         self._fleet: Callable[[], FleetReading] | None = None
-        self._load: tuple[Sized, Sequence[Connected]] | None = None
+        self._load: tuple[Sized, Sequence[Connected], Late] | None = None
         self._store: tuple[Callable[[], bool], Sized, Callable[[], Mapping[str, int]]] | None = None
         self._remembered = remembered
         self._routes = KnownNames(remembered)
@@ -108,9 +108,9 @@ class PrometheusMeters(Collector):
         """Tell of the fleet, too, as `reading` gives it at each scrape."""
         self._fleet = reading
 
-    def watch_load(self, requests: Sized, upstreams: Sequence[Connected]) -> None:
+    def watch_load(self, requests: Sized, upstreams: Sequence[Connected], lag: Late) -> None:
         """Tell of what is in hand, too, counted at each scrape, which is then on the event loop."""
-        self._load = requests, upstreams
+        self._load = requests, upstreams, lag
 
     def watch_store(
         self, is_away: Callable[[], bool], acts: Sized, unanchored: Callable[[], Mapping[str, int]]

@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 
 from gateway.adapters.load_families import load_families
 from gateway.adapters.upstreams import Upstreams
+from gateway.core.loop_lag import LoopLag
 from tests.adapters.upstream_peer import Listener, call, is_silent, peer_of, request_to, wait_for
 from tests.adapters.upstream_peer import answers as does_answer
 
@@ -16,7 +17,10 @@ pytestmark = pytest.mark.anyio
 
 class _Told(Collector):
     def __init__(self, requests, upstreams):
-        self.collect = lambda: load_families(requests, upstreams)
+        lag = LoopLag(1.0)
+        for now in (10.0, 13.5):
+            lag.tick(now)
+        self.collect = lambda: load_families(requests, upstreams, lag)
 
 
 def lines(requests, upstreams) -> list[str]:
@@ -26,7 +30,7 @@ def lines(requests, upstreams) -> list[str]:
 
 
 async def test_what_is_in_hand_is_counted_when_somebody_looks():
-    """Requests, connections of every transport by whether a call has them, and the loop's tasks."""
+    """Requests, connections of every transport by whether a call has them, the loop's tasks, and its lag."""
     upstreams, shadows = Upstreams(), Upstreams()
     async with peer_of(does_answer) as answering, peer_of(is_silent) as silent:
         for transport in ("native", "httpx"):
@@ -39,6 +43,7 @@ async def test_what_is_in_hand_is_counted_when_somebody_looks():
             'pinion_upstream_connections{state="busy"} 1.0',
             'pinion_upstream_connections{state="idle"} 2.0',
             f"pinion_tasks {len(asyncio.all_tasks())}.0",
+            "pinion_loop_lag_seconds 2.5",
         ] == told
         await upstreams.aclose()
         await shadows.aclose()

@@ -15,6 +15,7 @@ from gateway.core.app import App
 from gateway.core.bucket import rollout_salt
 from gateway.core.fleet_reading import FleetReading
 from gateway.core.limit import Limit, LimitUse
+from gateway.core.loop_lag import LoopLag
 from gateway.core.model import ModelVersion
 from gateway.core.prompt import PromptVersion
 from gateway.core.provider import Provider
@@ -391,7 +392,7 @@ async def test_the_documentation_names_every_metric_and_label(meters):
     meters.limited("helpdesk", "requests")
     meters.limit_uses = lambda: [("helpdesk", LimitUse(REQUESTS, 3, 9.0))]
     meters.watch_fleet(lambda: FleetReading(True, 3, None, {"ok": 1}, {"acted": 1}, {"said": 1}))
-    meters.watch_load((), ())
+    meters.watch_load((), (), LoopLag(0.1))
     meters.watch_store(lambda: False, (), lambda: {"file:/notes": 0})
     found = {}
     for family in meters.collect():

@@ -162,9 +162,14 @@ class NativeUpstream:
         pool = self._pools.get(way)
         if pool is None:
             is_retired = self._in_use is not None and way not in self._in_use
-            pool = self._pools[way] = Pool(way, self._forget, is_retired=is_retired)
+            pool = self._pools[way] = Pool(way, self._forget, self._spare, is_retired=is_retired)
         self._known[id(provider)] = provider, pool
         return pool
+
+    def _spare(self) -> None:
+        """Let the idle connections to all providers make way for those that are wanted."""
+        for pool in tuple(self._pools.values()):
+            pool.spare()
 
     def _forget(self, pool: Pool) -> None:
         """A retired pool is empty."""

@@ -6,7 +6,8 @@ The law:
    `max_connections`; else it waits, first come first served, for at most `POOL_WAIT` seconds.
 2. A call whose kept connection was gone before a byte of its answer came is sent once more, on a connection opened for
    it (RFC 9112, 9.3.1): such a call cannot have been answered.
-3. A retired pool keeps no idle connections, and is done once its last call is over.
+3. Where the machine lacks what a connection takes, no pool keeps idle ones.
+4. A retired pool keeps no idle connections, and is done once its last call is over.
 """
 
 import asyncio
@@ -56,10 +57,13 @@ class Caller(Protocol):
 class Pool:
     """The connections of one way. It belongs to the event loop that made it.
 
-    `on_empty` is called when a retired pool has no connection left and nobody waits.
+    `on_empty` is called when a retired pool has no connection left and nobody waits, `on_shortage` when the machine
+    lacked what a connection takes.
     """
 
-    def __init__(self, way: Way, on_empty: Callable[["Pool"], None], *, is_retired: bool) -> None:
+    def __init__(
+        self, way: Way, on_empty: Callable[["Pool"], None], on_shortage: Callable[[], None], *, is_retired: bool
+    ) -> None:
         """Open nothing yet.
 
         Raises:
@@ -76,6 +80,7 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         self._writes = GatheredWrites(self._loop)
         self._on_empty = on_empty
+        self._on_shortage = on_shortage
         self._lines: set[Line] = set()
         self._idle: dict[Line, None] = {}
         self._opening: set[asyncio.Task[None]] = set()
@@ -120,9 +125,13 @@ class Pool:
     def retire(self) -> None:
         """Keep nothing idle from now on."""
         self._is_retired = True
+        self.spare()
+        self._settle()
+
+    def spare(self) -> None:
+        """Close what is idle."""
         for line in tuple(self._idle):
             line.drop()
-        self._settle()
 
     async def aclose(self) -> None:
         """Close every connection, and give up those that are being opened."""
@@ -173,6 +182,8 @@ class Pool:
             self._opening.discard(asyncio.current_task())
         if fault is not None:
             line.drop()
+            if fault.kind == "local":
+                self._on_shortage()
             caller.fail(fault)
             self._settle()
             return

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.adapters.upstream_native import NativeUpstream
+from tests.adapters.exhaustion import no_descriptors
 from tests.adapters.upstream_contract import UpstreamContract
 from tests.adapters.upstream_peer import (
     PATIENCE,
@@ -193,6 +194,18 @@ async def test_a_provider_that_comes_back_keeps_its_connections(upstream):
         assert b"{}" == (await call(upstream, peer.url)).body
         assert 1 == len(peer.lines)
         assert (1, 1) == connections(upstream)
+
+
+async def test_idle_connections_make_way_where_descriptors_are_lacking(upstream):
+    """Those to other providers, too: what is kept for later would keep others from being asked now."""
+    async with peer_of(answers) as one, peer_of(answers) as other:
+        await call(upstream, one.url)
+        assert (1, 1) == upstream.connections
+        with no_descriptors():
+            assert [("failed", "local")] == (await call(upstream, other.url)).heard
+        assert (0, 0) == upstream.connections
+        for peer in (one, other):
+            assert b"{}" == (await call(upstream, peer.url)).body
 
 
 async def test_one_provider_object_is_known_again(upstream):

@@ -1,6 +1,7 @@
 """The connections of one way: who gets which, who waits for how long, and what becomes of those that nobody uses."""
 
 import asyncio
+import errno
 import ssl
 from collections.abc import Callable
 
@@ -83,7 +84,8 @@ class Scene:
         self.loop = loop
         self.provider = Provider("acme", "openai", fields.pop("base_url", "http://acme.test/v1"), **fields)
         self.emptied: list[Pool] = []
-        self.pool = Pool(Way.to(self.provider), self.emptied.append, is_retired=is_retired)
+        self.spared = asyncio.Event()
+        self.pool = Pool(Way.to(self.provider), self.emptied.append, self.spared.set, is_retired=is_retired)
 
     def ask(self) -> Caller:
         """Ask for a connection."""
@@ -281,6 +283,16 @@ async def test_a_connection_that_cannot_be_opened(scene):
     assert (2, 0) == scene.state
     scene.loop.attempts[2].succeed()
     await until(lambda: third.line is not None)
+
+
+async def test_what_the_machine_lacks_is_told(scene):
+    """So that idle connections elsewhere can make way; the call hears that it is no fault of the provider."""
+    caller = scene.ask()
+    await until(lambda: scene.loop.attempts)
+    assert not scene.spared.is_set()
+    scene.loop.attempts[0].outcome.set_exception(OSError(errno.EMFILE, "Too many open files"))
+    await until(lambda: caller.fault is not None)
+    assert ("local", True) == (caller.fault.kind, scene.spared.is_set())
 
 
 async def test_a_connection_that_takes_too_long(scene):

@@ -1,12 +1,14 @@
 """Many connections and requests at once, and clients that do not read: what waits at the protocol's edge is bounded."""
 
+import asyncio
 import ssl
 import threading
 from dataclasses import replace
+from itertools import groupby
 
 import pytest
 
-from gateway.adapters.edge_guard import Limits
+from gateway.adapters.edge_guard import Limits, Watch
 from tests.adapters.certificates import issue
 from tests.adapters.edge_by_protocol import LOOPS, SWIFT, alone, streamed
 from tests.adapters.edge_server import request, wait_for
@@ -228,6 +230,32 @@ def test_a_flood_of_connections_by_tls_is_hung_up_on(tmp_path):
     settings = {"ssl_certfile": certificate.cert, "ssl_keyfile": certificate.key}
     with alone(limits, trust=trust, **settings) as edge, edge.connection(), edge.connection() as client:
         assert [] == client.answers()
+
+
+class Looked:
+    """A connection that is looked at, and says so."""
+
+    def __init__(self, loop, seen):
+        self.loop = loop
+        self.check = lambda _now: seen.append("look")
+
+
+@pytest.mark.anyio
+async def test_a_crowd_is_looked_at_little_by_little():
+    """However many are over their time at once, requests get their turns in between."""
+    loop, seen, watch = asyncio.get_running_loop(), [], Watch(0.01)
+    guards = [Looked(loop, seen) for _ in range(180)]
+    for guard in guards:
+        watch.add(guard)
+
+    async with asyncio.timeout(20):
+        while seen.count("look") < 180:
+            seen.append("other")
+            await asyncio.sleep(0)
+    for guard in guards:
+        watch.remove(guard)
+    runs = [len(list(run)) for what, run in groupby(seen) if what == "look"]
+    assert (50, 180) == (max(runs), sum(runs))
 
 
 @pytest.fixture

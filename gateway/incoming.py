@@ -11,7 +11,7 @@ from typing import Any
 from gateway.adapters.edge_guard import Limits, guarded
 from gateway.adapters.edge_protocol import driving
 from gateway.adapters.listener import Listener
-from gateway.core.descriptors import TOLD, needed, shared
+from gateway.core.descriptors import ENOUGH, TOLD, needed, shared
 from gateway.core.ports import Exchanges, Journal
 from gateway.settings import Settings
 
@@ -22,12 +22,12 @@ class Incoming:
     def __init__(self, settings: Settings, allowed: int, journal: Journal) -> None:
         """Share out the descriptors, of which the process may open `allowed`.
 
-        The journal is told where those are too few for the requests that the settings let be under way.
+        The journal is told where those are far too few for the requests that the settings let be under way.
         """
         self._settings = settings
         self._shares = shared(allowed, settings.max_requests)
         self.requests = self._shares.requests
-        if self.requests < settings.max_requests:
+        if self.requests < ENOUGH * settings.max_requests:
             message = (
                 f"this process may open {allowed} descriptors, and --max-requests {settings.max_requests} needs"
                 f" {needed(settings.max_requests)}: {self.requests} requests are let in at once; raise the limit"

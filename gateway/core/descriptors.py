@@ -22,6 +22,10 @@ TOLD = 10
 KEPT = OWN + OPERATIONS + 2 * TOLD
 
 
+ENOUGH = 0.9
+"""Which part of the requests that were asked for is as good as all: a common limit of 20,000 is not worth a warning."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shares:
     """How many requests may be under way at once, and how many connections be open to each of the two APIs.

@@ -20,13 +20,13 @@ from gateway.adapters import postgres_database  # noqa: F401 - the same
 from gateway.adapters.sql_store import SqlStore
 from gateway.control.approvals import Approvals
 from tests.control import serving_world
-from tests.control.approval_world import governed, policy
+from tests.control.approval_world import SIGNING, governed, policy
 from tests.control.serving_world import files, route, serving
 from tests.core.approval_samples import ADA, person
 
 SIGNERS = (person("eve", "risk"), person("eng", "engineering"))
 TWO = policy(requires="{risk: 1, engineering: 1}")
-WANTED = governed("1.1.0", approval=TWO)
+WANTED = governed("1.1.0", approval=TWO, tail=SIGNING)
 PLACE = ("default", "desk", "1.1.0")
 
 
@@ -50,7 +50,7 @@ async def lived(store):
 async def prepare(url):
     """Let a release serve, and then an approval policy come."""
     async with stored(url) as store, serving(files(route()), store) as process:
-        assert (await process.serving.reload(governed("1.0.0", approval=TWO))).accepted
+        assert (await process.serving.reload(governed("1.0.0", approval=TWO, tail=SIGNING))).accepted
         assert await process.recording.settled(60)
 
 

@@ -7,6 +7,9 @@ from tests.control.serving_world import files, route
 from tests.core.approval_samples import ADA, person
 
 EVE, ENG = person("eve", "risk"), person("eng", "engineering")
+SIGNING = ("kind: operator\nname: eve\nsigns_for: [risk]", "kind: operator\nname: eng\nsigns_for: [engineering]")
+"""The documents that declare those two."""
+
 OPERATOR = person("oscar", roles=["operator"])
 
 

@@ -11,7 +11,7 @@ from gateway.control.terms import Terms
 from gateway.core.errors import NotPermitted, Overtaken, UnknownSubject, VerbRefused
 from gateway.core.operator import LOCAL
 from gateway.core.review import Review
-from tests.control.approval_world import ENG, EVE, OPERATOR, governed, policy, request, sign
+from tests.control.approval_world import ENG, EVE, OPERATOR, SIGNING, governed, policy, request, sign
 from tests.control.cards import FULL, card_text
 from tests.control.serving_world import Store, files, once, route, serving
 from tests.core.approval_samples import ADA, person
@@ -20,7 +20,6 @@ pytestmark = pytest.mark.anyio
 
 MODEL = "atlas-1.1.0@2026-01-01"
 TWO = policy(requires="{risk: 1, engineering: 1}")
-SIGNERS = ("kind: operator\nname: eve\nsigns_for: [risk]", "kind: operator\nname: eng\nsigns_for: [engineering]")
 
 
 @asynccontextmanager
@@ -93,7 +92,7 @@ async def test_an_author_does_not_sign_under_whatever_name_the_content_is_regist
 async def test_two_who_sign_last_at_once_make_one_transition():
     """Each in a gateway of their own: the second finds what the first has recorded."""
     store = Store()
-    wanted = governed("1.1.0", approval=TWO, tail=SIGNERS)
+    wanted = governed("1.1.0", approval=TWO, tail=SIGNING)
     async with asking(wanted, store) as (process, approvals):
         await request(approvals)
         async with serving(wanted, store) as other:
@@ -138,10 +137,10 @@ async def test_what_has_changed_since_is_dismissed(by_sign_off):
         await request(approvals)
 
 
-@pytest.mark.parametrize("now", [SIGNERS[1:], (SIGNERS[0].replace("risk", "product"), SIGNERS[1])])
+@pytest.mark.parametrize("now", [SIGNING[1:], (SIGNING[0].replace("risk", "product"), SIGNING[1])])
 async def test_the_word_of_one_who_signs_no_more_is_no_word_for_what_is_not_approved_yet(now):
     """They are gone, or sign for something else: the request is dismissed, with whose word it was."""
-    async with asking(governed("1.1.0", approval=TWO, tail=SIGNERS)) as (process, approvals):
+    async with asking(governed("1.1.0", approval=TWO, tail=SIGNING)) as (process, approvals):
         await request(approvals)
         await sign(approvals)
         await approvals.follow()
@@ -155,11 +154,11 @@ async def test_the_word_of_one_who_signs_no_more_is_no_word_for_what_is_not_appr
 
 async def test_a_gateway_that_never_knew_a_signer_takes_no_last_sign_off_and_dismisses_nothing():
     """Its files may be older, or newer: one that has both may take it."""
-    store, files_of_all = Store(), governed("1.1.0", approval=TWO, tail=SIGNERS)
+    store, files_of_all = Store(), governed("1.1.0", approval=TWO, tail=SIGNING)
     async with asking(files_of_all, store) as (_, approvals):
         await request(approvals)
         await sign(approvals)
-        async with serving(governed("1.1.0", approval=TWO, tail=SIGNERS[1:]), store) as other:
+        async with serving(governed("1.1.0", approval=TWO, tail=SIGNING[1:]), store) as other:
             others = Approvals(other.live, other.serving.considered)
             await others.follow()
             with pytest.raises(VerbRefused, match="eve signs for risk no more"):

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import httpx2
 import pytest
@@ -31,12 +31,12 @@ def server():
 
 
 @contextmanager
-def working(folder: Path, server: PostgresServer, *args: str) -> Iterator[GatewayProcess]:
+def working(folder: Path, server: PostgresServer, *args: str, **more: Any) -> Iterator[GatewayProcess]:
     """Two workers, and the simulator behind them."""
     with running() as provider:
         write_policies(folder / "policies", FILES, provider)
         where = ["--store-copy", str(folder / "copy.json"), "--workers", str(COUNT), *args]
-        found = started(folder / "policies", server.new_database(), *where, env=traced())
+        found = started(folder / "policies", server.new_database(), *where, **more)
         found.simulator = provider
         try:
             yield found
@@ -47,7 +47,7 @@ def working(folder: Path, server: PostgresServer, *args: str) -> Iterator[Gatewa
 @pytest.fixture(scope="module")
 def workers(tmp_path_factory, server):
     """Workers for tests after which there are as many again."""
-    with working(tmp_path_factory.mktemp("workers"), server, "--drain-delay", "2s") as found:
+    with working(tmp_path_factory.mktemp("workers"), server, "--drain-delay", "2s", env=traced()) as found:
         yield found
 
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 import httpx2
 import pytest
 
-from tests.gateway_process import TLS, started, wait_until, write_policies
+from tests.gateway_process import TLS, started, traced, wait_until, write_policies
 from tests.system.chatting import NEW_MODEL, SIMULATED, chat, desk, sample, weight
 
 PLAN = 'rollout: {from: "1.0.0", steps: [{percent: 50, hold: 1h}, {percent: 100}]}'
@@ -25,7 +25,7 @@ def fleet(folder, simulator, postgres, redis, count=2, more=PLAN):
             policies.mkdir()
             write_policies(policies, {"all.yaml": f"{SIMULATED}---\n{desk('1.1.0', more)}"}, simulator)
             copy = "--store-copy", str(folder / f"copy-{number}.json")
-            found = started(policies, store, *copy, "--fleet", redis.url)
+            found = started(policies, store, *copy, "--fleet", redis.url, env=traced())
             stack.callback(found.stop)
             gateways.append(found)
         wait_until(lambda: all(told(each) == (True, count) for each in gateways))

@@ -21,7 +21,6 @@ TOLD = 10
 
 KEPT = OWN + OPERATIONS + 2 * TOLD
 
-
 ENOUGH = 0.9
 """Which part of the requests that were asked for is as good as all: a common limit of 20,000 is not worth a warning."""
 

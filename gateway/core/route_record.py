@@ -105,11 +105,11 @@ class RouteRecord:
         out = {**self.out, rollout.candidate: f"rolled back: {rollout.reason}"}
         return replace(self, out=out, revision=self.revision + 1)
 
-    def is_asked(self, line: "ServeLine") -> bool:
+    def is_asked(self, line: ServeLine) -> bool:
         """Say whether a line of a gateway's file asks for something, or is one that others have gone on from.
 
-        One that did not change there asks nothing. One that did asks, where it was the recorded one before; elsewhere
-        it must be new to the record, which is in the order in which gateways brought their lines.
+        One that did not change there asks nothing. One that did asks, where its gateway leads or had the recorded one
+        before; elsewhere it must be new to the record, which is in the order in which gateways brought their lines.
         """
         if line.serve in (self.serve_line, line.seen):
             return False

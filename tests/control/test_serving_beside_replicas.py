@@ -8,6 +8,12 @@ from tests.control.serving_world import Disk, Store, files, living, rolling, rou
 pytestmark = pytest.mark.anyio
 
 
+async def lead(process) -> None:
+    """Let a replica take the lease of judging, and start the rollout that its newer files ask for."""
+    assert await process.live.judge_lease.is_ours()
+    assert (await process.serving.reload(rolling())).accepted
+
+
 def left_behind(process) -> list[str]:
     """What the last reload says of lines that others have gone on from."""
     said = [str(problem) for problem in process.serving.last_reload.warnings]
@@ -41,8 +47,7 @@ async def test_a_replica_that_is_restarted_with_older_files_leaves_the_rollout_o
     """It serves as they do and says what its files ask for; the same files again ask for nothing either."""
     disk = Disk()
     async with serving(files(route()), Store(disk)) as one:
-        assert await one.judging._is_judge()
-        assert (await one.serving.reload(rolling())).accepted
+        await lead(one)
         async with serving(files(route()), Store(disk)) as other:
             assert [
                 "all.yaml:8: route desk asks for 1.0.0 here, and other gateways have gone on to 1.1.0: that stays; "
@@ -69,8 +74,7 @@ async def test_who_is_behind_asks_again_with_what_is_new_to_all():
     """Its files were older; now they are the newest."""
     disk = Disk()
     async with serving(files(route()), Store(disk)) as one:
-        assert await one.judging._is_judge()
-        assert (await one.serving.reload(rolling())).accepted
+        await lead(one)
         async with serving(files(route()), Store(disk)) as other:
             assert (await other.serving.reload(rolling(serve="1.2.0"))).accepted
             assert ["start", "supersede", "start"] == [event.verb for event in disk.events]
@@ -91,8 +95,7 @@ async def test_who_starts_soon_after_the_last_one_ended_counts_once_its_lease_is
     """The lease of one that has gone lasts on for seconds; that of one that lives is kept."""
     disk = Disk()
     async with serving(files(route()), Store(disk)) as one:
-        assert await one.judging._is_judge()
-        assert (await one.serving.reload(rolling())).accepted
+        await lead(one)
         async with serving(files(route()), Store(disk)) as other:
             other.clock.now += 11.0
             if gone:

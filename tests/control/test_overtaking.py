@@ -1,6 +1,7 @@
 """Two who act on one rollout at once: by compare-and-set one of them wins, and what takes out always does."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -21,6 +22,17 @@ SEEN = {
     "another step": ({"state": "running", "step": 2}, "step 1"),
     "what it never says": ({"weight": 5}, "weight None"),
 }
+
+
+@asynccontextmanager
+async def two_in_a_step():
+    """Two processes on one disk that serve the first step of a rollout."""
+    disk = Disk()
+    async with serving(HELD, Store(disk)) as one, serving(HELD, Store(disk)) as other:
+        await one.rollouts.start("desk", ADA)
+        assert await one.recording.settled(60)
+        await other.live.look_again()
+        yield disk, one, other
 
 
 @pytest.mark.parametrize("case", SEEN)
@@ -49,11 +61,7 @@ async def test_whoever_has_seen_what_is_there_acts():
 
 async def test_of_two_processes_that_promote_at_once_one_wins():
     """The other is overtaken, and once it has looked both serve the same step."""
-    disk = Disk()
-    async with serving(HELD, Store(disk)) as one, serving(HELD, Store(disk)) as other:
-        await one.rollouts.start("desk", ADA)
-        assert await one.recording.settled(60)
-        await other.live.look_again()
+    async with two_in_a_step() as (disk, one, other):
         one.store.let_first(other.rollouts.promote("desk", ADA))
         with pytest.raises(Overtaken):
             await one.rollouts.promote("desk", ADA)
@@ -66,11 +74,7 @@ async def test_of_two_processes_that_promote_at_once_one_wins():
 
 async def test_a_rollback_by_another_process_wins_over_a_promotion_here():
     """What rests on an older record is not written."""
-    disk = Disk()
-    async with serving(HELD, Store(disk)) as one, serving(HELD, Store(disk)) as other:
-        await one.rollouts.start("desk", ADA)
-        assert await one.recording.settled(60)
-        await other.live.look_again()
+    async with two_in_a_step() as (_, one, other):
         other.trip()
         assert await other.recording.settled(60)
         with pytest.raises(Overtaken):
@@ -81,11 +85,7 @@ async def test_a_rollback_by_another_process_wins_over_a_promotion_here():
 
 async def test_two_processes_that_trip_at_once_record_one_rollback():
     """Both have stopped at once; the one that comes second finds it told, and knows the route as the store does."""
-    disk = Disk()
-    async with serving(HELD, Store(disk)) as one, serving(HELD, Store(disk)) as other:
-        await one.rollouts.start("desk", ADA)
-        assert await one.recording.settled(60)
-        await other.live.look_again()
+    async with two_in_a_step() as (disk, one, other):
         for process in (one, other):
             process.clock.now += 1.0
             process.trip()
@@ -99,11 +99,7 @@ async def test_two_processes_that_trip_at_once_record_one_rollback():
 
 async def test_a_persons_rollback_of_what_a_gateway_took_out_meanwhile_is_recorded_too():
     """It is their word, whoever came first."""
-    disk = Disk()
-    async with serving(HELD, Store(disk)) as one, serving(HELD, Store(disk)) as other:
-        await one.rollouts.start("desk", ADA)
-        assert await one.recording.settled(60)
-        await other.live.look_again()
+    async with two_in_a_step() as (disk, one, other):
         one.trip()
         assert await one.recording.settled(60)
         await other.rollouts.rollback("desk", ADA)

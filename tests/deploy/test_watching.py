@@ -160,9 +160,14 @@ def test_dashboards_are_found_where_they_are_mounted():
     assert f"./grafana/dashboards:{looked_into}:ro" in services()["grafana"]["volumes"]
 
 
+def asked_by(path) -> set[str]:
+    """The metrics that a dashboard asks for."""
+    return {family(name) for query in queries(dashboard(path)) for name in named(query).metrics}
+
+
 def test_one_routes_dashboard_shows_what_a_rollout_is_judged_by():
     """Weights, breakers, rollbacks, failing share, latencies, first tokens and cost, release beside release."""
-    asked = {family(name) for query in queries(dashboard(DASHBOARDS[1])) for name in named(query).metrics}
+    asked = asked_by(DASHBOARDS[1])
     assert asked >= {
         "pinion_release_weight_ppm",
         "pinion_breaker_open",
@@ -176,7 +181,7 @@ def test_one_routes_dashboard_shows_what_a_rollout_is_judged_by():
 
 def test_the_overview_shows_what_alerts_are_about():
     """Limits, refusals, what is under way, what waits, the store and the fleet."""
-    asked = {family(name) for query in queries(dashboard(DASHBOARDS[0])) for name in named(query).metrics}
+    asked = asked_by(DASHBOARDS[0])
     assert asked >= {
         "pinion_app_limit_used_ratio",
         "pinion_app_limited_total",

@@ -14,9 +14,8 @@ import json
 import sys
 import tempfile
 import time
-from pathlib import Path
 
-from loadtests.streams import POLICY, started
+from loadtests.streams import gateway_before, started
 
 DRIP_SECONDS = 1.0
 LATE = 1.1
@@ -119,14 +118,12 @@ def main() -> int:
     wanted = parser.parse_args()
     if wanted.port is not None:
         asyncio.run(crowd(wanted.port, wanted.slow))
-    with tempfile.TemporaryDirectory() as folder, started("simulator", "--port", "0", cwd=folder) as (_, ready):
-        Path(folder, "policies").mkdir()
-        upstream = int(ready.rsplit(":", 1)[1])
-        Path(folder, "policies", "desk.yaml").write_text(POLICY.format(port=upstream), encoding="utf-8")
-        options = ("serve", "--port", "0", "--admin-port", "0", "--drain-delay", "0s")
-        with started(*options, cwd=folder) as (_, line):
-            port = int(line.split("routes on http://", 1)[1].split(",", 1)[0].rsplit(":", 1)[1])
-            found = asyncio.run(compared(port, wanted))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        started("simulator", "--port", "0", cwd=folder) as (_, ready),
+        gateway_before(ready, folder) as (_, port),
+    ):
+        found = asyncio.run(compared(port, wanted))
     without, beside = (told(name, seconds) for name, seconds in found.items())
     return 0 if None not in found["without"] + found["with"] and beside <= without * LATE else 1
 

@@ -76,6 +76,17 @@ def started(*arguments: str, cwd: str) -> Iterator[tuple[subprocess.Popen[str], 
         process.wait(30)
 
 
+@contextlib.contextmanager
+def gateway_before(simulator: str, folder: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Start a gateway with its policies in a folder, before a simulator that said where it listens; give its port."""
+    Path(folder, "policies").mkdir()
+    upstream = int(simulator.rsplit(":", 1)[1])
+    Path(folder, "policies", "desk.yaml").write_text(POLICY.format(port=upstream), encoding="utf-8")
+    options = ("serve", "--port", "0", "--admin-port", "0", "--drain-delay", "0s")
+    with started(*options, cwd=folder) as (gateway, line):
+        yield gateway, int(line.split("routes on http://", 1)[1].split(",", 1)[0].rsplit(":", 1)[1])
+
+
 async def stream(port: int, number: int, begun: asyncio.Semaphore, go: asyncio.Event) -> str:
     """Open one stream, say when it has begun, read it to its end; give how it went."""
     body = json.dumps(
@@ -175,14 +186,11 @@ def main() -> int:
         faults = Path(folder, "faults.json")
         answer = " ".join(str(n) for n in range(wanted.events))
         faults.write_text(json.dumps({"answer": answer, "rate": 1 / wanted.interval}), encoding="utf-8")
-        with started("simulator", "--port", "0", "--faults", str(faults), cwd=folder) as (_, ready):
-            Path(folder, "policies").mkdir()
-            upstream = int(ready.rsplit(":", 1)[1])
-            Path(folder, "policies", "desk.yaml").write_text(POLICY.format(port=upstream), encoding="utf-8")
-            options = ("serve", "--port", "0", "--admin-port", "0", "--drain-delay", "0s")
-            with started(*options, cwd=folder) as (gateway, line):
-                port = int(line.split("routes on http://", 1)[1].split(",", 1)[0].rsplit(":", 1)[1])
-                figures = asyncio.run(run(port, gateway.pid, wanted.streams))
+        with (
+            started("simulator", "--port", "0", "--faults", str(faults), cwd=folder) as (_, ready),
+            gateway_before(ready, folder) as (gateway, port),
+        ):
+            figures = asyncio.run(run(port, gateway.pid, wanted.streams))
     for name, value in asdict(figures).items():
         print(f"{name:>14}  {value}")
     if wanted.json:

@@ -211,16 +211,16 @@ class RedisFleet:
             await self._there.wait()
             listening = self._redis.pubsub(ignore_subscribe_messages=True)
             try:
-                for late in await self._listen(listening):
-                    yield late
-                while True:
-                    for message in await self._next(listening):
-                        yield message
-            except _TROUBLE:
-                await asyncio.sleep(self._circuit.short_pause())
-            finally:
+                with contextlib.suppress(*_TROUBLE):
+                    for late in await self._listen(listening):
+                        yield late
+                    while True:
+                        for message in await self._next(listening):
+                            yield message
+            finally:  # before the pause, in which it would be counted as listening
                 with contextlib.suppress(*_TROUBLE):
                     await listening.aclose()  # type: ignore[no-untyped-call]
+            await asyncio.sleep(self._circuit.short_pause())
 
     async def take(self, names: Sequence[str], seconds: float) -> frozenset[str]:
         """Take leases, or keep them, for so many seconds; give those that are ours. For none nothing is sent.
@@ -288,8 +288,9 @@ class RedisFleet:
             self._results["timeout" if is_timeout else "failed"] += 1
             is_late = self._clock.monotonic() - began > 2 * COMMAND_SECONDS  # it was us who were busy, not Redis
             self._circuit.bad(_said_of(error), is_timeout=is_timeout and not is_late)
-            if is_timeout or isinstance(error, ReadOnlyError):
-                await self._redis.connection_pool.disconnect()  # what was left half read, or leads to a former leader
+            is_former_leader = isinstance(error, ReadOnlyError)
+            if is_timeout or is_former_leader:  # the listener hears on, unless there is nothing left to be heard
+                await self._redis.connection_pool.disconnect(inuse_connections=is_former_leader)
             self._try_on()
             raise FleetFault(f"{self._circuit.name}: {_said_of(error)}") from error
         self._results["ok"] += 1
@@ -391,10 +392,11 @@ class RedisFleet:
 
     async def _next(self, listening: PubSub) -> list[Mapping[str, Any]]:
         """Wait for a message, a while; give it, unless it is none of anybody else's."""
-        message = await listening.get_message(timeout=QUIET_SECONDS)
-        if message is None:
-            await listening.ping()
-            message = await listening.get_message(timeout=TRIAL_SECONDS)
+        async with asyncio.timeout(QUIET_SECONDS + 2 * TRIAL_SECONDS):  # the client may connect anew by itself
+            message = await listening.get_message(timeout=QUIET_SECONDS)
+            if message is None:
+                await listening.ping()
+                message = await listening.get_message(timeout=TRIAL_SECONDS)
             if message is None:
                 raise RedisTimeoutError
         said = self._new(message["data"]) if message["type"] == "message" else None

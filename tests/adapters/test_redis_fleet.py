@@ -287,6 +287,23 @@ async def test_a_listener_that_is_cut_off_hears_what_it_missed(own_server):
         assert 1 == sum(each.get("kind") == "x" for each in two.heard)
 
 
+async def test_a_command_without_an_answer_does_not_cut_the_listener_off(own_server):
+    """It listens on by the connection that it had, in which there may be what Redis has counted as heard."""
+
+    def listeners():
+        return [line.split()[0] for line in own_server.ask("CLIENT", "LIST", "TYPE", "pubsub").splitlines()]
+
+    async with joined(own_server) as one:
+        await until(lambda: one.heard)
+        before = listeners()
+        own_server.ask("CLIENT", "PAUSE", "1000")
+        with pytest.raises(FleetFault):
+            await one.fleet.add({"a": 1}, 60)
+        assert one.fleet.reading().commands["timeout"]
+        await certainly(lambda: one.fleet.add({"a": 1}, 60))
+        assert before == listeners()
+
+
 def test_a_listener_outlives_whatever_becomes_of_its_connections(own_server):
     """On the loop that gateways run on, which has words of its own for a connection that was closed under a command."""
 

@@ -39,7 +39,7 @@ TRIAL_SECONDS = 1.0
 
 BEAT_SECONDS = 0.9
 ALIVE_SECONDS = 5.0
-"""How long after its last heartbeat a gateway is counted."""
+"""How long after its last heartbeat a gateway is counted, and for how long there must be fewer of them."""
 
 KEPT_MESSAGES = 256
 KEPT_SECONDS = 600
@@ -103,6 +103,7 @@ class RedisFleet:
         self._offset: float | None = None
         self._beat_at = -BEAT_SECONDS
         self._replicas = 1
+        self._fewer_since: float | None = None
         self._said = 0
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._results: Counter[str] = Counter(ok=0, failed=0, timeout=0, away=0)
@@ -324,8 +325,17 @@ class RedisFleet:
         ]
 
     def _hear_beat(self, answers: Sequence[Any]) -> None:
-        self._replicas = int(answers[3])
+        self._count(int(answers[3]), self._clock.monotonic())
         self._take_time(answers[5])
+
+    def _count(self, replicas: int, now: float) -> None:
+        """Take how many are counted; fewer are believed in time, since a Redis that lost its data counts anew."""
+        if replicas >= self._replicas:
+            self._fewer_since = None
+        elif self._fewer_since is None:
+            self._fewer_since = now
+        if self._fewer_since is None or now - self._fewer_since >= ALIVE_SECONDS:
+            self._replicas, self._fewer_since = replicas, None
 
     def _take_time(self, told: Sequence[Any]) -> None:
         seconds, microseconds = told

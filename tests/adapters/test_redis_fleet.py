@@ -264,12 +264,17 @@ async def test_slow_redis_does_not_flap(own_server):
 
 
 async def test_an_emptied_redis_is_filled_again(own_server):
-    """Everything in it may be lost: gateways are counted again, leases are free, counters begin at nothing."""
+    """Everything in it may be lost: leases are free, counters begin at nothing, and nobody believes to be alone."""
     async with joined(own_server) as one, joined(own_server) as two:
         await until(lambda: _both(one, two))
-        await certainly(lambda: one.fleet.add({"a": 7}, 60))
+        await certainly(lambda: two.fleet.add({"a": 7}, 60))
         own_server.ask("FLUSHALL")
-        assert {"a": 1} == await certainly(lambda: two.fleet.add({"a": 1}, 60))
+        assert {"a": 1} == await certainly(lambda: one.fleet.add({"a": 1}, 60))
+
+        async def counts_two_of_one():
+            return await one.fleet.replicas() == 2 and own_server.ask("ZCARD", "pinion:chain-1:alive") == 1
+
+        await until(counts_two_of_one)
         await until(lambda: _both(one, two))
 
 

@@ -274,7 +274,9 @@ class RedisFleet:
     async def _carry_out(self, commands: Sequence[Command]) -> list[Any]:
         """Carry commands out in one round trip, with a heartbeat when one is due; a cancelled caller ends none."""
         beat = self._beat() if self._is_beat_due() else []
-        answers = await asyncio.shield(asyncio.ensure_future(self._trip([*commands, *beat])))
+        trip = asyncio.ensure_future(self._trip([*commands, *beat]))
+        trip.add_done_callback(_heed)
+        answers = await asyncio.shield(trip)
         if beat:
             self._hear_beat(answers[len(commands) :])
         return answers[: len(commands)]
@@ -431,6 +433,12 @@ class RedisFleet:
         if len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
         return False
+
+
+def _heed(trip: "asyncio.Task[list[Any]]") -> None:
+    """Look at how a trip ended: of one whose caller was cancelled nobody else does."""
+    if not trip.cancelled():
+        trip.exception()
 
 
 def _said_of(error: BaseException) -> str:

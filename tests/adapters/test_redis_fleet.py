@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 from contextlib import asynccontextmanager
 
@@ -352,6 +353,21 @@ async def test_more_callers_than_connections_and_cancelled_ones_get_their_own_an
             ended = await asyncio.gather(*tasks, return_exceptions=True)
             assert all(each in (True, None) or isinstance(each, asyncio.CancelledError) for each in ended)
         assert {"own-last": 1} == await certainly(lambda: one.fleet.add({"own-last": 1}, 60))
+
+
+async def test_a_command_that_fails_after_its_caller_was_cancelled_is_counted_and_no_more(own_server):
+    """Nobody is left to be told: the loop must not take it for an accident."""
+    async with joined(own_server) as one:
+        await certainly(lambda: one.fleet.add({"a": 1}, 60))
+        own_server.ask("CLIENT", "PAUSE", "1000")
+        timeouts = one.fleet.reading().commands["timeout"]
+        asked = asyncio.ensure_future(one.fleet.add({"a": 1}, 60))
+        await asyncio.sleep(0.01)
+        asked.cancel()
+        await asyncio.wait([asked])
+        await until(lambda: one.fleet.reading().commands["timeout"] > timeouts)
+        del asked
+        gc.collect()  # an accident is told when its task goes
 
 
 async def test_waiting_for_a_connection_is_a_fault(own_server):

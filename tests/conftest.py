@@ -5,15 +5,14 @@ import importlib
 import os
 import pkgutil
 import sys
-import threading
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 import gateway
+from tests.tracing import let_processes_go, untraced
 
 # A property is held or broken, however long its examples take: a busy machine must not fail one by its clock.
 settings.register_profile("unhurried", settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]))
@@ -26,26 +25,6 @@ FIRST = ("system", "docs", "loadtests", "cli", "adapters", "endtoend")
 """The folders whose modules take longest: run last, they would keep one worker busy after the others have ended."""
 
 
-@contextmanager
-def untraced() -> Iterator[None]:
-    """Have this thread, those that it starts, and the processes go without the tracer of coverage for a while.
-
-    The marker no_cover of pytest-cov would save nothing: it pauses the measure of a worker, which then goes on with the
-    other one that `patch = ["subprocess"]` has begun in it, and threads that run already would be lost to it for good.
-    """
-    tracer, of_threads = sys.gettrace(), threading.gettrace()
-    of_processes = os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
-    threading.settrace(None)
-    sys.settrace(None)
-    try:
-        yield
-    finally:
-        sys.settrace(tracer)
-        threading.settrace(of_threads)
-        if of_processes is not None:
-            os.environ["COVERAGE_PROCESS_CONFIG"] = of_processes
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Import the package under the tracer of coverage, and collect all tests without it: that is half of the time.
@@ -53,6 +32,7 @@ def pytest_collection() -> Generator[None, object, object]:
     Look for garbage once, after all tests are collected, and never again among what they are made of. A third of the
     time of collecting goes into looking for it, since all that is made stays.
     """
+    let_processes_go()
     gc.disable()
     try:
         for module in pkgutil.walk_packages(gateway.__path__, "gateway."):
@@ -74,7 +54,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Run a test that is marked `untraced`, and what threads and processes it starts, without the tracer of coverage."""
+    """Run a test that is marked `untraced`, and what threads it starts, without the tracer of coverage."""
     if sys.gettrace() is None or item.get_closest_marker("untraced") is None:
         return (yield)
     with untraced():

@@ -265,13 +265,8 @@ def _ready(found: GatewayProcess) -> re.Match[str]:
 
 
 def inherited() -> dict[str, str]:
-    """This environment without what would configure a gateway, or trace its lines, which would slow it threefold."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("PINION_", "COVERAGE_"))}
-
-
-def traced() -> dict[str, str]:
-    """More environment for a gateway whose lines are to be traced for coverage, where this process's are."""
-    return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+    """This environment without what would configure a gateway."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PINION_")}
 
 
 def _collected(stream: IO[str] | None, lines: list[str]) -> threading.Thread:

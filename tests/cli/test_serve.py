@@ -18,10 +18,10 @@ from tests.gateway_process import (
     SIMULATOR,
     inherited,
     running_gateway,
-    traced,
     wait_until,
     write_policies,
 )
+from tests.tracing import traced
 
 GIVEN = {
     "policies": ("/p", Path("/p")),

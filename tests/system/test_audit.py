@@ -12,7 +12,8 @@ from gateway.adapters.ed25519_keys import verify
 from gateway.cli import main
 from gateway.core.checkpoint import is_signed_by, split_notes
 from gateway.core.merkle import Edge
-from tests.gateway_process import PROVIDERS, running_gateway, traced, wait_until
+from tests.gateway_process import PROVIDERS, running_gateway, wait_until
+from tests.tracing import traced
 
 ROUTE = """
 kind: route

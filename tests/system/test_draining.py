@@ -6,8 +6,9 @@ from contextlib import closing
 
 import httpx2
 
-from tests.gateway_process import TLS, running_gateway, traced, wait_until
+from tests.gateway_process import TLS, running_gateway, wait_until
 from tests.system.chatting import SIMULATED, STEADY_MODEL, chat, desk, open_stream
+from tests.tracing import traced
 
 FILES = {"p.yaml": SIMULATED, "desk.yaml": desk()}
 

@@ -7,15 +7,16 @@ from contextlib import ExitStack, contextmanager
 import httpx2
 import pytest
 
-from tests.gateway_process import TLS, started, traced, wait_until, write_policies
+from tests.gateway_process import TLS, started, wait_until, write_policies
 from tests.system.chatting import NEW_MODEL, SIMULATED, chat, desk, sample, weight
+from tests.tracing import traced
 
 PLAN = 'rollout: {from: "1.0.0", steps: [{percent: 50, hold: 1h}, {percent: 100}]}'
 HALF = 500_000
 
 
 @contextmanager
-def fleet(folder, simulator, postgres, redis, count=2, more=PLAN):
+def fleet(folder, simulator, postgres, redis, count=2, more=PLAN, env=None):
     """So many gateways that serve a rollout at half, each of which has heard of the others."""
     store = postgres.new_database()
     with ExitStack() as stack:
@@ -25,7 +26,7 @@ def fleet(folder, simulator, postgres, redis, count=2, more=PLAN):
             policies.mkdir()
             write_policies(policies, {"all.yaml": f"{SIMULATED}---\n{desk('1.1.0', more)}"}, simulator)
             copy = "--store-copy", str(folder / f"copy-{number}.json")
-            found = started(policies, store, *copy, "--fleet", redis.url, env=traced())
+            found = started(policies, store, *copy, "--fleet", redis.url, env=env)
             stack.callback(found.stop)
             gateways.append(found)
         wait_until(lambda: all(told(each) == (True, count) for each in gateways))
@@ -48,7 +49,7 @@ def weights(gateways) -> list[int]:
 
 def test_three_gateways_stop_at_once_when_one_trips(tmp_path, simulator, postgres, redis):
     """A rollback at one, which the others hear of, is in force at all; the status, metrics and history tell one."""
-    with fleet(tmp_path, simulator, postgres, redis, 3) as gateways:
+    with fleet(tmp_path, simulator, postgres, redis, 3, env=traced()) as gateways:
         gateways[0].act("rollback", "desk")
         wait_until(lambda: weights(gateways) == [0, 0, 0])
         wait_until(lambda: all(each.status()["unrecorded_acts"] == 0 for each in gateways))

@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from tests.gateway_process import SERVE, GatewayProcess, running_gateway, traced, wait_until
+from tests.gateway_process import SERVE, GatewayProcess, running_gateway, wait_until
 from tests.system.chatting import SIMULATED, chat, desk, open_stream, sample
+from tests.tracing import traced
 
 HEAD = (
     b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\n"

@@ -4,8 +4,9 @@ import signal
 
 import pytest
 
-from tests.gateway_process import running_gateway, traced, wait_until, write_policies
+from tests.gateway_process import running_gateway, wait_until, write_policies
 from tests.system.chatting import SIMULATED, STEADY_MODEL, chat, desk, open_stream, sample
+from tests.tracing import traced
 
 TOKEN_FILE = "credential"
 

@@ -13,9 +13,10 @@ import httpx2
 import pytest
 
 from gateway.simulator.server import running
-from tests.gateway_process import TLS, GatewayProcess, started, traced, wait_until, write_policies
+from tests.gateway_process import TLS, GatewayProcess, started, wait_until, write_policies
 from tests.postgres_server import PostgresServer
 from tests.system.chatting import SIMULATED, STEADY_MODEL, chat, desk, open_stream, said
+from tests.tracing import traced
 
 FILES = {"p.yaml": SIMULATED, "desk.yaml": desk()}
 COUNT = 2

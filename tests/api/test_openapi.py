@@ -98,6 +98,13 @@ def test_the_document_is_whole():
             assert set(re.findall(r"{(\w+)}", path)) <= set(named)
 
 
+def test_it_is_read_once():
+    """Whoever asks gets the same object."""
+    document.cache_clear()
+    first = document()
+    assert document() is first
+
+
 def test_it_is_served(client):
     """The operations API serves the document as it is."""
     assert document() == fits(client.get("/admin/v1/openapi.json"), "/admin/v1/openapi.json")

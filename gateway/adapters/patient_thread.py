@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Answer = TypeVar("Answer")
 
@@ -16,7 +16,7 @@ class PatientThread:
         """`name` is that of its threads; an act may take `patience` seconds."""
         self._name = name
         self._patience = patience
-        self._thread: threading.Thread | None = None
+        self._last: Future[Any] | None = None
 
     def __repr__(self) -> str:
         return f"<PatientThread {self._name}, {self._patience:g} s>"
@@ -27,17 +27,18 @@ class PatientThread:
         Raises:
             TimeoutError: it has not ended in time, or an earlier one still hangs; and whatever `act` raises.
         """
-        if self._thread is not None and self._thread.is_alive():
+        if self._last is not None and not self._last.done():  # its thread may end a moment after it
             raise TimeoutError
         answer: Future[Answer] = Future()
-        self._thread = threading.Thread(target=_carry_out, args=(act, answer), name=self._name, daemon=True)
-        self._thread.start()
+        self._last = answer
+        threading.Thread(target=_carry_out, args=(act, answer), name=self._name, daemon=True).start()
         async with asyncio.timeout(self._patience):
             return await asyncio.wrap_future(answer)
 
 
 def _carry_out(act: Callable[[], Answer], answer: "Future[Answer]") -> None:
-    answer.set_running_or_notify_cancel()  # from now on who gives up does not take the place of the answer
+    if not answer.set_running_or_notify_cancel():  # given up before it began; from now on that takes no answer's place
+        return
     try:
         answer.set_result(act())
     except Exception as error:  # noqa: BLE001 - it is whoever waits that it is raised for

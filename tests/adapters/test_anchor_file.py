@@ -59,6 +59,6 @@ async def test_a_disk_that_hangs_is_a_fault_after_a_while(tmp_path):
     with pytest.raises(AnchorFault, match=r"its disk has not written it within 0.05 s"):
         await anchor.send(checkpoint(1))
     is_back.set()
-    anchor._writing._thread.join()
+    anchor._writing._last.result(20)
     await FileAnchor(tmp_path / "anchor").send(checkpoint(1))
     assert [checkpoint(1).note] == split_notes((tmp_path / "anchor").read_text(encoding="utf-8"))

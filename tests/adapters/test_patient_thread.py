@@ -3,12 +3,13 @@
 import subprocess
 import sys
 import threading
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
 import gateway
-from gateway.adapters.patient_thread import PatientThread
+from gateway.adapters.patient_thread import PatientThread, _carry_out
 
 pytestmark = pytest.mark.anyio
 
@@ -42,6 +43,20 @@ async def test_an_act_is_carried_out_elsewhere():
         await threads.run(broken)
 
 
+async def test_one_act_after_another_has_its_place():
+    """As soon as one is answered the next may begin, though the thread of the first is yet to end."""
+    threads = PatientThread("test", 20)
+    assert [await threads.run(lambda number=number: number) for number in range(500)] == list(range(500))
+
+
+async def test_what_is_given_up_before_it_began_never_begins():
+    """Its thread finds that nobody waits."""
+    asked, answer = [], Future()
+    answer.cancel()
+    _carry_out(lambda: asked.append("late"), answer)
+    assert [] == asked
+
+
 async def test_an_act_that_hangs_is_given_up_and_keeps_its_place():
     """No second one begins beside it: what hangs is one thread, however long it does."""
     threads, is_over, asked = PatientThread("test", 0.05), threading.Event(), []
@@ -50,7 +65,7 @@ async def test_an_act_that_hangs_is_given_up_and_keeps_its_place():
     with pytest.raises(TimeoutError):
         await threads.run(lambda: asked.append("again"))
     is_over.set()
-    threads._thread.join()
+    threads._last.result(20)
     await PatientThread("test", 20).run(lambda: asked.append("later"))
     assert ["later"] == asked
 

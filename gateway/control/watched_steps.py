@@ -36,6 +36,9 @@ class WatchedStep:
 
     In a fleet it takes what other gateways hand over, and gathers what is to be handed over to them. `heard` are the
     numbers of all hand-overs that the evidence has anything of, our own among them: the two are written down together.
+
+    Attributes:
+        is_after: whether the rollout is completed, and its candidate watched as the new stable release.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class WatchedStep:
         """`now` is monotonic, `elapsed` what the step had lasted before."""
         self.rollout = rollout
         self.key = key_of(rollout)
+        self.is_after = self.key[1] == AFTER
         self.evidence = evidence
         self.heard = HeardNumbers() if heard is None else heard
         self._gathered: Gathered | None = None
@@ -75,11 +79,10 @@ class WatchedStep:
         """Take a settled request."""
         if record.epoch < self._epoch:
             return
-        seen = self.evidence.hear(record, self._side_of(record))
+        seen = self.evidence.hear(record, self._side_of(record) if self.is_after else None)
         self._has_grown = True
-        gathered = self._gathering()
-        if seen is not None and gathered is not None:
-            gathered.add(record.request_id, seen)
+        if seen is not None and self._gathered is not None:
+            self._gathering(self._gathered).add(record.request_id, seen)
 
     def hear_feedback(self, record: Record, name: str, value: float) -> None:
         """Take feedback, a finite number, on a request of one of the sides.
@@ -96,9 +99,8 @@ class WatchedStep:
         side: Side = "candidate" if first.release == self.rollout.candidate else "stable"
         self.evidence.hear_feedback(side, name, value, unit_of(record))
         self._has_grown = True
-        gathered = self._gathering()
-        if gathered is not None:
-            gathered.add_feedback(record.request_id, (side, name, value, unit_of(record)))
+        if self._gathered is not None:
+            self._gathering(self._gathered).add_feedback(record.request_id, (side, name, value, unit_of(record)))
 
     # What is handed over
 
@@ -139,10 +141,9 @@ class WatchedStep:
         self._has_grown = True
         return True
 
-    def _gathering(self) -> Gathered | None:
+    def _gathering(self, gathered: Gathered) -> Gathered:
         """Give what gathers, whose number counts as heard from its first request on: the evidence has it already."""
-        gathered = self._gathered
-        if gathered is not None and not gathered:
+        if not gathered:
             self.heard.take(gathered.source, gathered.number)
         return gathered
 
@@ -171,11 +172,6 @@ class WatchedStep:
             budget=budget,
             stable_fails=stable_fails,
         )
-
-    @property
-    def is_after(self) -> bool:
-        """Whether the rollout is completed, and its candidate watched as the new stable release."""
-        return self.key[1] == AFTER
 
     @property
     def guardrails(self) -> tuple[Criterion, ...]:
@@ -238,9 +234,9 @@ class WatchedStep:
         return sum([counts[outcome] for outcome in JUDGED])
 
     def _side_of(self, record: Record) -> Side | None:
-        """Completed, the candidate is what answers as stable; before, the evidence tells the sides by itself."""
+        """Completed, the candidate is what answers as stable. Before, the evidence tells the sides by itself."""
         first = record.attempts[0] if record.attempts else None
-        if not self.is_after or first is None or first.track != "stable":
+        if first is None or first.track != "stable":
             return None
         return "candidate" if first.release == self.rollout.candidate else None
 

@@ -204,7 +204,9 @@ class Evidence:
         whose = side if self.track == "arm" else self._side_of(record)
         if whose is None:
             return None
-        unit = self._unit_of(record)
+        # A shadow's record has no unit, and both of its sides see the same units, so each request there is its own:
+        # capping stable alone would compare different mixes of busy and other units.
+        unit = hash_of(record.request_id) if self.track == "shadow" else unit_of(record)
         return Observation(whose, record.attempts[0].outcome, unit, record.at, self._answer_of(record))
 
     def take(self, seen: Observation, *, is_sample: bool = False) -> None:
@@ -240,14 +242,6 @@ class Evidence:
         if first.track == self.track and first.release == candidate:
             return "candidate"
         return None
-
-    def _unit_of(self, record: Record) -> int:
-        """The hash of what may count at most 5 times.
-
-        A shadow's record has no unit, and both of its sides see the same units, so each request there is its own:
-        capping stable alone would compare different mixes of busy and other units.
-        """
-        return hash_of(record.request_id) if self.track == "shadow" else unit_of(record)
 
     def _answer_of(self, record: Record) -> Answer | None:
         first = record.attempts[0]

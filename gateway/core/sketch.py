@@ -37,9 +37,12 @@ class Sketch:
         if not math.isfinite(seconds):
             return
         index = math.ceil(math.log(max(seconds, _LEAST)) / _LOG_GAMMA)
-        self.bins[index] = self.bins.get(index, 0) + 1
         self.count += 1
-        self._collapse()
+        if index in self.bins:
+            self.bins[index] += 1
+        else:
+            self.bins[index] = 1
+            self._collapse()
 
     def quantile(self, q: float) -> float | None:
         """Give the duration, in seconds, that a share `q` of all lie under or at; None without any."""

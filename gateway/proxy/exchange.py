@@ -415,7 +415,8 @@ class Exchange:
 
     def _close_answered(self, attempt: Attempt, tell: Callable[[], None], event: str = "answered") -> None:
         """Settle by what was found in the answer."""
-        error = attempt.scan.error if attempt.scan is not None else None
+        scan = attempt.scan
+        error = None if scan is None else scan.error
         self._close(Outcome.ok if error is None else Outcome.failed, error or "", tell, event)
 
     def _close(self, outcome: Outcome, message: str, tell: Callable[[], None], event: str = "answered") -> None:

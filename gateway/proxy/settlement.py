@@ -113,7 +113,7 @@ def record_of(
     """Make a request's record, at wall time `at`."""
     asked, assignment, leg = way.asked, way.assignment, way.leg
     usage, cost = scan.usage, _cost(way, scan.usage, at)
-    first = way.first_content_at
+    first, ended = way.first_content_at, outcome.value
     return Record(
         request_id=way.request_id,
         at=at,
@@ -124,7 +124,7 @@ def record_of(
         why="" if assignment is None else assignment.why,
         bucket=None if assignment is None else assignment.bucket,
         unit_digest=None if way.unit is None else unit_digest(way.unit.value),
-        outcome=outcome.value,
+        outcome=ended,
         status=ending.status,
         seconds=ending.at - way.asked_at,
         first_token_seconds=first - way.asked_at if first is not None and asked.stream else None,
@@ -143,7 +143,7 @@ def record_of(
         endpoint=asked.caller.endpoint.name,
         stream=asked.stream,
         sdk_retries=asked.sdk_retries,
-        attempts=_tried(way, attempt, outcome),
+        attempts=_tried(way, attempt, ended),
         epoch=asked.snapshot.epoch,
         schema_valid=schema_valid,
         split=None if assignment is None else assignment.split,
@@ -159,7 +159,7 @@ def _cost(way: Way, usage: Usage | None, at: float) -> Cost:
     return UNKNOWN_COST if usage is None or way.leg is None else way.leg.release.model.pricing.cost(usage, at)
 
 
-def _tried(way: Way, attempt: Attempt | None, outcome: Outcome) -> tuple[Tried, ...]:
+def _tried(way: Way, attempt: Attempt | None, outcome: str) -> tuple[Tried, ...]:
     """The failed attempts as they were judged, then the one that answered."""
     failed = [
         Tried(
@@ -169,7 +169,7 @@ def _tried(way: Way, attempt: Attempt | None, outcome: Outcome) -> tuple[Tried, 
     ]
     if attempt is None:
         return tuple(failed)
-    return (*failed, Tried(attempt.leg.release.version, attempt.leg.track, outcome.value, attempt.status))
+    return (*failed, Tried(attempt.leg.release.version, attempt.leg.track, outcome, attempt.status))
 
 
 def upstream_id(fields: Headers) -> str | None:

@@ -30,7 +30,7 @@ kind: app
 name: metered
 keys: []
 routes: [{STEADY}]
-limits: [{{requests: 30, per: 60s}}]
+limits: [{{requests: 30, per: 1h}}]
 """
 
 APPS_OF_ANY_ROUTE = APPS.replace(f"routes: [{STEADY}]\n", "")

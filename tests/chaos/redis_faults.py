@@ -287,7 +287,10 @@ def unheard(means: Means, found: Findings) -> None:
 
 
 def limited(means: Means, found: Findings) -> None:
-    """An application with a limit of 30 requests a minute sends 90 while Redis is away, also to a new one."""
+    """An application with a limit of 30 requests sends 90 while Redis is away, also to a new one.
+
+    Its window is long: within a short one some of what was used comes back, and may rightly be used again.
+    """
     rig = means.rig
     issued = rig.replicas[0].ask("POST", "apps/metered/keys").json()
     secret = issued["secret"]

@@ -125,13 +125,16 @@ class PostgresDatabase:
             return _PatientConnection.connect(*arguments, **named)
 
         def began(connection: Connection) -> None:
-            seconds = connection.get_execution_options().get("statement_seconds", self._care.statement_seconds)
+            wanted = connection.get_execution_options()
+            seconds = wanted.get("statement_seconds", self._care.statement_seconds)
             _driver_connection(connection).patience = seconds + GRACE_SECONDS
             settings = [f"statement_timeout = {seconds * 1000:.0f}", f"lock_timeout = {seconds * 1000:.0f}"]
             settings.append(f"idle_in_transaction_session_timeout = {max(seconds, STILL_SECONDS) * 1000:.0f}")
             if not self._care.is_synced:
                 settings.append("synchronous_commit = off")
             statement = "; ".join(f"SET LOCAL {setting}" for setting in settings)
+            if wanted.get("sees_one_state"):  # in the same trip
+                statement += "; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
             connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
         def returned(connection: Any, _record: object) -> None:
@@ -152,10 +155,6 @@ class PostgresDatabase:
         if number < OLDEST_SERVER * 10_000:
             version = f"{number // 10_000}.{number % 10_000}"
             raise SetupFault(f"{self.name} is PostgreSQL {version}; Pinion needs {OLDEST_SERVER} or newer")
-
-    def begin_snapshot(self, connection: Connection) -> None:
-        """Let every query of the transaction see what the first one sees."""
-        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
     def now(self, connection: Connection) -> float:
         """Give the server's time at this moment, not at the transaction's beginning."""

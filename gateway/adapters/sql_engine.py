@@ -7,7 +7,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol, Self
 
 from sqlalchemy import (
@@ -64,15 +64,14 @@ class _Place(Protocol):
     """After how many seconds a caller of a transaction gives up, whatever the engine does; None where it says so."""
 
     def attach(self, engine: Engine) -> None:
-        """Set up the connections and transactions to come."""
+        """Set up the connections and transactions to come.
+
+        Those with the option `sees_one_state` are for reading, and see one state throughout.
+        """
         ...
 
     def prepare(self, connection: Connection) -> None:
         """Look at the database before its schema is."""
-        ...
-
-    def begin_snapshot(self, connection: Connection) -> None:
-        """Make a transaction that has just begun see one state throughout, for reading."""
         ...
 
     def now(self, connection: Connection) -> float:
@@ -174,31 +173,31 @@ class Database:
         """
         return cls(_place(url, schema), schema)
 
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> AbstractContextManager[Connection]:
         """Give a connection within a transaction, which is committed at the end, or rolled back on an exception.
 
         Raises:
             StoreFault: the database cannot be read or written; nothing was, unless its commit was not answered.
         """
-        if not self._is_ready:
-            self._prepare_late()
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except _FOREIGN as error:
-            raise StoreFault(f"{self.name} cannot be read or written: {_reason(error)}") from error
+        return self._begun()
 
-    @contextmanager
-    def snapshot(self) -> Iterator[Connection]:
+    def snapshot(self) -> AbstractContextManager[Connection]:
         """Give a connection whose queries all see one state, for reading.
 
         Raises:
             StoreFault: the database cannot be read.
         """
-        with self.transaction() as connection:
-            self._place.begin_snapshot(connection)
-            yield connection
+        return self._begun(sees_one_state=True)
+
+    @contextmanager
+    def _begun(self, **options: bool) -> Iterator[Connection]:
+        if not self._is_ready:
+            self._prepare_late()
+        try:
+            with self._engine.execution_options(**options).begin() as connection:
+                yield connection
+        except _FOREIGN as error:
+            raise StoreFault(f"{self.name} cannot be read or written: {_reason(error)}") from error
 
     def now(self, connection: Connection) -> float:
         """Give the database's own time, in seconds since the epoch, whatever the clock of this machine says."""

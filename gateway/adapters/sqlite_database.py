@@ -84,7 +84,7 @@ class SqliteDatabase:
             cursor.close()
 
         def began(connection: Connection) -> None:
-            connection.exec_driver_sql("BEGIN")
+            connection.exec_driver_sql("BEGIN")  # what it has begun to read, nobody changes: that is one state, too
 
         event.listen(engine, "connect", connected)
         event.listen(engine, "begin", began)
@@ -93,9 +93,6 @@ class SqliteDatabase:
         """Refuse a store with damaged pages before anything is read from it as the truth."""
         if self._care.is_checked and connection.execute(text("PRAGMA quick_check(1)")).scalar_one() != "ok":
             raise SetupFault(f"{self.name} is damaged; restore a backup, or move it away to start with an empty one")
-
-    def begin_snapshot(self, connection: Connection) -> None:
-        """Nothing to do: what a transaction has begun to read, nobody changes."""
 
     def now(self, _connection: Connection) -> float:
         """Give this machine's time: whoever has the file is on it."""

@@ -32,10 +32,10 @@ def untraced() -> Iterator[None]:
     other one that `patch = ["subprocess"]` has begun in it, and threads that run already would be lost to it for good.
     """
     tracer, of_threads = sys.gettrace(), threading.gettrace()
-    threading.settrace(None)  # type: ignore[arg-type]
+    threading.settrace(None)
     sys.settrace(None)
     try:
         yield
     finally:
         sys.settrace(tracer)
-        threading.settrace(of_threads)  # type: ignore[arg-type]
+        threading.settrace(of_threads)

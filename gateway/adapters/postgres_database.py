@@ -133,7 +133,7 @@ class PostgresDatabase:
             if not self._care.is_synced:
                 settings.append("synchronous_commit = off")
             statement = "; ".join(f"SET LOCAL {setting}" for setting in settings)
-            if wanted.get("sees_one_state"):  # in the same trip
+            if wanted.get("sees_one_state"):
                 statement += "; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
             connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 

@@ -39,7 +39,7 @@ TRIAL_SECONDS = 1.0
 
 BEAT_SECONDS = 0.9
 ALIVE_SECONDS = 5.0
-"""How long after its last heartbeat a gateway is counted, and for how long there must be fewer of them."""
+"""How long after its last heartbeat a gateway is counted, and for how long fewer must be counted to be believed."""
 
 KEPT_MESSAGES = 256
 KEPT_SECONDS = 600
@@ -331,7 +331,7 @@ class RedisFleet:
         self._take_time(answers[5])
 
     def _count(self, replicas: int, now: float) -> None:
-        """Take how many are counted; fewer are believed in time, since a Redis that lost its data counts anew."""
+        """Take how many Redis counts; fewer are believed in time, since one that lost its data counts anew."""
         if replicas >= self._replicas:
             self._fewer_since = None
         elif self._fewer_since is None:

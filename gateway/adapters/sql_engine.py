@@ -179,7 +179,7 @@ class Database:
         Raises:
             StoreFault: the database cannot be read or written; nothing was, unless its commit was not answered.
         """
-        return self._begun()
+        return self._begun(sees_one_state=False)
 
     def snapshot(self) -> AbstractContextManager[Connection]:
         """Give a connection whose queries all see one state, for reading.
@@ -190,11 +190,11 @@ class Database:
         return self._begun(sees_one_state=True)
 
     @contextmanager
-    def _begun(self, **options: bool) -> Iterator[Connection]:
+    def _begun(self, *, sees_one_state: bool) -> Iterator[Connection]:
         if not self._is_ready:
             self._prepare_late()
         try:
-            with self._engine.execution_options(**options).begin() as connection:
+            with self._engine.execution_options(sees_one_state=sees_one_state).begin() as connection:
                 yield connection
         except _FOREIGN as error:
             raise StoreFault(f"{self.name} cannot be read or written: {_reason(error)}") from error

@@ -86,12 +86,11 @@ class Judging:
                 self._put(route, records)
 
     def _put(self, route: str, records: Iterable[Record]) -> None:
-        step, has_arms = self._steps.get(route), route in self._arms.routes
+        step = self._steps.get(route)
         for record in records:
             if step is not None:
                 step.hear(record)
-            if has_arms:
-                self._arms.hear(record)
+            self._arms.hear(record)
 
     # What it hands over, and is handed over
 

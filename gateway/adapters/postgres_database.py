@@ -5,15 +5,19 @@ server, and each wait for it has one here, for a server that says nothing at all
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from psycopg import Connection as DriverConnection
+from psycopg import Cursor
 from psycopg import OperationalError as DriverTrouble
 from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
-from sqlalchemy import URL, Connection, Dialect, Engine, event, make_url, text
+from psycopg.rows import dict_row
+from sqlalchemy import URL, Connection, Dialect, Engine, Select, event, make_url, text
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from gateway.adapters.sql_schema import SchemaName
@@ -29,6 +33,9 @@ GRACE_SECONDS = 0.5
 
 STILL_SECONDS = 10.0
 """How long a gateway may stand still within a transaction, holding others up, before the server ends that."""
+
+_WITHOUT_PARAMETERS = PGDialect_psycopg(paramstyle="named")  # type: ignore[no-untyped-call]
+"""How statements are written that have no parameters: in another style a % would be doubled."""
 
 _OPENING_LOCK = 0x70696E696F6E
 """Processes that open a database do so one after the other: the key that they lock. It spells `pinion`."""
@@ -112,7 +119,11 @@ class PostgresDatabase:
         self.url = parsed.set(drivername="postgresql+psycopg")
         own = {name: value for name, value in _KEEPALIVE.items() if name not in parsed.query}
         self.options: Mapping[str, Any] = {
-            "connect_args": {**own, "prepare_threshold": None},  # a connection pool in the way may not know them
+            "connect_args": {
+                **own,
+                "autocommit": True,  # the driver would take a trip to begin a transaction; `began` does so itself
+                "prepare_threshold": None,  # a connection pool in the way may not know prepared statements
+            },
             "paramstyle": "format",
             "pool_pre_ping": True,
             "use_native_hstore": False,
@@ -128,14 +139,12 @@ class PostgresDatabase:
             wanted = connection.get_execution_options()
             seconds = wanted.get("statement_seconds", self._care.statement_seconds)
             _driver_connection(connection).patience = seconds + GRACE_SECONDS
+            begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY" if wanted.get("sees_one_state") else "BEGIN"
             settings = [f"statement_timeout = {seconds * 1000:.0f}", f"lock_timeout = {seconds * 1000:.0f}"]
             settings.append(f"idle_in_transaction_session_timeout = {max(seconds, STILL_SECONDS) * 1000:.0f}")
             if not self._care.is_synced:
                 settings.append("synchronous_commit = off")
-            statement = "; ".join(f"SET LOCAL {setting}" for setting in settings)
-            if wanted.get("sees_one_state"):
-                statement += "; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-            connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+            _in_one_trip(connection, [begin, *(f"SET LOCAL {setting}" for setting in settings)])
 
         def returned(connection: Any, _record: object) -> None:
             if connection is not None:
@@ -155,6 +164,19 @@ class PostgresDatabase:
         if number < OLDEST_SERVER * 10_000:
             version = f"{number // 10_000}.{number % 10_000}"
             raise SetupFault(f"{self.name} is PostgreSQL {version}; Pinion needs {OLDEST_SERVER} or newer")
+
+    def answers(
+        self, connection: Connection, questions: Mapping[str, Select[Any]]
+    ) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """Give the rows that answer each question; the server is asked all of them in one trip."""
+        cursor = _in_one_trip(connection, [_written_out(question) for question in questions.values()])
+        cursor.row_factory = dict_row
+        answers = {}
+        for name in questions:
+            answers[name] = cursor.fetchall()
+            cursor.nextset()
+        cursor.close()
+        return answers
 
     def now(self, connection: Connection) -> float:
         """Give the server's time at this moment, not at the transaction's beginning."""
@@ -196,6 +218,18 @@ def _parsed(url: str) -> URL:
             "use postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
         )
     return parsed
+
+
+@lru_cache(maxsize=64)
+def _written_out(question: Select[Any]) -> str:
+    """Give a question with its values in it: several statements in one trip can have no parameters."""
+    return str(question.compile(dialect=_WITHOUT_PARAMETERS, compile_kwargs={"literal_binds": True}))
+
+
+def _in_one_trip(connection: Connection, statements: Iterable[str]) -> Cursor[Any]:
+    """Execute statements without parameters; the cursor has the rows of each, one set after the other."""
+    done = connection.exec_driver_sql("; ".join(statements), execution_options={"no_parameters": True})
+    return cast("Cursor[Any]", done.cursor)
 
 
 def _driver_connection(connection: Connection) -> _PatientConnection:

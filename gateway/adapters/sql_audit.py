@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 import orjson
 from sqlalchemy import Connection, RowMapping, func, select
 
+from gateway.adapters import sql_epoch
 from gateway.adapters.sql_engine import insert_if_new, insert_or_replace
 from gateway.adapters.sql_schema import (
     audit_actors,
@@ -19,7 +20,6 @@ from gateway.adapters.sql_schema import (
     audit_entries,
     audit_texts,
     audit_tree,
-    epoch,
     rollout_events,
     rollouts,
     routes,
@@ -55,11 +55,6 @@ class Runner(Protocol):
     def __call__(self, act: Callable[[Connection], Answer]) -> Awaitable[Answer]:
         """Act, and give what the act gives."""
         ...
-
-
-def wait_for_writers(connection: Connection) -> None:
-    """Make every other writer wait until this transaction is over, without a new epoch."""
-    connection.execute(epoch.update().values(epoch=epoch.c.epoch))
 
 
 def append(connection: Connection, acts: Iterable[AuditAct]) -> None:
@@ -119,11 +114,10 @@ def _pseudonyms(connection: Connection, names: set[str]) -> dict[str, str]:
 class SqlAuditTrail:
     """The port `AuditTrail`, in the transactions of the store that it belongs to."""
 
-    def __init__(self, read: Runner, add: Runner, write: Runner) -> None:
-        """`read` sees one state throughout; `add` and `write` make other writers wait, and `write` raises the epoch."""
+    def __init__(self, read: Runner, add: Runner) -> None:
+        """`read` sees one state throughout; `add` makes other writers wait."""
         self._read = read
         self._add = add
-        self._write = write
 
     async def head(self) -> TreeHead | None:
         """Give how far the chain has come, with its latest checkpoint; None before its first entry."""
@@ -144,7 +138,7 @@ class SqlAuditTrail:
 
     async def forget(self, name: str, act: AuditAct) -> int:
         """Erase a person's name and words, and write that it was done; give how many pseudonyms they had, perhaps 0."""
-        return await self._write(lambda connection: _forget(connection, name, act))
+        return await self._add(lambda connection: _forget(connection, name, act))
 
     async def keep_checkpoint(self, checkpoint: Checkpoint) -> bool:
         """Keep a signed checkpoint; say whether there was none of its size."""
@@ -214,6 +208,7 @@ def _forget(connection: Connection, name: str, act: AuditAct) -> int:
     found = list(connection.execute(select(audit_actors.c.id).where(audit_actors.c.name == name)).scalars())
     if not found:
         return 0
+    sql_epoch.raised(connection)
     texts = connection.execute(audit_texts.delete().where(audit_texts.c.actor.in_(found))).rowcount
     connection.execute(audit_actors.delete().where(audit_actors.c.id.in_(found)))
     _forget_reasons_out(connection, name)

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     Insert,
+    Select,
     String,
     Table,
     column,
@@ -46,6 +47,10 @@ _FOREIGN = (*_ENGINES, ArithmeticError, LookupError, TypeError, ValueError)
 """What a statement, or a row that is not what Pinion wrote, may raise."""
 
 
+Answers = Mapping[str, Sequence[Mapping[Any, Any]]]
+"""Rows by the names of their columns, for each question by its name."""
+
+
 class _Place(Protocol):
     """Where a database is, and what is particular to its engine."""
 
@@ -72,6 +77,10 @@ class _Place(Protocol):
 
     def prepare(self, connection: Connection) -> None:
         """Look at the database before its schema is."""
+        ...
+
+    def answers(self, connection: Connection, questions: Mapping[str, Select[Any]]) -> Answers:
+        """Give the rows that answer each question."""
         ...
 
     def now(self, connection: Connection) -> float:
@@ -198,6 +207,13 @@ class Database:
                 yield connection
         except _FOREIGN as error:
             raise StoreFault(f"{self.name} cannot be read or written: {_reason(error)}") from error
+
+    def answers(self, connection: Connection, questions: Mapping[str, Select[Any]]) -> Answers:
+        """Give the rows that answer each question, by the names of their columns; a server is asked all in one trip.
+
+        The questions are made once and stay: what a server is sent is remembered.
+        """
+        return self._place.answers(connection, questions)
 
     def now(self, connection: Connection) -> float:
         """Give the database's own time, in seconds since the epoch, whatever the clock of this machine says."""

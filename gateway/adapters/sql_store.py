@@ -15,12 +15,20 @@ from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Table, or_, select
 
-from gateway.adapters import sql_access, sql_approvals, sql_audit, sql_cursors, sql_fleet, sql_registry, store_rows
+from gateway.adapters import (
+    sql_access,
+    sql_approvals,
+    sql_audit,
+    sql_cursors,
+    sql_epoch,
+    sql_fleet,
+    sql_registry,
+    store_rows,
+)
 from gateway.adapters.sql_engine import Database, insert_if_new, insert_or_replace
 from gateway.adapters.sql_schema import (
     arms_out,
     credentials,
-    epoch,
     experiments,
     fleet_size,
     kept_evidence,
@@ -60,7 +68,19 @@ from gateway.core.standing import Entry, Key, Kind, Standing
 Answer = TypeVar("Answer")
 
 
-_RAISED = epoch.update().values(epoch=epoch.c.epoch + 1)
+_QUESTIONS = {
+    "epoch": sql_epoch.QUESTION,
+    "rollouts": select(rollouts).where(rollouts.c.id.in_(select(routes.c.rollout_id))),
+    "routes": select(routes).order_by(routes.c.name),
+    "experiments": select(experiments).order_by(experiments.c.at, experiments.c.route, experiments.c.name),
+    "arms_out": select(arms_out).order_by(arms_out.c.at),
+    "served_versions": select(served_versions).order_by(served_versions.c.id),
+    "registered_versions": sql_registry.STANDINGS,
+    "credentials": select(credentials).order_by(credentials.c.created_at, credentials.c.id),
+    "fleet_size": select(fleet_size),
+    **sql_approvals.QUESTIONS,
+}
+"""What a snapshot depends on, by table."""
 
 ROW_SECONDS = 0.01
 """How much longer a write may take for each route and version in it: a thousand are no server that is silent."""
@@ -89,7 +109,7 @@ class SqlStore:
     @property
     def trail(self) -> sql_audit.SqlAuditTrail:
         """The audit trail of this store, to read and to erase names from."""
-        return sql_audit.SqlAuditTrail(self._read, self._add, self._write)
+        return sql_audit.SqlAuditTrail(self._read, self._add)
 
     @property
     def cursors(self) -> sql_cursors.SqlCursors:
@@ -132,19 +152,19 @@ class SqlStore:
 
         def write(connection: Connection) -> int:
             if sql_fleet.size(connection) != replicas:
-                connection.execute(_RAISED)
                 sql_fleet.put_size(connection, replicas)
-            return _epoch(connection)
+                return sql_epoch.raised(connection)
+            return sql_epoch.current(connection)
 
         return await self._add(write)
 
     async def epoch(self) -> int:
         """Read the epoch alone; with all patience, since this is how a server is found that is there again."""
-        return await self._run(self._database.snapshot, _epoch, patiently=True)
+        return await self._run(self._database.snapshot, sql_epoch.current, patiently=True)
 
     async def recorded(self) -> Recorded:
         """Read everything that a snapshot depends on, as it is at one epoch."""
-        return await self._run(self._database.snapshot, _recorded)
+        return await self._run(self._database.snapshot, self._recorded)
 
     async def record_routes(
         self,
@@ -163,7 +183,7 @@ class SqlStore:
         """
         at = time.time()
 
-        def write(connection: Connection) -> int:
+        def write(connection: Connection) -> None:
             sql_registry.put_entries(connection, entries)
             admitted: Iterable[AuditAct] = ()
             if governed is not None:
@@ -174,7 +194,6 @@ class SqlStore:
             registered = (act_of_entry(entry, standing, origin) for entry, standing in entries)
             told = (act for move in moves for act in acts_of_move(move, at))
             sql_audit.append(connection, (*acts, *admitted, *registered, *told))
-            return _epoch(connection)
 
         return await self._write(write, ROW_SECONDS * (len(moves) + len(entries)))
 
@@ -185,21 +204,19 @@ class SqlStore:
             Overtaken: somebody else has moved it, or another is open for the same; nothing was written.
         """
 
-        def write(connection: Connection) -> int:
+        def write(connection: Connection) -> None:
             sql_approvals.put_request(connection, move)
             sql_audit.append(connection, acts)
-            return _epoch(connection)
 
         return await self._write(write)
 
     async def record_exceptions(self, changed: Sequence[Excepted], acts: Sequence[AuditAct]) -> int:
         """Write exceptions as they stand now, and by what acts, one each; what another gateway has told is no news."""
 
-        def write(connection: Connection) -> int:
+        def write(connection: Connection) -> None:
             news = sql_approvals.put_exceptions(connection, changed)
             told = zip(changed, acts, strict=False)
             sql_audit.append(connection, [act for each, act in told if each.id in news])
-            return _epoch(connection)
 
         return await self._write(write)
 
@@ -214,10 +231,9 @@ class SqlStore:
         """Write when an experiment began; one that is known is left as it is."""
         row = store_rows.experiment_row(start)
 
-        def write(connection: Connection) -> int:
+        def write(connection: Connection) -> None:
             if _is_new(connection, experiments, row):
                 sql_audit.append(connection, [act_of_experiment(start)])
-            return _epoch(connection)
 
         return await self._write(write)
 
@@ -267,10 +283,9 @@ class SqlStore:
         """Write that an arm is out; one that is out already is left as it is."""
         row = store_rows.arm_row(arm)
 
-        def write(connection: Connection) -> int:
+        def write(connection: Connection) -> None:
             if _is_new(connection, arms_out, row):
                 sql_audit.append(connection, [act_of_arm_out(arm)])
-            return _epoch(connection)
 
         return await self._write(write)
 
@@ -278,14 +293,13 @@ class SqlStore:
         """Write that versions have been in the way of requests, and freeze them; one that is known is left as it is."""
         at = time.time()
 
-        def write(connection: Connection) -> int:
+        def write(connection: Connection) -> None:
             new = _not_known(connection, versions)
             if new:
                 rows = [{**store_rows.served_row(item), "at": at} for item in new]
                 connection.execute(served_versions.insert(), rows)
                 sql_audit.append(connection, [act_of_served(item, at) for item in new])
             sql_registry.freeze(connection, [item.key for item in versions], at)
-            return _epoch(connection)
 
         return await self._write(write)
 
@@ -300,11 +314,10 @@ class SqlStore:
             Overtaken: somebody else has moved it from where this move rests on; nothing was written.
         """
 
-        def write(connection: Connection) -> int:
+        def write(connection: Connection) -> None:
             sql_registry.put_standing(connection, standing)
             sql_approvals.end_admissions(connection, standing)
             sql_audit.append(connection, [act])
-            return _epoch(connection)
 
         return await self._write(write)
 
@@ -319,9 +332,8 @@ class SqlStore:
     async def record_deployments(self, change: Change) -> int:
         """Write what begins to serve and what has ended; what is written already is left as it is."""
 
-        def write(connection: Connection) -> int:
+        def write(connection: Connection) -> None:
             sql_registry.put_deployments(connection, change)
-            return _epoch(connection)
 
         return await self._write(write)
 
@@ -340,10 +352,9 @@ class SqlStore:
     async def record_keys(self, keys: Sequence[IssuedKey], act: AuditAct) -> int:
         """Write issued keys, and by what act; one that is known is joined with what is: no revocation is taken back."""
 
-        def write(connection: Connection) -> int:
+        def write(connection: Connection) -> None:
             sql_access.put_keys(connection, keys)
             sql_audit.append(connection, [act])
-            return _epoch(connection)
 
         return await self._write(write)
 
@@ -366,6 +377,10 @@ class SqlStore:
                 await self._run(self._database.transaction, self._give_leases_back)
         await self._thread.end(self._database.close)
 
+    def _recorded(self, connection: Connection) -> Recorded:
+        answers = self._database.answers(connection, _QUESTIONS)
+        return store_rows.recorded_from(answers["epoch"][0]["epoch"], answers)
+
     def _give_leases_back(self, connection: Connection) -> None:
         connection.execute(leases.delete().where(leases.c.holder == self._holder))
 
@@ -374,15 +389,16 @@ class SqlStore:
 
     async def _add(self, act: Callable[[Connection], Answer]) -> Answer:
         def add(connection: Connection) -> Answer:
-            sql_audit.wait_for_writers(connection)
+            sql_epoch.wait_for_writers(connection)
             return act(connection)
 
         return await self._run(self._database.transaction, add)
 
-    async def _write(self, act: Callable[[Connection], Answer], longer: float = 0.0) -> Answer:
-        def write(connection: Connection) -> Answer:
-            connection.execute(_RAISED)
-            return act(connection)
+    async def _write(self, act: Callable[[Connection], None], longer: float = 0.0) -> int:
+        def write(connection: Connection) -> int:
+            raised = sql_epoch.raised(connection)
+            act(connection)
+            return raised
 
         return await self._run(self._database.transaction, write, longer)
 
@@ -442,26 +458,6 @@ def _not_known(connection: Connection, versions: Sequence[ServedVersion]) -> lis
     asked = select(columns.kind, columns.name, columns.version).where(named)
     known = {tuple(row) for row in connection.execute(asked)}
     return list({each.key: each for each in reversed(versions) if each.key not in known}.values())[::-1]
-
-
-def _epoch(connection: Connection) -> int:
-    return int(connection.execute(select(epoch.c.epoch)).scalar_one())
-
-
-def _recorded(connection: Connection) -> Recorded:
-    questions = {
-        "rollouts": select(rollouts).where(rollouts.c.id.in_(select(routes.c.rollout_id))),
-        "routes": select(routes).order_by(routes.c.name),
-        "experiments": select(experiments).order_by(experiments.c.at, experiments.c.route, experiments.c.name),
-        "arms_out": select(arms_out).order_by(arms_out.c.at),
-        "served_versions": select(served_versions).order_by(served_versions.c.id),
-        "registered_versions": sql_registry.STANDINGS,
-        "credentials": select(credentials).order_by(credentials.c.created_at, credentials.c.id),
-        "fleet_size": select(fleet_size),
-        **sql_approvals.QUESTIONS,
-    }
-    answers = {table: connection.execute(question).mappings() for table, question in questions.items()}
-    return store_rows.recorded_from(_epoch(connection), answers)
 
 
 def _history(connection: Connection, route: str, limit: int) -> tuple[RolloutEvent, ...]:

@@ -3,12 +3,12 @@
 import fcntl
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, event, text
+from sqlalchemy import URL, Connection, Engine, RowMapping, Select, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from gateway.adapters.sql_schema import SchemaName
@@ -93,6 +93,12 @@ class SqliteDatabase:
         """Refuse a store with damaged pages before anything is read from it as the truth."""
         if self._care.is_checked and connection.execute(text("PRAGMA quick_check(1)")).scalar_one() != "ok":
             raise SetupFault(f"{self.name} is damaged; restore a backup, or move it away to start with an empty one")
+
+    def answers(
+        self, connection: Connection, questions: Mapping[str, Select[Any]]
+    ) -> Mapping[str, Sequence[RowMapping]]:
+        """Give the rows that answer each question."""
+        return {name: connection.execute(question).mappings().all() for name, question in questions.items()}
 
     def now(self, _connection: Connection) -> float:
         """Give this machine's time: whoever has the file is on it."""

@@ -12,8 +12,9 @@ from contextlib import closing
 
 from sqlalchemy import event
 
-from gateway.adapters.sql_audit import append, wait_for_writers
+from gateway.adapters.sql_audit import append
 from gateway.adapters.sql_engine import Database
+from gateway.adapters.sql_epoch import wait_for_writers
 from gateway.adapters.sql_store import SqlStore
 from gateway.core.audit import AuditAct, Target
 from gateway.core.audit_check import Check

@@ -6,7 +6,7 @@ from contextlib import ExitStack, closing
 
 import pytest
 from psycopg import sql
-from sqlalchemy import text
+from sqlalchemy import literal, select, text
 
 from gateway.adapters.postgres_database import PostgresDatabase
 from gateway.adapters.sql_engine import Database, insert_if_new
@@ -155,6 +155,20 @@ def test_a_snapshot_sees_one_state(place):
         with fault, database.snapshot() as connection:
             assert 5 == connection.execute(text("SELECT epoch FROM epoch")).scalar_one()
             connection.execute(text("UPDATE epoch SET epoch = 6"))
+
+
+def test_a_reading_takes_four_trips_however_much_is_asked(place, tmp_path):
+    """To see that the connection still holds, to begin with its deadlines, to ask everything, and to end."""
+    questions = {str(number): select(literal(number)) for number in range(20)}
+    traced = tmp_path / "trace"
+    with closing(Database.open(place.url, "store")) as database, traced.open("wb") as trace:
+        with database.snapshot() as connection:
+            connection.connection.driver_connection.pgconn.trace(trace.fileno())
+            assert [{"anon_1": 19}] == database.answers(connection, questions)["19"]
+        before = traced.read_text().count("ReadyForQuery")
+        with database.snapshot() as connection:
+            database.answers(connection, questions)
+        assert 4 == traced.read_text().count("ReadyForQuery") - before
 
 
 def test_a_wrong_password_is_one_line(place):

@@ -15,8 +15,9 @@ import pytest
 from sqlalchemy import create_engine, event
 
 import gateway
-from gateway.adapters.sql_audit import append, pseudonym_in, wait_for_writers
+from gateway.adapters.sql_audit import append, pseudonym_in
 from gateway.adapters.sql_engine import Database
+from gateway.adapters.sql_epoch import wait_for_writers
 from gateway.adapters.sql_store import SqlStore
 from gateway.core.audit import GENESIS, Origin, Target, TreeHead
 from gateway.core.checkpoint import Checkpoint

@@ -5,7 +5,7 @@ import time
 from contextlib import closing
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from gateway.adapters.sql_engine import FORMS, Database, insert_if_new, insert_or_replace, is_outage, scheme_of
 from gateway.adapters.sql_schema import kept_evidence, served_versions
@@ -135,6 +135,24 @@ def test_a_snapshot_is_read_within_a_transaction(place):
         write_version(database, "gpt")
         with database.snapshot() as connection:
             assert "gpt" == connection.execute(text("SELECT name FROM served_versions")).scalar_one()
+
+
+def test_several_questions_are_answered_at_once(place):
+    """Each by its name, in its order, with the values in it as they are; one without a row by none."""
+    kind, name = served_versions.c.kind, served_versions.c.name
+    questions = {
+        "all": select(name).order_by(name.desc()),
+        "one": select(kind, name).where(name == "100 % of 'x'; :y"),
+        "none": select(name).where(name == "z"),
+    }
+    with closing(Database.open(place.url, "store")) as database:
+        write_version(database, "a")
+        write_version(database, "100 % of 'x'; :y")
+        with database.snapshot() as connection:
+            answers = database.answers(connection, questions)
+            answers = {asked: [dict(row) for row in rows] for asked, rows in answers.items()}
+    odd = "100 % of 'x'; :y"
+    assert {"all": [{"name": "a"}, {"name": odd}], "one": [{"kind": "model", "name": odd}], "none": []} == answers
 
 
 def test_an_outage_is_told_from_a_row_that_is_not_taken(place):

@@ -1,11 +1,11 @@
 """The database of a simulation: the store's real schema and statements, on SQLite in memory, with its own clock."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, event
+from sqlalchemy import URL, Connection, Engine, QueuePool, RowMapping, Select, event
 
 from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_schema import leases
@@ -33,7 +33,8 @@ class MemoryPlace:
 
     def prepare(self, connection: Connection) -> None: ...
 
-    def begin_snapshot(self, connection: Connection) -> None: ...
+    def answers(self, connection: Connection, questions: Mapping[str, Select]) -> Mapping[str, Sequence[RowMapping]]:
+        return {name: connection.execute(question).mappings().all() for name, question in questions.items()}
 
     def now(self, _connection: Connection) -> float:
         return self._now()
@@ -67,6 +68,10 @@ class SimulatedStore(SqlStore):
     async def _write(self, act, longer=0.0):
         self._seen.clear()
         return await super()._write(act, longer)
+
+    async def _add(self, act):
+        self._seen.clear()
+        return await super()._add(act)
 
     async def _run(self, transaction, act, longer=0.0, *, patiently=False):
         del longer, patiently

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from gateway.adapters import sql_epoch
 from gateway.control.fleet_life import FleetLife
 from gateway.control.heard_acts import HeardActs
 from gateway.control.judging import Judging
@@ -29,8 +30,12 @@ class _Unfenced(SimulatedStore):
 
 class _SameEpoch(SimulatedStore):
     async def _write(self, act, longer=0.0):
+        def write(connection):
+            act(connection)
+            return sql_epoch.current(connection)
+
         self._seen.clear()
-        return await self._run(self._database.transaction, act, longer)
+        return await self._run(self._database.transaction, write, longer)
 
 
 class _ForgetsRevocations(SimulatedStore):

@@ -4,6 +4,7 @@ Its programs are those on the PATH or of the system's packages, else those in th
 PostgreSQL refuses to run as root, root's tests run it as another user.
 """
 
+import contextlib
 import importlib.util
 import itertools
 import os
@@ -117,13 +118,11 @@ class PostgresServer:
 
     def freeze(self) -> None:
         """Stop every process of the server in its tracks: connections stay, and nothing answers."""
-        for process in self._processes():
-            os.kill(process, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let a frozen server go on."""
-        for process in self._processes():
-            os.kill(process, signal.SIGCONT)
+        self._signal(signal.SIGCONT)
 
     def new_database(self) -> str:
         """Make an empty database; give its URL."""
@@ -155,10 +154,13 @@ class PostgresServer:
         user, group = self._owner
         return {"user": user, "group": group, "extra_groups": []}
 
-    def _processes(self) -> list[int]:
+    def _signal(self, number: signal.Signals) -> None:
+        """Send a signal to every process of the server; one for a connection that has just closed may be gone."""
         assert self._process is not None
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
-        return [self._process.pid, *map(int, children)]
+        for process in (self._process.pid, *map(int, children)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
 
 
 def _owner() -> tuple[int, int] | None:

@@ -24,6 +24,9 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 FIRST = ("system", "docs", "loadtests", "cli", "adapters", "endtoend")
 """The folders whose modules take longest: run last, they would keep one worker busy after the others have ended."""
 
+BESIDE = ("docs", "deploy", "chaos", "loadtests")
+"""The folders whose tests ask gateways in processes of their own: in this one there is little of them to trace."""
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
@@ -46,10 +49,19 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the modules that take long first, and leave everything else as it was found."""
-    here = Path(__file__).parent
+    """Put the modules that take long first, and mark what need not be traced.
+
+    That is what runs elsewhere, and properties: examples of what they hold are tests, too, which trace the same lines.
+    """
     places = {folder: place for place, folder in enumerate(FIRST)}
-    items.sort(key=lambda item: places.get(item.path.relative_to(here).parts[0], len(FIRST)))
+    items.sort(key=lambda item: places.get(_folder(item), len(FIRST)))
+    for item in items:
+        if _folder(item) in BESIDE or getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.untraced)
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(Path(__file__).parent).parts[0]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -71,6 +71,25 @@ def test_the_edge_grows_to_the_defined_root(leaves):
     assert edge.size.bit_count() == len(edge.roots)
 
 
+def test_a_proof_that_is_too_short_or_too_long_proves_nothing():
+    """Nor one for a place beyond the tree, or of a tree that is larger than the new one."""
+    leaves = [leaf_hash(bytes([number])) for number in range(5)]
+    root, begun = naive_root(leaves), naive_root(leaves[:3])
+    proof = inclusion_proof(leaves, 2)
+    assert proves_inclusion(leaves[2], 2, 5, proof, root)
+    for place, changed in ((2, [*proof, root]), (2, proof[:-1]), (5, proof), (-1, proof)):
+        assert not proves_inclusion(leaves[2], place, 5, changed, root)
+    proof = consistency_proof(leaves, 3)
+    assert proves_consistency((3, begun), (5, root), proof)
+    for old, new, changed in (
+        ((3, begun), (5, root), [*proof, root]),
+        ((3, begun), (5, root), proof[:-1]),
+        ((3, begun), (5, root), []),
+        ((5, root), (3, begun), proof),
+    ):
+        assert not proves_consistency(old, new, changed)
+
+
 @given(HASHES.filter(bool), st.data())
 def test_inclusion_is_proved_of_the_leaf_alone(leaves, data):
     """Every leaf is proved at its place; another leaf, place, size, root or a changed proof is not."""

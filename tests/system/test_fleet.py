@@ -11,6 +11,8 @@ from tests.gateway_process import TLS, started, wait_until, write_policies
 from tests.system.chatting import NEW_MODEL, SIMULATED, chat, desk, sample, weight
 from tests.tracing import traced
 
+pytestmark = pytest.mark.untraced
+
 PLAN = 'rollout: {from: "1.0.0", steps: [{percent: 50, hold: 1h}, {percent: 100}]}'
 HALF = 500_000
 

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from itertools import count
 
 import httpx2
+import pytest
 
 from gateway.control.judging import KEEP_SECONDS
 from tests.gateway_process import GatewayProcess, started, wait_until
 from tests.system.chatting import NEW_MODEL, chat, sample, weight
 from tests.system.test_fleet import fleet, told
+
+pytestmark = pytest.mark.untraced
 
 UNITS = count(1)
 

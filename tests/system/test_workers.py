@@ -18,6 +18,8 @@ from tests.postgres_server import PostgresServer
 from tests.system.chatting import SIMULATED, STEADY_MODEL, chat, desk, open_stream, said
 from tests.tracing import traced
 
+pytestmark = pytest.mark.untraced
+
 FILES = {"p.yaml": SIMULATED, "desk.yaml": desk()}
 COUNT = 2
 

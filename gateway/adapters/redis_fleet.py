@@ -22,6 +22,7 @@ from redis.exceptions import (
     ReadOnlyError,
     RedisError,
 )
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from gateway.adapters.fleet_address import FleetAddress
@@ -404,6 +405,9 @@ class RedisFleet:
 
     async def _next(self, listening: PubSub) -> list[Mapping[str, Any]]:
         """Wait for a message, a while; give it, unless it is none of anybody else's."""
+        connection: Any = listening.connection
+        if not connection.is_connected:  # the client would connect anew, and miss what was said meanwhile
+            raise RedisConnectionError("the connection was closed between two messages")
         async with asyncio.timeout(QUIET_SECONDS + 2 * TRIAL_SECONDS):  # the client may connect anew by itself
             message = await listening.get_message(timeout=QUIET_SECONDS)
             if message is None:

@@ -47,7 +47,7 @@ class Joined:
 
 
 @asynccontextmanager
-async def joined(server, name="chain-1", url=None):
+async def joined(server, name="chain-1", url=None, *, listens=True):
     """A gateway of the store of this name."""
     journal = Journal()
     fleet = await RedisFleet.open(url or server.url, journal, SystemClock())
@@ -57,7 +57,7 @@ async def joined(server, name="chain-1", url=None):
 
     await fleet.join(identity)
     found = Joined(fleet, journal)
-    listening = asyncio.ensure_future(found.listen())
+    listening = asyncio.ensure_future(found.listen() if listens else asyncio.sleep(0))
     try:
         yield found
     finally:
@@ -323,6 +323,18 @@ def test_a_listener_outlives_whatever_becomes_of_its_connections(own_server):
 
     with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
         runner.run(lose_and_hear())
+
+
+async def test_nothing_is_missed_by_a_listener_whose_connection_is_closed_between_two_messages(own_server):
+    """It does not go on with a new connection as if nothing had happened: it hears what was said meanwhile."""
+    async with joined(own_server) as one, joined(own_server, listens=False) as two:
+        hearing = two.fleet.heard()
+        assert LOOK == await anext(hearing)
+        await two.fleet._redis.connection_pool.disconnect()
+        await certainly(lambda: one.fleet.say({"kind": "x"}))
+        async with asyncio.timeout(WITHIN):
+            assert {"kind": "x", "late": True} == await anext(hearing)
+        await hearing.aclose()
 
 
 async def test_a_former_leader_is_left(own_server):

@@ -294,7 +294,7 @@ class RedisFleet:
             self._circuit.bad(_said_of(error), is_timeout=is_timeout and not is_late)
             is_former_leader = isinstance(error, ReadOnlyError)
             if is_timeout or is_former_leader:  # the listener hears on, unless there is nothing left to be heard
-                await self._redis.connection_pool.disconnect(inuse_connections=is_former_leader)
+                await self._let_go(even_those_in_use=is_former_leader)
             self._try_on()
             raise FleetFault(f"{self._circuit.name}: {_said_of(error)}") from error
         self._results["ok"] += 1
@@ -307,6 +307,11 @@ class RedisFleet:
             pipeline.execute_command(*command)
         answers: list[Any] = await pipeline.execute()
         return answers
+
+    async def _let_go(self, *, even_those_in_use: bool) -> None:
+        """Close connections; one that does not close well is let go of, too."""
+        with contextlib.suppress(*_TROUBLE):
+            await self._redis.connection_pool.disconnect(inuse_connections=even_those_in_use)
 
     # Heartbeats, by Redis' own clock: those of the gateways may differ
 
@@ -386,7 +391,7 @@ class RedisFleet:
             try:
                 await self._try()
             except _TROUBLE:
-                await self._redis.connection_pool.disconnect()
+                await self._let_go(even_those_in_use=True)
                 continue
             self._circuit.back()
             self._there.set()

@@ -4,14 +4,14 @@ from sqlalchemy import Connection, select
 
 from gateway.adapters.sql_schema import epoch
 
-QUESTION = select(epoch)
+QUESTION = select(epoch.c.epoch)
 
 _RAISED = epoch.update().values(epoch=epoch.c.epoch + 1).returning(epoch.c.epoch)
 
 
 def current(connection: Connection) -> int:
     """Give the epoch of what this transaction sees."""
-    return int(connection.execute(select(epoch.c.epoch)).scalar_one())
+    return int(connection.execute(QUESTION).scalar_one())
 
 
 def raised(connection: Connection) -> int:

@@ -67,7 +67,6 @@ from gateway.core.standing import Entry, Key, Kind, Standing
 
 Answer = TypeVar("Answer")
 
-
 _QUESTIONS = {
     "epoch": sql_epoch.QUESTION,
     "rollouts": select(rollouts).where(rollouts.c.id.in_(select(routes.c.rollout_id))),

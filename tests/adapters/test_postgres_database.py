@@ -159,12 +159,12 @@ def test_a_snapshot_sees_one_state(place):
 
 def test_a_reading_takes_four_trips_however_much_is_asked(place, tmp_path):
     """To see that the connection still holds, to begin with its deadlines, to ask everything, and to end."""
-    questions = {str(number): select(literal(number)) for number in range(20)}
+    questions = {str(number): select(literal(number).label("it")) for number in range(20)}
     traced = tmp_path / "trace"
-    with closing(Database.open(place.url, "store")) as database, traced.open("wb") as trace:
+    with traced.open("wb") as trace, closing(Database.open(place.url, "store")) as database:
         with database.snapshot() as connection:
             connection.connection.driver_connection.pgconn.trace(trace.fileno())
-            assert [{"anon_1": 19}] == database.answers(connection, questions)["19"]
+            assert [{"it": 19}] == database.answers(connection, questions)["19"]
         before = traced.read_text().count("ReadyForQuery")
         with database.snapshot() as connection:
             database.answers(connection, questions)

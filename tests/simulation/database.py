@@ -1,15 +1,16 @@
 """The database of a simulation: the store's real schema and statements, on SQLite in memory, with its own clock."""
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, RowMapping, Select, event
+from sqlalchemy import URL, Connection, Engine, QueuePool, event
 
 from gateway.adapters.sql_engine import Database
 from gateway.adapters.sql_schema import leases
 from gateway.adapters.sql_store import SqlStore
+from gateway.adapters.sqlite_database import SqliteDatabase
 from gateway.core.recorded import Recorded
 
 
@@ -33,8 +34,7 @@ class MemoryPlace:
 
     def prepare(self, connection: Connection) -> None: ...
 
-    def answers(self, connection: Connection, questions: Mapping[str, Select]) -> Mapping[str, Sequence[RowMapping]]:
-        return {name: connection.execute(question).mappings().all() for name, question in questions.items()}
+    answers = SqliteDatabase.answers
 
     def now(self, _connection: Connection) -> float:
         return self._now()

@@ -8,9 +8,10 @@ from gateway.core.breaker import BreakerPolicy
 from gateway.core.bucket import Range, Salt
 from gateway.core.error_budget import Slo
 from gateway.core.provider import DialectName
-from gateway.core.release import Release
+from gateway.core.release import Header, Release
 from gateway.core.rule import Rule
 from gateway.core.unit import DEFAULT_STICKY_BY, UnitSource
+from gateway.core.value import value
 
 Track = Literal["stable", "canary", "arm", "rule", "fallback", "forced", "shadow"]
 
@@ -59,6 +60,23 @@ class Shadow:
     is_step: bool = False
 
 
+@value
+class Leg:
+    """One possible attempt: a release on a track. `retry` repeats the release of the leg before it.
+
+    `headers` are those of an answer that tell who gave it, and why.
+    """
+
+    release: Release
+    track: Track
+    is_stable: bool
+    retry: bool = False
+    headers: tuple[Header, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "headers", (*self.release.headers, (b"x-pinion-track", self.track.encode())))
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """Everything that a request to one public name needs to be routed.
@@ -81,10 +99,38 @@ class Route:
     out: Mapping[str, str] = field(default_factory=dict)
     owner: str | None = None
     slo: Slo | None = None
+    _legs: dict[tuple[str, Track], tuple[Leg, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def is_out(self, release: Release) -> bool:
         """Say whether a release gets no request at all."""
         return release.version in self.out
+
+    def legs(self, release: Release, track: Track) -> tuple[Leg, ...]:
+        """List the attempts that a request may come to, in order, which was assigned one of its releases on a track.
+
+        1. A forced release stands alone: who names a release wants that one's answer, good or bad.
+        2. Stable is retried as its provider's policy says, then the fallbacks follow.
+        3. Any other release is tried once; then stable answers, then the fallbacks.
+        """
+        legs = self._legs.get((release.version, track))
+        if legs is None:
+            legs = self._legs[release.version, track] = tuple(self._planned(release, track))
+        return legs
+
+    def _planned(self, release: Release, track: Track) -> list[Leg]:
+        is_stable = release.version == self.stable.version
+        legs = [Leg(release, track, is_stable)]
+        if track == "forced":
+            return legs
+        if not is_stable:
+            legs.append(Leg(self.stable, "fallback", is_stable=True))
+        legs += [Leg(self.stable, legs[-1].track, is_stable=True, retry=True)] * self.stable.model.provider.retries
+        tried = {leg.release.version for leg in legs}
+        for other in self.fallback:
+            if other.version not in tried and not self.is_out(other):
+                tried.add(other.version)
+                legs.append(Leg(other, "fallback", is_stable=False))
+        return legs
 
     def weight_ppm(self, version: str) -> int:
         """Give the share of units, in parts per million, that a release serves by rollout or experiment."""

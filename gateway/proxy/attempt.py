@@ -7,10 +7,11 @@ from gateway.core.breaker import Permit
 from gateway.core.errors import UpstreamFault
 from gateway.core.ports import Headers, UpstreamCall
 from gateway.core.provider import Provider
-from gateway.proxy.attempts import Leg
+from gateway.core.route import Leg
 from gateway.proxy.relay import Relay
 from gateway.proxy.way import Way
 from gateway.wire.dialect import Scan
+from gateway.wire.headers import first_values
 
 MAX_ERROR_BODY = 64 * 1024
 """The largest error of a provider that is passed on, in bytes."""
@@ -44,8 +45,9 @@ class Hearer(Protocol):
 class Attempt:
     """One attempt. Without an `exchange` it is deaf; without a `call` it is not sent yet, or over.
 
-    `place` is the leg's index in its way, `held` what has come and was not passed on: the beginning of an answer, or an
-    error. `first_at` and `heard_at` are when the first and the newest piece of the body came.
+    `place` is the leg's index in its way, `first` gives the first value under each name of `headers`, `held` is what
+    has come and was not passed on: the beginning of an answer, or an error. `first_at` and `heard_at` are when the
+    first and the newest piece of the body came.
     """
 
     exchange: Hearer | None
@@ -59,6 +61,7 @@ class Attempt:
     call: UpstreamCall | None = None
     status: int = 0
     headers: Headers = field(default_factory=list)
+    first: dict[bytes, bytes] = field(default_factory=dict)
     relay: Relay | None = None
     held: bytearray = field(default_factory=bytearray)
     first_at: float | None = None
@@ -72,7 +75,7 @@ class Attempt:
     def upstream_head(self, status: int, headers: Headers) -> None:
         """The status and headers have come."""
         if self.exchange is not None:
-            self.status, self.headers = status, headers
+            self.status, self.headers, self.first = status, headers, first_values(headers)
             self.exchange.head_came(self)
 
     def upstream_data(self, data: bytes) -> None:

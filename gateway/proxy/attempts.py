@@ -1,15 +1,12 @@
-"""Fourth step: which releases are tried in which order, and what a failure lets come next."""
+"""Fourth step: what the failure of an attempt was, and which attempt it lets come next."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from gateway.core.assignment import Assignment
 from gateway.core.errors import ClientFault, UpstreamFault
 from gateway.core.outcome import Outcome, classify_status
 from gateway.core.ports import Headers
-from gateway.core.release import Release
-from gateway.core.route import Route, Track
-from gateway.core.value import value
+from gateway.core.route import Leg
 
 _CONNECTION_FAULTS = frozenset(("connect", "protocol", "cut"))
 """Faults of a connection. A deadline is none: its time is spent, and a second try would spend it again."""
@@ -18,16 +15,6 @@ _OWN_FAULTS = frozenset(("local", "pool"))
 """What Pinion lacked for an attempt: its machine's descriptors, or a connection within its own limit."""
 
 _NAMES_USAGE = b"stream_options"
-
-
-@value
-class Leg:
-    """One possible attempt: a release on a track. `retry` repeats the release of the leg before it."""
-
-    release: Release
-    track: Track
-    is_stable: bool
-    retry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,36 +67,6 @@ def fault_failure(fault: UpstreamFault | ClientFault, status: int = 0) -> Failur
     else:
         outcome = Outcome.gateway_fault if fault.kind in _OWN_FAULTS else Outcome.failed
     return Failure(outcome, fault.message, status=status, fault=fault.with_traceback(None))
-
-
-def plan_legs(route: Route, assignment: Assignment) -> tuple[Leg, ...]:
-    """List the attempts that a request may come to, in order.
-
-    1. A forced release stands alone: who names a release wants that one's answer, good or bad.
-    2. Stable is retried as its provider's policy says, then the fallbacks follow.
-    3. Any other release is tried once; then stable answers, then the fallbacks.
-    """
-    is_stable = assignment.release.version == route.stable.version
-    first = Leg(assignment.release, assignment.track, is_stable)
-    if assignment.track == "forced":
-        return (first,)
-    legs = [first] if is_stable else [first, Leg(route.stable, "fallback", is_stable=True)]
-    retries = route.stable.model.provider.retries
-    if retries:
-        legs += [Leg(route.stable, legs[-1].track, is_stable=True, retry=True)] * retries
-    if route.fallback:
-        legs += _fallbacks(route, {leg.release.version for leg in legs})
-    return tuple(legs)
-
-
-def _fallbacks(route: Route, tried: set[str]) -> list[Leg]:
-    """The attempts that a route's fallbacks may come to, each release once."""
-    legs = []
-    for release in route.fallback:
-        if release.version not in tried and not route.is_out(release):
-            tried.add(release.version)
-            legs.append(Leg(release, "fallback", is_stable=False))
-    return legs
 
 
 def put_off(legs: tuple[Leg, ...], late: Collection[str]) -> tuple[Leg, ...]:

@@ -195,7 +195,7 @@ class Exchange:
                 attempt.relay = relay_for(
                     self._dialect,
                     self._endpoint.name,
-                    attempt.headers,
+                    attempt.first,
                     hide_usage=attempt.hide_usage,
                     keep_text=attempt.leg.release.has_output_schema,
                 )

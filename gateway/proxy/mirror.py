@@ -303,7 +303,7 @@ def _record(
         served_model=None if scan is None else scan.served_model,
         fingerprint=None if scan is None else scan.fingerprint,
         response_id=None if scan is None else scan.response_id,
-        upstream_request_id=upstream_id(copy.headers),
+        upstream_request_id=upstream_id(headers.first_values(copy.headers)),
         endpoint=asked.caller.endpoint.name,
         stream=False,
         sdk_retries=0,

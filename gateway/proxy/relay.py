@@ -234,14 +234,15 @@ class KeepingRelay:
 
 
 def relay_for(
-    dialect: Dialect, endpoint: str, upstream_headers: Headers, *, hide_usage: bool, keep_text: bool = False
+    dialect: Dialect, endpoint: str, first: dict[bytes, bytes], *, hide_usage: bool, keep_text: bool = False
 ) -> Relay:
-    """Choose how an answer of status 200 passes, by its content type. `keep_text` says that its text is wanted later.
+    """Choose how an answer of status 200 passes, by its content type, which is among the `first` values of its head.
+
+    `keep_text` says that its text is wanted later.
 
     Raises:
         UpstreamFault: its Content-Encoding is not one that can be read.
     """
-    first = headers.first_values(upstream_headers)
     decoder = Decoder(headers.text(first, b"content-encoding")) if b"content-encoding" in first else None
     is_stream = first.get(b"content-type", b"").lower().startswith(b"text/event-stream")
     relay: Relay = (

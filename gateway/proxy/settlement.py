@@ -1,7 +1,7 @@
 """Last step: what became of a request, told to the breakers, the meters, the ledger and the log."""
 
 from gateway.core.outcome import Outcome, is_good
-from gateway.core.ports import Headers, Journal
+from gateway.core.ports import Journal
 from gateway.core.price import UNKNOWN_COST, Cost
 from gateway.core.record import REVISION_DIGITS, Record, Tried
 from gateway.core.unit import unit_digest
@@ -139,7 +139,7 @@ def record_of(
         served_model=scan.served_model,
         fingerprint=scan.fingerprint,
         response_id=scan.response_id,
-        upstream_request_id=None if attempt is None else upstream_id(attempt.headers),
+        upstream_request_id=None if attempt is None else upstream_id(attempt.first),
         endpoint=asked.caller.endpoint.name,
         stream=asked.stream,
         sdk_retries=asked.sdk_retries,
@@ -172,7 +172,6 @@ def _tried(way: Way, attempt: Attempt | None, outcome: str) -> tuple[Tried, ...]
     return (*failed, Tried(attempt.leg.release.version, attempt.leg.track, outcome, attempt.status))
 
 
-def upstream_id(fields: Headers) -> str | None:
+def upstream_id(first: dict[bytes, bytes]) -> str | None:
     """The provider's own id of a request: OpenAI's header or Anthropic's."""
-    first = headers.first_values(fields)
     return headers.text(first, b"x-request-id") or headers.text(first, b"request-id")

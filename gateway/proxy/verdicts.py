@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from gateway.core.breaker import Permit
 from gateway.core.outcome import Outcome
-from gateway.core.route import Route
-from gateway.proxy.attempts import Failure, Leg
+from gateway.core.route import Leg, Route
+from gateway.proxy.attempts import Failure
 from gateway.proxy.surroundings import Breakers
 
 _CANDIDATE_TRACKS = frozenset(("canary", "arm", "rule"))

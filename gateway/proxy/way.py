@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from gateway.core.assignment import Assignment
-from gateway.core.ports import Headers
+from gateway.core.release import Header
+from gateway.core.route import Leg
 from gateway.core.unit import Unit
 from gateway.proxy.admission import Asked
-from gateway.proxy.attempts import Leg, plan_legs, put_off
+from gateway.proxy.attempts import put_off
 from gateway.proxy.retry_budget import RetryBudget
 from gateway.proxy.surroundings import Breakers
 from gateway.proxy.verdicts import Verdicts
@@ -38,7 +39,7 @@ class Way:
     def assigned(self, assignment: Assignment, unit: Unit | None) -> None:
         """The request has met its release."""
         self.assignment, self.unit = assignment, unit
-        self.legs = plan_legs(self.asked.route, assignment)
+        self.legs = self.asked.route.legs(assignment.release, assignment.track)
         self.leg = self.legs[0]
 
     def spare_returning(self, breakers: Breakers, now: float) -> None:
@@ -90,11 +91,9 @@ class Way:
         self.returning_seconds = now - heard_at
 
     @property
-    def headers(self) -> Headers:
+    def headers(self) -> tuple[Header, ...]:
         """Pinion's own headers that tell who serves the request, and why."""
-        if self.leg is None:
-            return []
-        return [*self.leg.release.headers, (b"x-pinion-track", self.leg.track.encode())]
+        return () if self.leg is None else self.leg.headers
 
     @property
     def overhead_seconds(self) -> float:

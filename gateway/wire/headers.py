@@ -82,7 +82,7 @@ def forwardable_request(headers: Headers, *, drop: Collection[bytes] = ()) -> He
     own headers, the names in `drop`, names with an underscore (servers read them as hyphens, so they could
     pass for a header that was taken off), and values that hold CR, LF or NUL.
     """
-    ended = {*_named_by_connection(headers), *drop}
+    ended = _ended(headers, drop)
     return [header for header in _safe(headers) if _goes_on(header[0]) and header[0] not in ended]
 
 
@@ -100,7 +100,7 @@ def forwardable_response(headers: Headers, *, drop: Collection[bytes] = (), secr
     `secret` that Pinion showed the provider. The provider's x-request-id becomes x-upstream-request-id, for
     x-request-id is Pinion's.
     """
-    ended = {*_named_by_connection(headers), *drop}
+    ended = _ended(headers, drop)
     return [
         (back, content)
         for name, content in _safe(headers, secret)
@@ -116,9 +116,16 @@ def _comes_back_as(name: bytes) -> bytes | None:
     return _RENAMED.get(name, name)
 
 
-def _named_by_connection(headers: Headers) -> list[bytes]:
+def _ended(headers: Headers, drop: Collection[bytes]) -> Collection[bytes]:
+    """The names that stay behind in this message: those in `drop`, and those that Connection lists."""
     said = [content for name, content in headers if name == b"connection"]
-    return [option.strip().lower() for option in b",".join(said).split(b",")] if said else []
+    return _listed(b",".join(said)).union(drop) if said else drop
+
+
+@lru_cache(maxsize=256)
+def _listed(said: bytes) -> frozenset[bytes]:
+    """The names that a Connection header lists. Nearly every one says the same."""
+    return frozenset(option.strip().lower() for option in said.split(b","))
 
 
 def _safe(headers: Headers, secret: bytes = b"") -> Headers:

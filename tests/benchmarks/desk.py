@@ -128,8 +128,9 @@ class Desk:
     def _answered(self) -> Attempt:
         leg = self.way.leg
         permit = self.around.breakers.permit(self.route, leg.release, 1000.0)
-        attempt = Attempt(None, self.way, 0, leg, permit, sent_at=1000.0, status=200, headers=ANSWER_HEADERS)
-        attempt.relay = relay_for(DIALECTS["openai"], "chat", ANSWER_HEADERS, hide_usage=False)
+        attempt = Attempt(None, self.way, 0, leg, permit, sent_at=1000.0, status=200)
+        attempt.headers, attempt.first = ANSWER_HEADERS, dict(ANSWER_HEADERS)
+        attempt.relay = relay_for(DIALECTS["openai"], "chat", attempt.first, hide_usage=False)
         attempt.relay.feed(self.answer)
         attempt.relay.end()
         return attempt

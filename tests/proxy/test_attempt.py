@@ -4,8 +4,8 @@ import pytest
 
 from gateway.core.errors import UpstreamFault
 from gateway.core.provider import Timeouts
+from gateway.core.route import Leg
 from gateway.proxy.attempt import MAX_ERROR_BODY, Attempt
-from gateway.proxy.attempts import Leg
 from gateway.proxy.relay import HOLD_SECONDS, relay_for
 from gateway.wire.dialects import DIALECTS
 from tests.proxy.playbook import Call, provider, release
@@ -135,9 +135,9 @@ def test_only_a_stream_that_has_begun_can_be_held_too_long():
     attempt.upstream_data(b"a")
     attempt.held += b"a"
     assert not attempt.is_held_too_long(late)
-    attempt.relay = relay_for(DIALECTS["openai"], "chat", [], hide_usage=False)
+    attempt.relay = relay_for(DIALECTS["openai"], "chat", {}, hide_usage=False)
     assert not attempt.is_held_too_long(late)
-    attempt.relay = relay_for(DIALECTS["openai"], "chat", STREAM, hide_usage=False)
+    attempt.relay = relay_for(DIALECTS["openai"], "chat", dict(STREAM), hide_usage=False)
     assert [False, True] == [attempt.is_held_too_long(now) for now in (late - 0.2, late)]
     attempt.take_held()
     assert not attempt.is_held_too_long(late)

@@ -1,65 +1,19 @@
-"""Which releases are tried in which order, and what a failure lets come next."""
+"""What the failure of an attempt was, and which attempt it lets come next."""
 
 import pytest
 
-from gateway.core.assignment import Assignment
 from gateway.core.errors import Malformed, UpstreamFault
 from gateway.core.outcome import Outcome
-from gateway.proxy.attempts import fault_failure, in_band_failure, next_leg, plan_legs, put_off, status_failure
+from gateway.proxy.attempts import fault_failure, in_band_failure, next_leg, put_off, status_failure
 from tests.proxy.playbook import provider, release, route
 
 
-def planned(track, version, *, retries=0, **changes):
-    """The legs of a request, short: version, track, and whether it is stable's or a retry."""
+def planned(track, version, *, retries=0):
+    """The legs of a request to a route with two fallbacks."""
     more = {name: release(name) for name in ("0.8.0", "0.9.0")}
-    one = route(
-        stable=release("1.0.0", provider=provider(retries=retries)),
-        more=more,
-        fallback=tuple(more.values()),
-        **changes,
-    )
-    legs = plan_legs(one, Assignment(one.releases[version], track, "why"))
-    return legs, [(leg.release.version, leg.track, leg.is_stable, leg.retry) for leg in legs]
-
-
-def test_stable_is_retried_and_then_the_fallbacks_follow():
-    """As often as its provider says, on the track it was assigned on."""
-    assert [
-        ("1.0.0", "stable", True, False),
-        ("1.0.0", "stable", True, True),
-        ("1.0.0", "stable", True, True),
-        ("0.8.0", "fallback", False, False),
-        ("0.9.0", "fallback", False, False),
-    ] == planned("stable", "1.0.0", retries=2)[1]
-
-
-@pytest.mark.parametrize("track", ["canary", "arm", "rule"])
-def test_any_other_release_is_tried_once_and_then_stable_answers(track):
-    """Stable's retries and the fallbacks follow."""
-    assert [
-        ("1.1.0", track, False, False),
-        ("1.0.0", "fallback", True, False),
-        ("1.0.0", "fallback", True, True),
-        ("0.8.0", "fallback", False, False),
-        ("0.9.0", "fallback", False, False),
-    ] == planned(track, "1.1.0", retries=1)[1]
-
-
-def test_a_rule_that_names_stable_is_stable():
-    """It is retried on the rule's track."""
-    assert [("1.0.0", "rule", True, False), ("1.0.0", "rule", True, True)] == planned("rule", "1.0.0", retries=1)[1][:2]
-
-
-@pytest.mark.parametrize("version", ["1.0.0", "1.1.0"])
-def test_a_forced_release_stands_alone(version):
-    """Stable, too."""
-    assert [(version, "forced", version == "1.0.0", False)] == planned("forced", version, retries=2)[1]
-
-
-def test_no_release_is_planned_twice_and_none_that_is_out():
-    """An arm's release may be a fallback as well."""
-    versions = [leg[0] for leg in planned("arm", "0.9.0", out={"0.8.0": "rolled back"})[1]]
-    assert ["0.9.0", "1.0.0"] == versions
+    stable = release("1.0.0", provider=provider(retries=retries))
+    one = route(stable=stable, more=more, fallback=tuple(more.values()))
+    return one.legs(one.releases[version], track)
 
 
 REPEATABLE = [
@@ -87,27 +41,27 @@ FINAL = [
 @pytest.mark.parametrize("failure", REPEATABLE, ids=lambda failure: f"{failure.status} {failure.fault!r}")
 def test_connection_errors_and_5xx_may_be_tried_again(failure):
     """On the same release, as long as it has retries; then the next release is tried."""
-    legs, _ = planned("stable", "1.0.0", retries=2)
+    legs = planned("stable", "1.0.0", retries=2)
     assert [1, 2, 3, 4, None] == [next_leg(legs, current, failure) for current in range(5)]
 
 
 @pytest.mark.parametrize("failure", FINAL, ids=lambda failure: f"{failure.status} {failure.fault!r}")
 def test_nothing_else_is_tried_again_on_the_same_release(failure):
     """The next release may still answer."""
-    legs, _ = planned("stable", "1.0.0", retries=2)
+    legs = planned("stable", "1.0.0", retries=2)
     assert [3, 3, 3, 4, None] == [next_leg(legs, current, failure) for current in range(5)]
 
 
 @pytest.mark.parametrize("failure", REPEATABLE, ids=lambda failure: f"{failure.status} {failure.fault!r}")
 def test_without_room_for_a_retry_the_next_release_is_tried(failure):
     """A fallback is none, and needs no room."""
-    legs, _ = planned("stable", "1.0.0", retries=2)
+    legs = planned("stable", "1.0.0", retries=2)
     assert [3, 3, 3, 4, None] == [next_leg(legs, current, failure, may_retry=False) for current in range(5)]
 
 
 def test_what_is_put_off_is_tried_last():
     """With its retries, and the order of all others is kept."""
-    legs, _ = planned("rule", "1.1.0", retries=1)
+    legs = planned("rule", "1.1.0", retries=1)
     assert ["1.1.0", "1.0.0", "1.0.0", "0.8.0", "0.9.0"] == [leg.release.version for leg in legs]
     assert (*legs[:1], *legs[3:], *legs[1:3]) == put_off(legs, {"1.0.0"})
     assert (legs[1], legs[2], legs[4], legs[0], legs[3]) == put_off(legs, {"1.1.0", "0.8.0"})
@@ -115,14 +69,14 @@ def test_what_is_put_off_is_tried_last():
 
 def test_a_clients_fault_is_final_only_when_stable_says_so():
     """What another release refuses, the next may take."""
-    legs, _ = planned("canary", "1.1.0")
+    legs = planned("canary", "1.1.0")
     failure = status_failure(400, [])
     assert [1, None, 3, None] == [next_leg(legs, current, failure) for current in range(4)]
 
 
 def test_a_forced_release_has_no_next():
     """Whatever its failure."""
-    legs, _ = planned("forced", "1.1.0")
+    legs = planned("forced", "1.1.0")
     assert next_leg(legs, 0, status_failure(500, [])) is None
 
 

@@ -18,7 +18,7 @@ GZIP = [(b"content-encoding", b"gzip")]
 
 def made(fields, dialect="openai", endpoint="chat", *, hide_usage=False):
     """A relay for an answer with these headers."""
-    return relay_for(DIALECTS[dialect], endpoint, fields, hide_usage=hide_usage)
+    return relay_for(DIALECTS[dialect], endpoint, dict(fields), hide_usage=hide_usage)
 
 
 def test_the_content_type_decides():
@@ -42,7 +42,7 @@ def test_a_relay_that_keeps_the_text_gives_what_another_gives(size):
     """The text is what came through, and is there once."""
     stream = b"".join([ROLE, delta("a"), delta("b", finish="stop"), USAGE, DONE])
     plain = made(STREAM, hide_usage=True)
-    keeping = relay_for(DIALECTS["openai"], "chat", STREAM, hide_usage=True, keep_text=True)
+    keeping = relay_for(DIALECTS["openai"], "chat", dict(STREAM), hide_usage=True, keep_text=True)
     assert plain.hold_seconds == keeping.hold_seconds
     for piece in (stream[at : at + size] for at in range(0, len(stream), size)):
         assert plain.feed(piece) == keeping.feed(piece)
@@ -54,7 +54,7 @@ def test_a_relay_that_keeps_the_text_gives_what_another_gives(size):
 
 def test_a_last_event_without_its_empty_line_is_part_of_the_text():
     """It was completed for the client."""
-    relay = relay_for(DIALECTS["openai"], "chat", STREAM, hide_usage=False, keep_text=True)
+    relay = relay_for(DIALECTS["openai"], "chat", dict(STREAM), hide_usage=False, keep_text=True)
     relay.feed(delta("a"))
     relay.feed(delta("b", finish="stop")[:-2])
     relay.end()
@@ -63,17 +63,17 @@ def test_a_last_event_without_its_empty_line_is_part_of_the_text():
 
 def test_a_whole_answer_is_kept_where_its_text_is_wanted():
     """Unless its endpoint has none, or it is over the limit."""
-    relay = relay_for(DIALECTS["openai"], "chat", JSON, hide_usage=False, keep_text=True)
+    relay = relay_for(DIALECTS["openai"], "chat", dict(JSON), hide_usage=False, keep_text=True)
     assert completion("a") == relay.feed(completion("a"))
     relay.end()
     assert (True, "a") == (relay.scan.finished, relay.take_text())
-    relay = relay_for(DIALECTS["openai"], "chat", JSON, hide_usage=False, keep_text=True)
+    relay = relay_for(DIALECTS["openai"], "chat", dict(JSON), hide_usage=False, keep_text=True)
     relay.feed(completion("a"))
     relay.feed(b" " * MAX_BYTES)
     relay.feed(b" ")
     assert relay.take_text() is None
     assert isinstance(
-        relay_for(DIALECTS["openai"], "embeddings", JSON, hide_usage=False, keep_text=True), type(made(JSON))
+        relay_for(DIALECTS["openai"], "embeddings", dict(JSON), hide_usage=False, keep_text=True), type(made(JSON))
     )
 
 

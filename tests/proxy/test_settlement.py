@@ -175,12 +175,12 @@ def test_what_an_answer_says_of_its_model_is_heard():
 
 
 @pytest.mark.parametrize(
-    ("fields", "known"),
-    [([(b"x-request-id", b"a")], "a"), ([(b"request-id", b"b")], "b"), ([], None)],
+    ("first", "known"),
+    [({b"x-request-id": b"a"}, "a"), ({b"request-id": b"b"}, "b"), ({}, None)],
 )
-def test_a_provider_has_its_own_id_of_a_request(fields, known):
+def test_a_provider_has_its_own_id_of_a_request(first, known):
     """OpenAI's header, or Anthropic's."""
-    assert known == upstream_id(fields)
+    assert known == upstream_id(first)
 
 
 def test_the_log_has_one_line_a_request():

@@ -4,7 +4,8 @@ import pytest
 
 from gateway.core.breaker import Permit
 from gateway.core.outcome import Outcome
-from gateway.proxy.attempts import Failure, Leg
+from gateway.core.route import Leg
+from gateway.proxy.attempts import Failure
 from gateway.proxy.verdicts import Verdicts
 from tests.proxy.playbook import release, route
 

@@ -24,15 +24,15 @@ def test_a_request_that_met_its_release_has_its_legs():
 def test_it_says_who_serves():
     """In the headers of every answer, the prompt's too where there is one."""
     way = way_of(Play(route(stable=release("1.0.0", prompt=prompt(text="t", inputs={})))))
-    assert [
+    assert (
         (b"x-pinion-route", b"desk"),
         (b"x-pinion-release", b"desk/1.0.0"),
         (b"x-pinion-model", b"atlas@1.0.0"),
         (b"x-pinion-prompt", b"support@1.0.0"),
         (b"x-pinion-track", b"stable"),
-    ] == way.headers
+    ) == way.headers
     way.leg = None
-    assert [] == way.headers
+    assert () == way.headers
 
 
 def test_stable_is_turned_to_once():

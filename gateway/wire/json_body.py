@@ -9,6 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NoReturn
 
@@ -57,8 +58,6 @@ _CLOSING_BRACE = ord("}")
 _EMPTY_ARRAY = re.compile(rb"\[\s*+\]")
 
 _KEY_END = re.compile(rb'"\s*+:')
-
-_LOOSE_KEY_END = re.compile(rb'"\s++:')
 
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -232,17 +231,17 @@ def _changes_at_sight(
 ) -> list["Change"] | None:
     """What `splice` changes, without a scan of the body; None where that cannot be seen at once.
 
-    In a body that escapes no character by its number and has no blank before a colon, every key is spelt as it is, and
-    its colon follows. Where that spelling of a key of the body occurs just once, it is its place; where it occurs
-    again, in a nested object or as the end of a longer key, nothing is at sight.
+    In a body that escapes no character by its number, a key that needs no escape is spelt as it is. Where that spelling
+    of a key of the body occurs just once, it is its place; where it occurs again, as a key of a nested object or as a
+    text, nothing is at sight.
     """
-    if not parsed or (b"\\" in body and b"\\u" in body) or _LOOSE_KEY_END.search(body):
+    if not parsed or (b"\\" in body and b"\\u" in body):
         return None
     changes: list[Change] = []
     added = b""
     for key, new in edits.items():
         if key not in parsed:
-            added += b"" if new is None else b"," + dump(key) + b":" + new
+            added += b"" if new is None else b"," + _spelt(key) + b":" + new
             continue
         span = None if new is None else _value_at_sight(body, key, parsed[key])
         if new is None or span is None:
@@ -264,17 +263,23 @@ def _changes_at_sight(
 
 
 def _place_at_sight(body: bytes, key: str) -> int | None:
-    """Where the value of a key begins; None where that takes a scan, as for a key that JSON writes with escapes."""
-    if "\\" in key or '"' in key:
+    """Where the value of a key begins; None where that takes a scan, as for a key that may be written with escapes."""
+    spelling = _spelt(key)
+    if b"\\" in spelling or b"/" in spelling:  # a slash is one sign that need not be escaped, and may be
         return None
-    spelling = b'"' + key.encode() + b'":'
     at = body.find(spelling)
     if at < 0 or body.find(spelling, at + 1) >= 0:
         return None
     at += len(spelling)
-    while body[at] in b" \t\r\n":
+    while body[at] in b" \t\r\n:":
         at += 1
     return at
+
+
+@lru_cache(maxsize=1024)
+def _spelt(key: str) -> bytes:
+    """A key as JSON. They are those of parameters and of what a prompt needs, few and always the same."""
+    return dump(key)
 
 
 def _value_at_sight(body: bytes, key: str, value: Any) -> tuple[int, int] | None:

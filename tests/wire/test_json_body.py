@@ -189,7 +189,9 @@ def test_splice_puts_elements_first(value, array, layout, first):
         (b'{"model":"a"} \r\n\t', {"model": b'"b"', "z": b"3"}, b'{"model":"b","z":3} \r\n\t'),
         (b'{"model":"a"}\n', {"y": None, "z": b"3"}, b'{"model":"a","z":3}\n'),
         (b'{"s":true,"t":null}', {"s": b"false", "t": b"1"}, b'{"s":false,"t":1}'),
-        # what is not at sight: a name that occurs again, an escape, an object, blanks before the colon, a removal
+        (b'{"model" :"a"}', {"model": b'"b"'}, b'{"model" :"b"}'),
+        (b'{"x":{"y":0}, "model"\n\t: "a"}', {"model": b'"b"'}, b'{"x":{"y":0}, "model"\n\t: "b"}'),
+        # what is not at sight: a name that occurs again, an escape, an object, a removal
         (b'{"model":"a","x":{"model":"c"}}', {"model": b'"b"'}, b'{"model":"b","x":{"model":"c"}}'),
         (b'{"x":[{"model":"c"}],"model":"a"}', {"model": b'"b"'}, b'{"x":[{"model":"c"}],"model":"b"}'),
         (b'{"a\\"model":"c","model":"a"}', {"model": b'"b"'}, b'{"a\\"model":"c","model":"b"}'),
@@ -197,7 +199,9 @@ def test_splice_puts_elements_first(value, array, layout, first):
         (b'{"model":"a\\\\"}', {"model": b'"b"'}, b'{"model":"b"}'),
         (b'{"a\\/b":"a"}', {"a/b": b'"b"'}, b'{"a\\/b":"b"}'),
         (b'{"o":{"a":1},"l":[1]}', {"o": b"{}", "l": b"[]"}, b'{"o":{},"l":[]}'),
-        (b'{"model" :"a"}', {"model": b'"b"'}, b'{"model" :"b"}'),
+        (b'{"model" :"a","x":{"model":"c"}}', {"model": b'"b"'}, b'{"model" :"b","x":{"model":"c"}}'),
+        (b'{"role":"model","model":"a"}', {"model": b'"b"'}, b'{"role":"model","model":"b"}'),
+        (b'{"a\\/b":1,"x":{"a/b":2}}', {"a/b": b"3"}, b'{"a\\/b":3,"x":{"a/b":2}}'),
         (b'{"model":"a","n":1}', {"model": b'"b"', "n": None}, b'{"model":"b"}'),
     ],
 )

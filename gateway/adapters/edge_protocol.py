@@ -121,7 +121,7 @@ class EdgeProtocol(EdgeGuard):
         parser, is_old = self.parser, self._is_old
         self._receiving = turn = GovernedTurn(
             self,
-            Head(parser.get_method().decode("ascii"), path, query, self.headers),
+            Head(parser.get_method().decode("ascii"), path, query, self.headers, self._head_bytes),
             is_old=is_old,
             keeps_alive=not is_old and parser.should_keep_alive(),
             expects_continue=self._expects_continue(),

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import fields
 from functools import lru_cache
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -40,13 +41,13 @@ class SqlRecords:
 
     def write(self, records: Sequence[Record]) -> None:
         """Write records in one transaction; one whose request id is there already is passed over."""
-        values = [value for record in records for value in _row(record)]
+        values = tuple(chain.from_iterable(map(_row, records)))
         with self._database.transaction() as connection:
             start = 0
             for rows, insert in self._inserts:
                 size = rows * len(_FIELDS)
                 while len(values) - start >= size:
-                    connection.exec_driver_sql(insert, tuple(values[start : start + size]))
+                    connection.exec_driver_sql(insert, values[start : start + size])
                     start += size
 
     def requests(self, request_ids: Sequence[str]) -> list[Record | None]:
@@ -107,14 +108,14 @@ def _of_rows(insert: str, rows: int) -> str:
     return f"{head}{values}{', '.join([row] * rows)}{tail.removeprefix(row)}"
 
 
-def _row(record: Record) -> tuple[Any, ...]:
+def _row(record: Record) -> list[Any]:
     """The values of a record, in the order of its fields."""
     row = list(_VALUES(record))
     for place in _FROM_PROVIDERS:
         if row[place] is not None:
             row[place] = storable(row[place])
     row[_ATTEMPTS] = _written(record.attempts)
-    return tuple(row)
+    return row
 
 
 @lru_cache(maxsize=4096)

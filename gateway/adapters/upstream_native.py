@@ -20,15 +20,14 @@ from gateway.wire.http_writer import Unsendable, request_head
 
 
 class NativeCall:
-    """One call under way: an `UpstreamCall`. `asked_at` is loop time."""
+    """One call under way: an `UpstreamCall`."""
 
-    __slots__ = ("_head", "_is_paused", "_line", "_listener", "_pool", "_request", "asked_at", "data_came", "is_over")
+    __slots__ = ("_head", "_is_paused", "_line", "_listener", "_pool", "_request", "data_came", "is_over")
 
-    def __init__(self, request: UpstreamRequest, listener: UpstreamListener, asked_at: float) -> None:
+    def __init__(self, request: UpstreamRequest, listener: UpstreamListener) -> None:
         self._request = request
         self._listener = listener
         self.data_came = listener.upstream_data
-        self.asked_at = asked_at
         self.is_over = self._is_paused = False
         self._head = b""
         self._line: Line | None = None
@@ -123,15 +122,14 @@ class NativeUpstream:
 
     def send(self, request: UpstreamRequest, listener: UpstreamListener) -> NativeCall:
         """Begin a call; a connection that is idle carries it at once."""
-        loop = asyncio.get_running_loop()
-        call = NativeCall(request, listener, loop.time())
+        call = NativeCall(request, listener)
         try:
             pool = self._pool(request.provider)
             head = request_head(_request_line(request.target), request.headers, len(request.body))
         except Unsendable:
-            loop.call_soon(call.fail, unsendable(request.provider))
+            asyncio.get_running_loop().call_soon(call.fail, unsendable(request.provider))
         except (OSError, ValueError) as error:
-            loop.call_soon(call.fail, unreachable(request.provider, error))
+            asyncio.get_running_loop().call_soon(call.fail, unreachable(request.provider, error))
         else:
             call.place(pool, head)
         return call

@@ -38,7 +38,6 @@ class Caller(Protocol):
     """A call, as the pool knows it."""
 
     is_over: bool
-    asked_at: float
 
     @property
     def provider(self) -> Provider:
@@ -84,7 +83,7 @@ class Pool:
         self._lines: set[Line] = set()
         self._idle: dict[Line, None] = {}
         self._opening: set[asyncio.Task[None]] = set()
-        self._waiting: deque[Caller] = deque()
+        self._waiting: deque[tuple[Caller, float]] = deque()  # with the loop time since when
         self._patience: asyncio.TimerHandle | None = None
         self._sweeping: asyncio.TimerHandle | None = None
         self._is_retired = is_retired
@@ -110,7 +109,7 @@ class Pool:
         if self.size < self.way.max_connections:
             self.open_for(caller)
         else:
-            self._waiting.append(caller)
+            self._waiting.append((caller, self._loop.time()))
             self._be_patient()
 
     def open_for(self, caller: Caller) -> None:
@@ -211,7 +210,7 @@ class Pool:
 
     def _next_waiting(self) -> Caller | None:
         while self._waiting:
-            caller = self._waiting.popleft()
+            caller, _ = self._waiting.popleft()
             if not caller.is_over:
                 return caller
         return None
@@ -219,13 +218,13 @@ class Pool:
     def _be_patient(self) -> None:
         """Look again when the call that has waited longest has waited long enough."""
         if self._patience is None and self._waiting:
-            self._patience = self._loop.call_at(self._waiting[0].asked_at + POOL_WAIT, self._lose_patience)
+            self._patience = self._loop.call_at(self._waiting[0][1] + POOL_WAIT, self._lose_patience)
 
     def _lose_patience(self) -> None:
         self._patience = None
         latest = self._loop.time() - POOL_WAIT
-        while self._waiting and (self._waiting[0].is_over or self._waiting[0].asked_at <= latest):
-            caller = self._waiting.popleft()
+        while self._waiting and (self._waiting[0][0].is_over or self._waiting[0][1] <= latest):
+            caller, _ = self._waiting.popleft()
             if not caller.is_over:
                 caller.fail(no_free_connection(caller.provider))
         self._be_patient()

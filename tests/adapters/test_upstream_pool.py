@@ -60,7 +60,6 @@ class Caller:
 
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
-        self.asked_at = asyncio.get_running_loop().time()
         self.is_over = False
         self.line: Line | None = None
         self.fault: UpstreamFault | None = None

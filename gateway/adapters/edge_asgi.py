@@ -50,8 +50,10 @@ class Outbox:
         self._patience: asyncio.TimerHandle | None = None
         self._cause: BaseException | None = None
 
-    def start(self, status: int, headers: Headers) -> None:
+    def start(self, status: int, headers: Headers, length: int | None = None) -> None:
         """Queue the head of the answer."""
+        if length is not None:
+            headers = [*headers, (b"content-length", b"%d" % length)]
         self._put({"type": "http.response.start", "status": status, "headers": headers})
 
     def write(self, data: bytes) -> None:

@@ -16,7 +16,7 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, ClassVar
 
 import httptools
@@ -119,12 +119,13 @@ class EdgeProtocol(EdgeGuard):
             super()._take_head()
             return
         parser, is_old = self.parser, self._is_old
+        head = Head(parser.get_method().decode("ascii"), path, query, self.headers, self._head_bytes)
         self._receiving = turn = GovernedTurn(
             self,
-            Head(parser.get_method().decode("ascii"), path, query, self.headers, self._head_bytes),
+            head,
             is_old=is_old,
             keeps_alive=not is_old and parser.should_keep_alive(),
-            expects_continue=self._expects_continue(),
+            expects_continue=b"expect" in head.first and self._expects_continue(),
         )
         self._line_up(turn)
 
@@ -319,6 +320,7 @@ def driving(exchanges: Exchanges, limits: Limits, turned_away: Callable[[], None
     return type("Driving", (EdgeProtocol,), {**shared, "written": _WrittenFields(), "shared_writes": _SharedWrites()})
 
 
+@lru_cache(maxsize=256)
 def _split(target: bytes) -> tuple[str, bytes]:
     """A request's raw path and query, without decoding: what is escaped is no other path's name."""
     if target.startswith(b"/") and b"#" not in target:

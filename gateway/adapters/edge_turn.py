@@ -93,7 +93,7 @@ class GovernedTurn:
         self._size = 0
         self._exchange: Exchange | None = None
         self._has_begun = self._is_chunked = self._is_bodiless = False
-        self._started: tuple[int, Headers] | None = None
+        self._started: tuple[int, Headers, int | None] | None = None
         self.is_old = is_old
         self.keeps_alive = keeps_alive
         self.is_whole = self.is_over = False
@@ -168,9 +168,9 @@ class GovernedTurn:
 
     # The answer: the port `Downstream`
 
-    def start(self, status: int, headers: Headers) -> None:
+    def start(self, status: int, headers: Headers, length: int | None = None) -> None:
         """Keep the head, which goes out with the first piece of the body."""
-        self._started = status, headers
+        self._started = status, headers, length
 
     def write(self, data: bytes) -> None:
         """Send a piece of the body."""
@@ -181,9 +181,9 @@ class GovernedTurn:
         elif data and not self._is_bodiless:
             self._connection.send(b"%x\r\n%b\r\n" % (len(data), data) if self._is_chunked else data)
 
-    def _begin(self, status: int, headers: Headers, data: bytes) -> None:
+    def _begin(self, status: int, headers: Headers, length: int | None, data: bytes) -> None:
         """Send the head with the first piece of the body."""
-        head = self._head_bytes(status, headers)
+        head = self._head_bytes(status, headers, length)
         self._started = None
         self._has_begun = True
         if not data or self._is_bodiless:
@@ -219,13 +219,15 @@ class GovernedTurn:
         if exchange is not None:
             self._connection.exchanges.close(exchange)
 
-    def _head_bytes(self, status: int, headers: Headers) -> bytes:
+    def _head_bytes(self, status: int, headers: Headers, length: int | None) -> bytes:
         """The answer's head. A connection is kept only if the request is whole, so that its rest is no next one's."""
-        has_length = b"content-length" in [name for name, _ in headers]
         self._is_bodiless = status in _BODILESS or self._head.method == "HEAD"
-        self._is_chunked = not (has_length or self.is_old or self._is_bodiless)
+        self._is_chunked = length is None and not (self.is_old or self._is_bodiless)
         self.keeps_alive = self.keeps_alive and self.is_whole
-        return answer_head(status, self._connection.fields(), headers, _ENDINGS[self._is_chunked, self.keeps_alive])
+        ending = _ENDINGS[self._is_chunked, self.keeps_alive]
+        if length is not None:
+            ending = b"content-length: %d\r\n%b" % (length, ending)
+        return answer_head(status, self._connection.fields(), headers, ending)
 
 
 class OtherTurn:

@@ -165,8 +165,8 @@ class PrometheusMeters(Collector):
         self._count_attempts(record, series)
         if record.outcome in GOOD or (record.outcome == Outcome.failed and record.first_token_seconds is not None):
             series.answered(record.seconds, record.first_token_seconds)
-        for kind, tokens in _tokens(record):
-            series.used(kind, tokens)
+        cached = record.cached_input_tokens  # counted within the input, too
+        series.used(input=record.input_tokens, output=record.output_tokens, cached_input=cached)
         if record.cost_nano_usd is not None or _was_charged(record):
             series.charged(record.cost_nano_usd)
         if record.track != "shadow":  # what a mirror copied the application did not ask for
@@ -291,16 +291,6 @@ class PrometheusMeters(Collector):
         family = Histogram(f"pinion_{name}", text, bounds, names)
         self._families.append(family)
         return family
-
-
-def _tokens(record: Record) -> list[tuple[str, int]]:
-    """The tokens that are known, by kind; cached ones are counted within the input too."""
-    counts = (
-        ("input", record.input_tokens),
-        ("output", record.output_tokens),
-        ("cached_input", record.cached_input_tokens),
-    )
-    return [(kind, count) for kind, count in counts if count is not None]
 
 
 def _was_charged(record: Record) -> bool:

@@ -94,12 +94,15 @@ class RequestSeries:
             self._first_token = self._families.first_token.buckets(self.route, self.release, self.track)
         self._first_token.observe(first_token_seconds)
 
-    def used(self, kind: str, tokens: int) -> None:
-        """Count tokens of a kind."""
-        cell = self._tokens.get(kind)
-        if cell is None:
-            cell = self._tokens[kind] = self._families.tokens.cell(self.route, self.release, self.track, kind)
-        cell[0] += tokens
+    def used(self, **tokens: int | None) -> None:
+        """Count tokens by kind, where it is known how many."""
+        for kind, count in tokens.items():
+            if count is None:
+                continue
+            cell = self._tokens.get(kind)
+            if cell is None:
+                cell = self._tokens[kind] = self._families.tokens.cell(self.route, self.release, self.track, kind)
+            cell[0] += count
 
     def charged(self, nano_usd: int | None) -> None:
         """Count a cost; None is one that is not known."""

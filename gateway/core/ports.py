@@ -61,8 +61,8 @@ class Downstream(Protocol):
     When what was written piles up, the edge tells the exchange to `pause`, and to `resume` once it has drained.
     """
 
-    def start(self, status: int, headers: Headers) -> None:
-        """Send the head of the answer."""
+    def start(self, status: int, headers: Headers, length: int | None = None) -> None:
+        """Send the head of the answer; `length` is how many bytes of body follow, where that is known."""
         ...
 
     def write(self, data: bytes) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gateway.core.digest import canonical
@@ -14,13 +14,18 @@ MAX_UNIT_CHARS = 1024
 
 @dataclass(frozen=True, slots=True)
 class UnitSource:
-    """One place to look for the unit: a header, a path into the body, or the conversation itself."""
+    """One place to look for the unit: a header, a path into the body, or the conversation itself; `text` names it."""
 
     kind: Literal["header", "body", "conversation"]
     path: tuple[str, ...] = ()
+    text: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        text = self.kind if self.kind == "conversation" else f"{self.kind}:{'.'.join(self.path)}"
+        object.__setattr__(self, "text", text)
 
     def __str__(self) -> str:
-        return self.kind if self.kind == "conversation" else f"{self.kind}:{'.'.join(self.path)}"
+        return self.text
 
 
 def parse_unit_source(text: str) -> UnitSource:
@@ -77,7 +82,7 @@ def find_unit(
     for source in sources:
         value = _look(source, header, body, app)
         if value:
-            return Unit(_bounded(value), str(source))
+            return Unit(_bounded(value), source.text)
     return None
 
 

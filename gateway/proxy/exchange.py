@@ -355,7 +355,8 @@ class Exchange:
 
     def _send_whole(self, attempt: Attempt) -> None:
         """Send an answer that came complete before anything of it was sent."""
-        self._start_whole(attempt.status, self._answer_headers(attempt), attempt.take_held())
+        body = attempt.take_held()
+        self._start(attempt.status, self._answer_headers(attempt), body, len(body))
         attempt.way.content_passed(self.now(), attempt.heard_at)
         self._accept(attempt)
         self._complete(attempt)
@@ -378,16 +379,13 @@ class Exchange:
             self._around.denials.deny(operation, fault, app, headers.credential(head.first))
 
     def _answer(self, answer: Refusal, outcome: Outcome, message: str) -> None:
-        self._start_whole(answer.status, answer.headers, answer.body)
+        self._start(answer.status, answer.headers, answer.body, len(answer.body))
         self._close(outcome, message, self._downstream.finish)
 
-    def _start(self, status: int, headers: Headers, body: bytes) -> None:
+    def _start(self, status: int, headers: Headers, body: bytes, length: int | None = None) -> None:
         self._status = status
-        self._downstream.start(status, headers)
+        self._downstream.start(status, headers, length)
         self._downstream.write(body)
-
-    def _start_whole(self, status: int, headers: Headers, body: bytes) -> None:
-        self._start(status, [*headers, (b"content-length", str(len(body)).encode())], body)
 
     def _answer_headers(self, attempt: Attempt) -> Headers:
         return answer_headers(attempt.headers, self._own_headers(), attempt.provider.secret)

@@ -50,13 +50,13 @@ class Exchange:
 
     def answer(self, status: int, body: bytes) -> None:
         """A whole answer at once."""
-        self.begin(status, (b"content-length", b"%d" % len(body)))
+        self.begin(status, length=len(body))
         self.downstream.write(body)
         self.downstream.finish()
 
-    def begin(self, status: int = 200, *headers: tuple[bytes, bytes]) -> None:
+    def begin(self, status: int = 200, *headers: tuple[bytes, bytes], length: int | None = None) -> None:
         """The head of an answer; without a length, its body is chunked."""
-        self.downstream.start(status, [(b"content-type", b"text/plain"), *headers])
+        self.downstream.start(status, [(b"content-type", b"text/plain"), *headers], length)
 
 
 def echo(exchange: Exchange) -> None:

@@ -118,7 +118,7 @@ async def mirror(scope, receive, send) -> None:
 
 def mirrored(exchange) -> None:
     """The same of an exchange."""
-    exchange.begin(200, (b"content-length", b"%d" % len(exchange.whole)), (b"x-method", exchange.head.method.encode()))
+    exchange.begin(200, (b"x-method", exchange.head.method.encode()), length=len(exchange.whole))
     exchange.downstream.write(exchange.whole)
     exchange.downstream.finish()
 

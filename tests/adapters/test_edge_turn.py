@@ -74,11 +74,11 @@ class Played:
         return self.connection.sent
 
 
-def answered(*pieces: bytes, status=200, fields=()):
+def answered(*pieces: bytes, status=200, length=None):
     """A script that answers by pieces."""
 
     def script(exchange):
-        exchange.begin(status, *fields)
+        exchange.begin(status, length=length)
         for piece in pieces:
             exchange.downstream.write(piece)
         exchange.downstream.finish()
@@ -86,37 +86,36 @@ def answered(*pieces: bytes, status=200, fields=()):
     return script
 
 
-LENGTH = [(b"content-length", b"6")]
 CHUNKED = b"transfer-encoding: chunked\r\n"
 CLOSE = b"connection: close\r\n"
 
 
 @pytest.mark.parametrize(
-    ("method", "is_old", "status", "fields", "expected"),
+    ("method", "is_old", "status", "length", "expected"),
     [
-        ("POST", False, 200, (), [OK + CHUNKED + b"\r\n3\r\none\r\n", b"3\r\ntwo\r\n", b"0\r\n\r\n"]),
-        ("POST", False, 200, LENGTH, [OK + b"content-length: 6\r\n\r\none", b"two"]),
-        ("POST", True, 200, (), [OK + CLOSE + b"\r\none", b"two"]),
-        ("POST", True, 200, LENGTH, [OK + b"content-length: 6\r\n" + CLOSE + b"\r\none", b"two"]),
-        ("HEAD", False, 200, (), [OK + b"\r\n"]),
-        ("HEAD", False, 200, LENGTH, [OK + b"content-length: 6\r\n\r\n"]),
-        ("POST", False, 204, (), [b"HTTP/1.1 204 No Content\r\n" + FIELDS + TYPE + b"\r\n"]),
-        ("POST", False, 304, (), [b"HTTP/1.1 304 Not Modified\r\n" + FIELDS + TYPE + b"\r\n"]),
+        ("POST", False, 200, None, [OK + CHUNKED + b"\r\n3\r\none\r\n", b"3\r\ntwo\r\n", b"0\r\n\r\n"]),
+        ("POST", False, 200, 6, [OK + b"content-length: 6\r\n\r\none", b"two"]),
+        ("POST", True, 200, None, [OK + CLOSE + b"\r\none", b"two"]),
+        ("POST", True, 200, 6, [OK + b"content-length: 6\r\n" + CLOSE + b"\r\none", b"two"]),
+        ("HEAD", False, 200, None, [OK + b"\r\n"]),
+        ("HEAD", False, 200, 6, [OK + b"content-length: 6\r\n\r\n"]),
+        ("POST", False, 204, None, [b"HTTP/1.1 204 No Content\r\n" + FIELDS + TYPE + b"\r\n"]),
+        ("POST", False, 304, None, [b"HTTP/1.1 304 Not Modified\r\n" + FIELDS + TYPE + b"\r\n"]),
     ],
 )
-def test_an_answer_is_framed_as_its_client_and_status_ask(method, is_old, status, fields, expected):
+def test_an_answer_is_framed_as_its_client_and_status_ask(method, is_old, status, length, expected):
     """By its length, in chunks, or by the end of the connection; HEAD, 204 and 304 have no body."""
-    played = Played(method, is_old=is_old, script=answered(b"one", b"two", status=status, fields=fields)).whole()
+    played = Played(method, is_old=is_old, script=answered(b"one", b"two", status=status, length=length)).whole()
 
     assert expected == played.sent
     assert ["turn over"] == played.connection.asked
     assert played.stage.opened == played.stage.closed
 
 
-@pytest.mark.parametrize(("fields", "expected"), [((), CHUNKED + b"\r\n"), (LENGTH, b"content-length: 6\r\n\r\n")])
-def test_a_head_goes_with_the_first_piece(fields, expected):
+@pytest.mark.parametrize(("length", "expected"), [(None, CHUNKED + b"\r\n"), (6, b"content-length: 6\r\n\r\n")])
+def test_a_head_goes_with_the_first_piece(length, expected):
     """Not before there is one; an empty one sends it alone, and ends no chunked body."""
-    played = Played(script=lambda exchange: exchange.begin(200, *fields)).whole()
+    played = Played(script=lambda exchange: exchange.begin(200, length=length)).whole()
     assert [] == played.sent
     assert not played.turn.has_begun_answer
 

@@ -28,7 +28,7 @@ def test_a_series_appears_when_it_is_first_counted_in():
     assert {} == samples(of.requests) == samples(of.tokens) == samples(of.cost)
     series.attempt("ok")
     series.attempt("ok")
-    series.used("input", 7)
+    series.used(input=7, output=None)
     assert {("requests_total", "desk", "1.0.0", "stable", "ok"): 2} == samples(of.requests)
     assert {("tokens_total", "desk", "1.0.0", "stable", "input"): 7} == samples(of.tokens)
 

@@ -50,10 +50,12 @@ class Downstream:
         self.body = b""
         self.ended: str | None = None
 
-    def start(self, status, headers) -> None:
+    def start(self, status, headers, length=None) -> None:
         assert self.status is None, "an answer starts once"
         self.status = status
         self.headers = {name.decode(): value.decode() for name, value in headers}
+        if length is not None:
+            self.headers["content-length"] = str(length)
 
     def write(self, data) -> None:
         assert (True, None) == (self.status is not None, self.ended), "a body comes between start and end"

@@ -27,6 +27,7 @@ from uuid import uuid4
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from gateway.core.members import at_hand
 from gateway.wire.dialects import DIALECTS
 from gateway.wire.http_writer import answer_head
 
@@ -67,6 +68,7 @@ _SPREAD_SECONDS = 5
 """Over how many seconds the clients that found no room are asked to come back."""
 
 
+@at_hand
 class Phase(Enum):
     """What a connection is about to receive."""
 

@@ -26,11 +26,13 @@ from typing import Any, Literal, get_args
 
 from gateway.core.bucket import BUCKETS
 from gateway.core.cusum import THRESHOLD, Cusum, hypotheses
+from gateway.core.members import at_hand
 from gateway.core.outcome import Outcome
 from gateway.core.value import value
 from gateway.core.window import Counts, Window
 
 
+@at_hand
 class BreakerState(StrEnum):
     """Whether requests may pass: all, none, or a few to find out."""
 

@@ -2,7 +2,10 @@
 
 from enum import StrEnum
 
+from gateway.core.members import at_hand
 
+
+@at_hand
 class Outcome(StrEnum):
     """How one attempt ended, told once its answer is complete.
 

@@ -24,6 +24,7 @@ from gateway.core.app import App
 from gateway.core.breaker import Permit
 from gateway.core.errors import ClientFault, Denied, KeyInDoubt, Overloaded, PinionError, Unavailable, UpstreamFault
 from gateway.core.head import Head
+from gateway.core.members import at_hand
 from gateway.core.outcome import Outcome
 from gateway.core.ports import Downstream, Headers
 from gateway.proxy.admission import Caller, admit_another, admit_body, admit_head
@@ -45,6 +46,7 @@ WRITE_STALL_SECONDS = 60.0
 """How long a client may leave its answer unread before it is given up."""
 
 
+@at_hand
 class State(StrEnum):
     """Where an exchange stands."""
 

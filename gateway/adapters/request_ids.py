@@ -21,6 +21,8 @@ class RequestIds:
         self._nanos = nanos
         self._drawn = ""
         self._used = 0
+        self._millis = 0
+        self._beginning = ""
 
     def __call__(self) -> str:
         """Make an id that nobody had before."""
@@ -29,7 +31,10 @@ class RequestIds:
             self._used = 0
         start = self._used
         self._used = end = start + 2 * _RANDOM_BYTES
-        return f"req_{self._nanos() // 1_000_000:012x}{self._drawn[start:end]}"
+        millis = self._nanos() // 1_000_000
+        if millis != self._millis:
+            self._millis, self._beginning = millis, f"req_{millis:012x}"
+        return self._beginning + self._drawn[start:end]
 
     def __repr__(self) -> str:
         return "<RequestIds>"

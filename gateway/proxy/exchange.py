@@ -71,6 +71,21 @@ TRANSITIONS: dict[tuple[State, str], State] = {
 class Exchange:
     """One request from its head to its settlement."""
 
+    __slots__ = (
+        "_around",
+        "_attempt",
+        "_caller",
+        "_dialect",
+        "_downstream",
+        "_endpoint",
+        "_paused_at",
+        "_status",
+        "_way",
+        "now",
+        "request_id",
+        "state",
+    )
+
     def __init__(
         self, around: Surroundings, downstream: Downstream, endpoint: Endpoint, head: Head, under_way: int
     ) -> None:

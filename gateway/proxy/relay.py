@@ -75,6 +75,8 @@ class Relay(Protocol):
 class StreamRelay:
     """A server-sent event stream: whole events only, never a half one."""
 
+    __slots__ = ("_decoder", "_scanner", "_splitter", "scan")
+
     hold_seconds = HOLD_SECONDS
 
     def __init__(self, dialect: Dialect, endpoint: str, decoder: Decoder | None, *, hide_usage: bool) -> None:
@@ -132,6 +134,8 @@ def _lacks_its_end_alone(event: bytes) -> bool:
 
 class AnswerRelay:
     """A whole answer: held until it is complete, so that a broken one can still be answered by another release."""
+
+    __slots__ = ("_decoder", "_dialect", "_endpoint", "_parts", "_size", "scan")
 
     hold_seconds = math.inf
 

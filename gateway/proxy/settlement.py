@@ -160,16 +160,19 @@ def _cost(way: Way, usage: Usage | None, at: float) -> Cost:
 
 
 def _tried(way: Way, attempt: Attempt | None, outcome: str) -> tuple[Tried, ...]:
-    """The failed attempts as they were judged, then the one that answered."""
+    """The failed attempts as they were judged, then the one that answered; nearly always that one alone."""
+    answered: tuple[Tried, ...] = ()
+    if attempt is not None:
+        answered = (Tried(attempt.leg.release.version, attempt.leg.track, outcome, attempt.status),)
+    if not way.verdicts:
+        return answered
     failed = [
         Tried(
             v.leg.release.version, v.leg.track, (v.outcome or v.failure.outcome).value, v.failure.status, v.is_excused
         )
         for v in way.verdicts
     ]
-    if attempt is None:
-        return tuple(failed)
-    return (*failed, Tried(attempt.leg.release.version, attempt.leg.track, outcome, attempt.status))
+    return (*failed, *answered)
 
 
 def upstream_id(first: dict[bytes, bytes]) -> str | None:

@@ -46,6 +46,8 @@ class Verdict:
 class Verdicts:
     """The failed attempts of one request, in order. Tells the breakers of each as soon as it is judged."""
 
+    __slots__ = ("_breakers", "_route", "_stable_is_out", "_verdicts")
+
     def __init__(self, route: Route, breakers: Breakers) -> None:
         self._route = route
         self._breakers = breakers
@@ -54,6 +56,9 @@ class Verdicts:
 
     def __iter__(self) -> Iterator[Verdict]:
         return iter(self._verdicts)
+
+    def __len__(self) -> int:
+        return len(self._verdicts)
 
     def __repr__(self) -> str:
         waiting = sum(verdict.outcome is None for verdict in self._verdicts)

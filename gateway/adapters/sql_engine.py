@@ -35,7 +35,7 @@ from gateway.adapters.sqlite_database import SqliteDatabase
 from gateway.core.digest import finite
 from gateway.core.errors import PinionError, SetupFault, StoreFault
 
-NEWEST: Mapping[SchemaName, str] = {"store": "store_0009", "ledger": "ledger_0003"}
+NEWEST: Mapping[SchemaName, str] = {"store": "store_0009", "ledger": "ledger_0004"}
 """The newest version of each schema, as its last migration is called."""
 
 FORMS = "sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"

@@ -29,7 +29,7 @@ class SqlFigures:
             requests.c.id > after,
             requests.c.id <= after + WINDOW,
             requests.c.at >= since,
-            requests.c.route + "" == route,  # not by the index, which would go through all of the route each time
+            requests.c.route == route,
             requests.c.shadow_of.is_(None),
         )
         own = (*window, requests.c.release == release)

@@ -368,10 +368,10 @@ requests = Table(
     Column("split", String),
     Column("revision", String),
     Column("prompt_digest", String),
-    Index(None, "route", "response_id"),
 )
 """One row a request, with the fields of a record; `attempts` is a list of [release, track, outcome, status],
-of an excused failure with a true behind them."""
+of an excused failure with a true behind them. Every index is paid for by each request, so that there are no more than
+what is looked for needs: a window of ids is searched by its ids, whatever else is asked of its rows."""
 
 feedback = Table(
     "feedback",
@@ -390,6 +390,5 @@ feedback = Table(
     Column("text", String),
     Column("comment", String),
     UniqueConstraint("request_id", "name"),
-    Index(None, "route", "split"),
 )
 """What applications said of answers: a number or a text by name, at most one of each name for a request."""

@@ -163,7 +163,7 @@ def test_an_exposure_is_the_request_with_what_was_said_of_it(database):
 
 
 def test_a_window_is_searched_by_its_ids(tmp_path):
-    """Through the route's index every window would go through all of the route, for SQLite as a rule."""
+    """Whatever else is asked of its rows."""
     with closing(Database.open(f"sqlite:///{tmp_path}/a.db", "ledger")) as database:
         plan = plan_of_a_window(database)
     assert "SEARCH requests USING INTEGER PRIMARY KEY" in plan[0][3]

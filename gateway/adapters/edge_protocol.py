@@ -16,7 +16,7 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, ClassVar
 
 import httptools
@@ -320,7 +320,6 @@ def driving(exchanges: Exchanges, limits: Limits, turned_away: Callable[[], None
     return type("Driving", (EdgeProtocol,), {**shared, "written": _WrittenFields(), "shared_writes": _SharedWrites()})
 
 
-@lru_cache(maxsize=256)
 def _split(target: bytes) -> tuple[str, bytes]:
     """A request's raw path and query, without decoding: what is escaped is no other path's name."""
     if target.startswith(b"/") and b"#" not in target:

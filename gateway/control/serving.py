@@ -331,6 +331,7 @@ class Serving:
         if self._live.is_from_copy:
             return {name: Decision(state.records[name]) for name in policies.routes if name in state.records}
         is_due = not policies.routes or bool(entries) or bool(governed)
+        held = found.held  # found once, since it goes through all routes
         while (
             undecided := [
                 route
@@ -345,7 +346,7 @@ class Serving:
                 before = state.records.get(route.name)
                 decision = (
                     Decision(before)
-                    if before is not None and route.name in found.held
+                    if before is not None and route.name in held
                     else self._decide(route, before, leads=leads)
                 )
                 decided[route.name] = before, decision

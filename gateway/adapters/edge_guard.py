@@ -183,11 +183,10 @@ class EdgeGuard(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Feed the parser in pieces no longer than a head may be, so that little can pile up in it unreported."""
         step = self.limits.head_bytes
-        pieces = [data] if len(data) <= step else [data[at : at + step] for at in range(0, len(data), step)]
-        for piece in pieces:
+        for start in range(0, len(data), step):
             if self._phase is Phase.CLOSING or self.transport.is_closing():
                 return
-            self._receive(piece)
+            self._receive(data if len(data) <= step else data[start : start + step])
 
     def _receive(self, piece: bytes) -> None:
         if self._phase is Phase.WAITING:

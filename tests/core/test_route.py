@@ -1,4 +1,4 @@
-"""A route as it serves now: shares, and what a trip does."""
+"""A route as it serves now: shares, what a trip does, and which attempts a request may come to."""
 
 import pytest
 
